@@ -1,0 +1,10 @@
+//! An unmodified SQLite application with its database in Cloudflare D1.
+//!
+//! ```text
+//! host SQLite ──► vfs ──► replica ──► decode ──► plan ──► d1 ──► D1
+//!                            ▲────────── hydrate / refresh ◄──────┘
+//! ```
+//! A room uses the rooms to its right, never those to its left: `decode` turns pages into changed rows, `plan` turns those into
+//! the statements of one batch, `d1` sends them, `replica` decides which image is the newest and `vfs` shows it to SQLite.
+
+pub mod d1;
