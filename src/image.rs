@@ -143,10 +143,10 @@ impl Image {
             .filter(|no| !overlay.pages.contains_key(no))
             .collect();
         for (no, bytes) in &overlay.pages {
-            if no.index() >= count || self.page(*no).is_some_and(|old| **old == bytes[..]) {
+            if no.index() >= count || self.page(*no).is_some_and(|old| old == bytes) {
                 continue;
             }
-            after.pages.set(no.index(), Page::from(&bytes[..]));
+            after.pages.set(no.index(), bytes.clone());
             changed.push(*no);
         }
         changed.sort_unstable();
@@ -160,7 +160,7 @@ pub struct Overlay {
     page_size: usize,
     /// Bytes of the file as the transaction sees it.
     size: u64,
-    pages: BTreeMap<PageNo, Box<[u8]>>,
+    pages: BTreeMap<PageNo, Page>,
 }
 
 impl Overlay {
@@ -203,10 +203,10 @@ impl Overlay {
             let (now, rest) = bytes.split_at(bytes.len().min(self.page_size - within));
             let page_size = self.page_size;
             let page = self.pages.entry(no).or_insert_with(|| match base.page(no) {
-                Some(page) => Box::from(&page[..]),
+                Some(page) => page.clone(),
                 None => vec![0; page_size].into(),
             });
-            page[within..within + now.len()].copy_from_slice(now);
+            Arc::make_mut(page)[within..within + now.len()].copy_from_slice(now);
             offset += now.len() as u64;
             bytes = rest;
         }
