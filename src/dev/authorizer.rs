@@ -52,9 +52,9 @@ fn is_allowed_in_temp(action: &AuthAction<'_>) -> bool {
     }
 }
 
-/// Names beginning with `_cf_` are Cloudflare's own.
+/// Names beginning with `_cf_` are Cloudflare's own; `dbstat` is a table of rusqlite's SQLite, not of D1's.
 fn is_allowed_name(name: &str) -> bool {
-    !name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("_cf_"))
+    name != "dbstat" && !name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("_cf_"))
 }
 
 fn is_allowed_pragma(name: &str, value: Option<&str>) -> bool {

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use super::envelope::Refusal;
 use super::json::{Format, Rows};
-use super::{authorizer, error_text, split};
+use super::{authorizer, error_text, math, raw, split};
 use crate::d1::{Statement, limits};
 
 /// The page size of every database here, SQLite's default.
@@ -151,6 +151,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA foreign_keys=ON;
          CREATE TABLE IF NOT EXISTS _cf_METADATA (key INTEGER PRIMARY KEY, value BLOB);",
     )?;
+    math::register(connection)?;
+    raw::print_reals_as_d1_does(connection);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     let limits = [
         (Limit::SQLITE_LIMIT_LENGTH, limits::VALUE_BYTES),

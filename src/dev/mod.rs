@@ -16,6 +16,8 @@ mod error_text;
 mod folder;
 mod http;
 mod json;
+mod math;
+mod raw;
 mod registry;
 mod split;
 
