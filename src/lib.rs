@@ -10,6 +10,7 @@
 pub mod config;
 pub mod d1;
 pub mod decode;
+pub mod dev;
 pub mod error;
 pub mod extension;
 pub mod image;

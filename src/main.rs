@@ -1,1 +1,25 @@
-fn main() {}
+//! The `liteflare` command.
+
+mod cli;
+
+use clap::{Parser, Subcommand};
+
+/// Runs an unmodified SQLite application with its database in Cloudflare D1 and its files in R2
+#[derive(Parser, Debug)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serve a local D1 query API for development and tests
+    Dev(cli::dev::DevArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().command {
+        Command::Dev(args) => cli::dev::main(args),
+    }
+}

@@ -1,0 +1,3 @@
+//! The commands, one file each: arguments in, exit code out.
+
+pub mod dev;
