@@ -41,7 +41,9 @@ pub enum Error {
     #[error("{0}")]
     Refused(Refusal),
     /// D1 gave no answer until the deadline.
-    #[error("gave up after {waited:?}: {reason}; the transaction was rolled back (LITEFLARE_TIMEOUT sets the deadline)")]
+    #[error(
+        "gave up after {waited:?}: {reason}; the transaction was rolled back (LITEFLARE_TIMEOUT sets the deadline)"
+    )]
     Unreachable {
         /// How long it was tried.
         waited: Duration,

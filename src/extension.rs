@@ -50,11 +50,11 @@ pub unsafe extern "C" fn sqlite3_liteflare_init(
 
 fn install(sqlite: Sqlite) -> Result<(), String> {
     start_log();
-    let failed = |what: &str| move |code: c_int| format!("liteflare: SQLite does not take our {what} (code {code})");
-    router::install(sqlite).map_err(failed("VFS"))?;
+    let failed = |what: &str, code: c_int| format!("liteflare: SQLite does not take our {what} (code {code})");
+    router::install(sqlite).map_err(|code| failed("VFS", code))?;
     // SAFETY: SQLite calls entry points with three arguments, whatever type they are registered under.
     let entry = unsafe { std::mem::transmute::<*const (), EntryPoint>(sqlite3_liteflare_init as *const ()) };
-    sqlite.auto_extension(entry).map_err(failed("extension"))
+    sqlite.auto_extension(entry).map_err(|code| failed("extension", code))
 }
 
 /// `LITEFLARE_LOG`, to stderr.
@@ -63,7 +63,11 @@ pub fn start_log() {
     STARTED.call_once(|| {
         let filter = tracing_subscriber::EnvFilter::new(crate::config::log_filter());
         // Fails only when the host process has a log already, and then that one is used.
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .try_init();
     });
 }
 

@@ -238,7 +238,9 @@ fn is_transient(message: &str) -> bool {
 
 fn with_advice(status: u16, message: String) -> String {
     match status {
-        401 | 403 => format!("{message}: check CLOUDFLARE_API_TOKEN (it must be allowed to edit D1) and CLOUDFLARE_ACCOUNT_ID"),
+        401 | 403 => {
+            format!("{message}: check CLOUDFLARE_API_TOKEN (it must be allowed to edit D1) and CLOUDFLARE_ACCOUNT_ID")
+        }
         404 => format!("{message}: check LITEFLARE_D1_DATABASE, CLOUDFLARE_ACCOUNT_ID and LITEFLARE_D1_API"),
         _ => message,
     }

@@ -4,7 +4,15 @@
 //! sent again only when D1 does not have it. Should the first request still be under way then, the fence lets one of the two
 //! through: nothing is applied twice.
 
-use super::{Batch, Client, Patience, Refusal, SendError, Statement};
+use super::{Client, Patience, Refusal, SendError, Statement};
+
+/// A commit ready to be sent.
+pub struct Batch {
+    /// Requests that put parts into `_lf_stage`; none for most commits. Sending one again does no harm.
+    pub stage: Vec<Vec<Statement>>,
+    /// The request that makes the commit: all or nothing.
+    pub apply: Vec<Statement>,
+}
 
 /// Why a commit did not happen.
 #[derive(Debug)]

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::Replica;
+use super::batch::{Fence, batch};
+use super::changes;
 use super::writer::{Decoded, Writer};
-use crate::d1::{Batch, CommitError, Fence, Refusal, Statement};
+use crate::d1::{CommitError, Statement};
 use crate::error::Error;
-use crate::image::{Image, Overlay, PageNo};
+use crate::image::{Image, Overlay};
+use crate::plan::schema::Kind;
 use crate::plan::{self, Options, Plan};
 
 impl Replica {
@@ -53,22 +56,23 @@ impl Replica {
                 return Ok(false);
             }
             let txn = uuid::Uuid::now_v7().to_string();
-            let changes = plan.touched.to_json();
+            let changes = changes::to_json(&plan.touched);
             let fence = Fence { base: base.seq, txn: &txn, source: &source(), changes: &changes };
             let body = plan.statements.into_iter().chain(fields).collect();
-            let batch = Batch::new(&fence, body, plan.replays);
+            let replays = has_triggers(writer, decoded);
+            let batch = batch(&fence, body, replays)?;
             let refusal = match self.client.commit(&batch, &txn) {
                 Ok(()) => return Ok(true),
                 Err(CommitError::Refused(refusal)) => refusal,
                 Err(error) => return Err(self.explain(error)),
             };
             // Some ALTERs depend on rows and some triggers no longer compile: both can be avoided (`DECODE.md`, R13, R15).
-            let second = Options { rebuild: plan.altered, recreate_triggers: plan.replays };
-            if options != Options::default() || second == Options::default() {
+            let is_second = options.recreate_triggers || !options.rebuild.is_empty();
+            if is_second || (plan.altered.is_empty() && !replays) {
                 return Err(Error::Refused(refusal));
             }
             tracing::info!("the commit is planned anew without ALTER TABLE: {refusal}");
-            options = second;
+            options = Options { rebuild: plan.altered, recreate_triggers: replays };
         }
     }
 
@@ -77,7 +81,8 @@ impl Replica {
             CommitError::Conflict => Error::Conflict,
             CommitError::Refused(refusal) => Error::Refused(refusal),
             CommitError::Unreachable { reason, in_doubt } => {
-                let doubt = if in_doubt { "; a request is without an answer, so D1 may still have taken it" } else { "" };
+                let doubt =
+                    if in_doubt { "; a request is without an answer, so D1 may still have taken it" } else { "" };
                 Error::Unreachable { waited: self.client.timeout, reason: format!("{reason}{doubt}") }
             }
         }
@@ -88,6 +93,11 @@ fn plan_transaction(writer: &Writer, decoded: &Decoded, options: &Options) -> Re
     let (before, after) = writer.readers();
     let (old, new) = (&writer.catalog.schema, writer.schema_after(decoded));
     Ok(plan::plan(before, after, old, new, &decoded.changes, options)?)
+}
+
+fn has_triggers(writer: &Writer, decoded: &Decoded) -> bool {
+    let schemas = [&writer.catalog.schema, writer.schema_after(decoded)];
+    schemas.iter().any(|schema| schema.objects.keys().any(|(kind, _)| *kind == Kind::Trigger))
 }
 
 /// Fields of the database header that applications set and D1 does not keep (SQLite's file format, section 1.3).

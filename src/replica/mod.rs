@@ -7,7 +7,9 @@
 //! - `seq` only grows, and an image is never changed after it was published.
 //! - `Writer` (schema, page owners) always describes `newest`: both change under the writer's lock.
 
+mod batch;
 mod catalog;
+mod changes;
 mod commit;
 pub mod hydrate;
 pub mod marker;

@@ -3,25 +3,23 @@
 //! `_lf_commit` names the rows that each commit changed. The present values of those rows are read in one batch together with
 //! the log itself: if nobody has committed meanwhile, the rows and the last seq are one state.
 
-use std::collections::BTreeMap;
-
 use rusqlite::Connection;
-use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::Replica;
+use super::changes::Changes;
 use super::hydrate::hydrate;
 use super::rows::{self, Fetched, Row};
 use super::writer::Writer;
 use crate::d1::{Client, Rows, Statement};
 use crate::error::Error;
 use crate::image::{Image, Seq};
-use crate::plan::schema::Table;
 use crate::plan::Schema;
+use crate::plan::schema::Table;
 use crate::vfs::scratch::Scratch;
 
 /// Above so many changed rows a new replica is built instead.
-const MOST_KEYS: usize = 10_000;
+const MOST_ROWS: u64 = 10_000;
 
 impl Replica {
     /// Brings this replica to what D1 holds now. Returns its seq.
@@ -62,17 +60,6 @@ impl Replica {
     }
 }
 
-/// `_lf_commit.changes`.
-#[derive(Deserialize)]
-struct Changes {
-    /// The schema, or more rows than are worth naming.
-    #[serde(default)]
-    all: bool,
-    /// Per table, the keys of the rows.
-    #[serde(default)]
-    rows: BTreeMap<String, Vec<Json>>,
-}
-
 /// Reads what commits after `from` changed into the database behind `connection`. Returns the seq it stands at then; `None` when
 /// the log does not tell enough, and only a new replica will do.
 ///
@@ -85,26 +72,28 @@ pub(super) fn catch_up(
     is_new: bool,
 ) -> Result<Option<Seq>, Error> {
     let mut seen = from;
-    let mut keys: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+    let mut changes = Changes::default();
     let mut exact = false;
     loop {
         let reads_rows = is_new || seen != from;
-        let Some(tables) = keys.keys().map(|name| schema.table(name)).collect::<Option<Vec<&Table>>>() else {
+        let (names, params): (Vec<&str>, Vec<String>) = changes.params().into_iter().unzip();
+        let Some(tables) = names.into_iter().map(|name| schema.table(name)).collect::<Option<Vec<&Table>>>() else {
             return Ok(None);
         };
-        let params: Vec<String> = keys.values().map(|keys| Json::from(keys.clone()).to_string()).collect();
         let mut batch = vec![log_since(seen)];
         if reads_rows {
             batch.push(Statement::new("SELECT key,CAST(value AS TEXT) FROM _lf_state"));
             batch.push(sequences(schema));
             let selects = tables.iter().zip(&params);
-            batch.extend(selects.map(|(table, keys)| Statement::with(rows::select_keys(table, exact), [keys.clone()])));
+            batch.extend(
+                selects.map(|(table, keys)| Statement::with(rows::select_changed(table, exact), [keys.clone()])),
+            );
         }
         let answers = client.send_idempotent(&batch)?;
 
         let log = &answers[0].results.rows;
         if !log.is_empty() {
-            match read_log(log, seen, &mut keys) {
+            match read_log(log, seen, &mut changes) {
                 Some(last) => seen = last,
                 None => return Ok(None),
             }
@@ -113,8 +102,11 @@ pub(super) fn catch_up(
         if !reads_rows {
             return Ok(Some(seen));
         }
-        let fetched: Vec<Fetched> =
-            tables.iter().zip(&answers[3..]).map(|(table, answer)| rows::parse(table, &answer.results)).collect::<Result<_, _>>()?;
+        let fetched: Vec<Fetched> = tables
+            .iter()
+            .zip(&answers[3..])
+            .map(|(table, answer)| rows::parse(table, &answer.results))
+            .collect::<Result<_, _>>()?;
         if !exact && fetched.iter().any(|fetched| fetched.is_doubtful) {
             exact = true;
             continue;
@@ -140,8 +132,8 @@ fn sequences(schema: &Schema) -> Statement {
     Statement::new(if exists { "SELECT name,CAST(seq AS TEXT) FROM sqlite_sequence" } else { "SELECT 1 WHERE 0" })
 }
 
-/// Adds the keys that the log names. `None`: the log has a gap, or names no keys.
-fn read_log(log: &[Vec<Json>], seen: Seq, keys: &mut BTreeMap<String, Vec<Json>>) -> Option<Seq> {
+/// Adds the rows that the log names. `None`: the log has a gap, or names no rows, or too many.
+fn read_log(log: &[Vec<Json>], seen: Seq, changes: &mut Changes) -> Option<Seq> {
     let mut last = seen;
     for row in log {
         let seq = Seq(row.first()?.as_str()?.parse().ok()?);
@@ -149,17 +141,9 @@ fn read_log(log: &[Vec<Json>], seen: Seq, keys: &mut BTreeMap<String, Vec<Json>>
             return None;
         }
         last = seq;
-        let changes: Changes = serde_json::from_str(row.get(1)?.as_str()?).ok()?;
-        if changes.all {
-            return None;
-        }
-        for (table, changed) in changes.rows {
-            let known = keys.entry(table).or_default();
-            known.extend(changed);
-        }
+        changes.add(row.get(1)?.as_str()?)?;
     }
-    let count: usize = keys.values().map(Vec::len).sum();
-    (count <= MOST_KEYS).then_some(last)
+    (changes.row_count() <= MOST_ROWS).then_some(last)
 }
 
 /// Fetches large values. `false`: D1 went on meanwhile, and the rows may be of two states.
@@ -183,7 +167,7 @@ fn complete(client: &Client, tables: &[&Table], found: &mut [Vec<Row>], seen: Se
 /// Deletes first: a row may have taken a unique value from another one.
 fn write(connection: &Connection, tables: &[&Table], keys: &[String], found: &[Vec<Row>]) -> Result<(), Error> {
     for (table, keys) in tables.iter().zip(keys) {
-        connection.prepare_cached(&rows::delete_keys(table))?.execute([keys])?;
+        connection.prepare_cached(&rows::delete_changed(table))?.execute([keys])?;
     }
     for (table, rows) in tables.iter().zip(found) {
         for row in rows {

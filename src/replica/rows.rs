@@ -188,29 +188,28 @@ pub fn key_order(table: &Table) -> String {
     table.key_terms("").join(",")
 }
 
-/// A SELECT of the rows whose keys are the JSON array in `?1`: rowids, or arrays as `plan` writes them for keys.
-pub fn select_keys(table: &Table, exact: bool) -> String {
-    let terms = table.key_terms(&format!("{}.", table.quoted()));
-    let values = keys_values(table);
-    let matches: Vec<String> = terms.iter().zip(values).map(|(term, value)| format!("{term}={value}")).collect();
-    format!(
-        "SELECT {} FROM json_each(?1) AS _lfj CROSS JOIN {} WHERE {}",
-        select_list(table, exact),
-        table.quoted(),
-        matches.join(" AND ")
-    )
+/// A SELECT of the rows that the JSON array in `?1` names: runs of rowids, or keys (`changes`).
+pub fn select_changed(table: &Table, exact: bool) -> String {
+    let list = select_list(table, exact);
+    format!("SELECT {list} FROM json_each(?1) AS _lfj CROSS JOIN {} WHERE {}", table.quoted(), is_changed(table))
 }
 
 /// A DELETE of the same rows, for the replica.
-pub fn delete_keys(table: &Table) -> String {
-    let key = tuple(&table.key_terms(""));
-    let values = keys_values(table).join(",");
-    format!("DELETE FROM {} WHERE {key} IN (SELECT {values} FROM json_each(?1) AS _lfj)", table.quoted())
+pub fn delete_changed(table: &Table) -> String {
+    let name = table.quoted();
+    let keys = tuple(&table.key_terms(""));
+    let selected = table.key_terms(&format!("{name}.")).join(",");
+    let found = format!("SELECT {selected} FROM json_each(?1) AS _lfj CROSS JOIN {name} WHERE {}", is_changed(table));
+    format!("DELETE FROM {name} WHERE {keys} IN ({found})")
 }
 
-fn keys_values(table: &Table) -> Vec<String> {
+fn is_changed(table: &Table) -> String {
+    let terms = table.key_terms(&format!("{}.", table.quoted()));
     match table.identity {
-        Identity::Primary(_) => key_expressions(table),
-        _ => vec!["_lfj.value".to_string()],
+        Identity::Primary(_) => {
+            let matches = terms.iter().zip(key_expressions(table)).map(|(term, value)| format!("{term}={value}"));
+            matches.collect::<Vec<_>>().join(" AND ")
+        }
+        _ => format!("{} BETWEEN json_extract(_lfj.value,'$[0]') AND json_extract(_lfj.value,'$[1]')", terms.join("")),
     }
 }

@@ -50,8 +50,7 @@ impl Writer {
     pub fn new(image: &Image) -> Result<Writer, Error> {
         let (before, after) = (Reader::new(image)?, Reader::new(image)?);
         let catalog = Catalog::read(&before.connection, &Catalog::default())?;
-        let owners =
-            if image.page_count() == 0 { Owners::default() } else { Owners::build(image, catalog.roots())? };
+        let owners = if image.page_count() == 0 { Owners::default() } else { Owners::build(image, catalog.roots())? };
         Ok(Writer { catalog, owners, before, after })
     }
 
@@ -63,8 +62,7 @@ impl Writer {
         let root = |image: &Image| (image.page_count() > 0).then_some(PageNo::FIRST);
         let schema = TreePair { tree: SCHEMA_TREE, old_root: root(before), new_root: root(after), key_columns: None };
         let schema_changed = !comparison.table(&schema, &mut owners)?.is_empty();
-        let catalog =
-            if schema_changed { Some(Catalog::read(&self.after.connection, &self.catalog)?) } else { None };
+        let catalog = if schema_changed { Some(Catalog::read(&self.after.connection, &self.catalog)?) } else { None };
         let mut changes = Vec::new();
         for pair in self.catalog.pairs(catalog.as_ref().unwrap_or(&self.catalog)) {
             let Some(trees) = pair.trees() else { continue };
@@ -108,7 +106,8 @@ impl Writer {
 
     /// Whether the owners equal an index built anew from `image`; for tests.
     pub fn is_consistent_with(&self, image: &Image) -> bool {
-        let rebuilt = if image.page_count() == 0 { Ok(Owners::default()) } else { Owners::build(image, self.catalog.roots()) };
+        let rebuilt =
+            if image.page_count() == 0 { Ok(Owners::default()) } else { Owners::build(image, self.catalog.roots()) };
         rebuilt.is_ok_and(|rebuilt| rebuilt.entries() == self.owners.entries())
     }
 }

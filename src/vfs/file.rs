@@ -22,8 +22,15 @@ const BUSY_SNAPSHOT: Code = ffi::SQLITE_BUSY | (2 << 8);
 
 enum Hold {
     None,
-    Shared { base: Arc<Image> },
-    Writing { base: Arc<Image>, overlay: Overlay, permit: Permit },
+    Shared {
+        base: Arc<Image>,
+    },
+    /// `_permit` is held for its `Drop`.
+    Writing {
+        base: Arc<Image>,
+        overlay: Overlay,
+        _permit: Permit,
+    },
 }
 
 /// A connection's file of a replica.
@@ -50,7 +57,7 @@ impl ReplicaFile {
             return Err(BUSY_SNAPSHOT);
         }
         let base = base.clone();
-        self.hold = Hold::Writing { overlay: Overlay::on(&base), base, permit };
+        self.hold = Hold::Writing { overlay: Overlay::on(&base), base, _permit: permit };
         Ok(())
     }
 }

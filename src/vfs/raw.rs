@@ -137,7 +137,12 @@ unsafe extern "C" fn x_access(vfs: *mut sqlite3_vfs, name: *const c_char, flags:
     })
 }
 
-unsafe extern "C" fn x_full_pathname(vfs: *mut sqlite3_vfs, name: *const c_char, len: c_int, out: *mut c_char) -> c_int {
+unsafe extern "C" fn x_full_pathname(
+    vfs: *mut sqlite3_vfs,
+    name: *const c_char,
+    len: c_int,
+    out: *mut c_char,
+) -> c_int {
     guard(ffi::SQLITE_CANTOPEN, || {
         // SAFETY: see `registered`; SQLite passes a C string and room for `len` bytes.
         unsafe {
@@ -224,7 +229,9 @@ unsafe extern "C" fn x_close(file: *mut sqlite3_file) -> c_int {
 
 unsafe extern "C" fn x_read(file: *mut sqlite3_file, out: *mut c_void, len: c_int, offset: sqlite3_int64) -> c_int {
     guard(ffi::SQLITE_IOERR_READ, || {
-        let (Ok(len), Ok(offset)) = (usize::try_from(len), u64::try_from(offset)) else { return ffi::SQLITE_IOERR_READ };
+        let (Ok(len), Ok(offset)) = (usize::try_from(len), u64::try_from(offset)) else {
+            return ffi::SQLITE_IOERR_READ;
+        };
         // SAFETY: see `opened`; SQLite passes room for `len` bytes, which are written before they are read.
         let (file, buffer) = unsafe {
             std::ptr::write_bytes(out.cast::<u8>(), 0, len);
@@ -238,9 +245,16 @@ unsafe extern "C" fn x_read(file: *mut sqlite3_file, out: *mut c_void, len: c_in
     })
 }
 
-unsafe extern "C" fn x_write(file: *mut sqlite3_file, bytes: *const c_void, len: c_int, offset: sqlite3_int64) -> c_int {
+unsafe extern "C" fn x_write(
+    file: *mut sqlite3_file,
+    bytes: *const c_void,
+    len: c_int,
+    offset: sqlite3_int64,
+) -> c_int {
     guard(ffi::SQLITE_IOERR_WRITE, || {
-        let (Ok(len), Ok(offset)) = (usize::try_from(len), u64::try_from(offset)) else { return ffi::SQLITE_IOERR_WRITE };
+        let (Ok(len), Ok(offset)) = (usize::try_from(len), u64::try_from(offset)) else {
+            return ffi::SQLITE_IOERR_WRITE;
+        };
         // SAFETY: see `opened`; SQLite passes `len` bytes.
         let (file, bytes) = unsafe { (opened(file), std::slice::from_raw_parts(bytes.cast::<u8>(), len)) };
         code(file.write(offset, bytes))
