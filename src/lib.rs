@@ -8,3 +8,4 @@
 //! the statements of one batch, `d1` sends them, `replica` decides which image is the newest and `vfs` shows it to SQLite.
 
 pub mod d1;
+pub mod plan;
