@@ -1,0 +1,321 @@
+//! The statements that turn D1's schema from BEFORE's into AFTER's, in R14's order, with ALTERs where these give AFTER's very text (R15).
+//! In: both schemas and the paired tables. Out: [`Ddl`], and in each pair its fate and its column mapping. Sees no rows.
+//!
+//! The whole sequence is run on an empty scratch copy of BEFORE's schema. Where its end differs from AFTER's schema, the table concerned
+//! is rebuilt, or the object dropped and created again, and it is run once more; there is less to go wrong each time.
+
+mod columns;
+mod scratch;
+
+use std::collections::BTreeSet;
+
+use columns::{Candidate, candidates};
+use scratch::{Scratch, text, wanted};
+
+use super::lexer::{folded, quoted};
+use super::pair::{Fate, Pair, rebuild, rename_order};
+use super::schema::{Kind, Object, Schema};
+use super::{Options, PlanError};
+use crate::d1::limits;
+
+/// Schema statements by the part of the batch they belong to.
+#[derive(Debug, Default)]
+pub(super) struct Ddl {
+    /// Before any row: triggers and views that go or change.
+    pub(super) first: Vec<String>,
+    /// After the deletes, before updates and inserts: indexes that go, tables rebuilt, renamed, altered, created; indexes that a foreign key needs.
+    pub(super) shape: Vec<String>,
+    /// After the inserts: tables that go.
+    pub(super) last: Vec<String>,
+    /// At the end: indexes, views, triggers.
+    pub(super) finish: Vec<String>,
+}
+
+/// What a run on the scratch schema left different.
+enum Problem {
+    /// A table's text, by the index of its pair.
+    Table(usize),
+    /// A trigger, a view or an index of BEFORE.
+    Object(Kind, String),
+}
+
+/// Plans the schema statements; decides the pairs' fates.
+pub(super) fn plan<'s>(
+    old: &'s Schema,
+    new: &'s Schema,
+    pairs: &mut Vec<Pair<'s>>,
+    options: &Options,
+) -> Result<Ddl, PlanError> {
+    for name in &options.rebuild {
+        let kept = |pair: &Pair<'_>| {
+            pair.kept().is_some_and(|(old, new)| [old, new].iter().any(|table| table.name.eq_ignore_ascii_case(name)))
+        };
+        if let Some(index) = pairs.iter().position(kept) {
+            rebuild(pairs, index);
+        }
+    }
+    if old.same(new) && !options.recreate_triggers && pairs.iter().all(|pair| pair.fate == Fate::Kept) {
+        return Ok(Ddl::default());
+    }
+    let mut dropped: BTreeSet<(Kind, String)> = old
+        .objects
+        .iter()
+        .filter(|((kind, _), _)| *kind != Kind::Table)
+        .filter(|(key, object)| {
+            (options.recreate_triggers && key.0 == Kind::Trigger)
+                || new.objects.get(*key).is_none_or(|new| !new.same(object))
+        })
+        .map(|(key, _)| key.clone())
+        .collect();
+    // Every round rebuilds another table or recreates another object, so this ends.
+    loop {
+        match Attempt::run(old, new, pairs, &dropped)? {
+            (ddl, None) => return Ok(ddl),
+            (_, Some(Problem::Object(kind, name))) if dropped.insert((kind, name.clone())) => {}
+            (_, Some(Problem::Table(index))) if pairs[index].fate == Fate::Kept => rebuild(pairs, index),
+            // A new table's text was rewritten by another's RENAME: then nothing is renamed.
+            (_, Some(problem)) => match pairs.iter().position(|pair| pair.altered && pair.fate == Fate::Kept) {
+                Some(index) => rebuild(pairs, index),
+                None => return Err(unreachable_schema(&problem, pairs)),
+            },
+        }
+    }
+}
+
+fn unreachable_schema(problem: &Problem, pairs: &[Pair<'_>]) -> PlanError {
+    let object = match problem {
+        Problem::Table(index) => format!("table {}", pairs[*index].name()),
+        Problem::Object(kind, name) => format!("{} {name}", kind.keyword().to_ascii_lowercase()),
+    };
+    PlanError::Unsupported {
+        object,
+        problem: "its text in sqlite_schema cannot be made by SQL statements".to_owned(),
+        advice: "drop it and create it again with an ordinary CREATE statement",
+    }
+}
+
+/// One run of the whole sequence on a scratch schema.
+struct Attempt<'a, 's> {
+    scratch: Scratch,
+    old: &'s Schema,
+    new: &'s Schema,
+    dropped: &'a BTreeSet<(Kind, String)>,
+    ddl: Ddl,
+}
+
+impl<'a, 's> Attempt<'a, 's> {
+    fn run(
+        old: &'s Schema,
+        new: &'s Schema,
+        pairs: &mut [Pair<'s>],
+        dropped: &'a BTreeSet<(Kind, String)>,
+    ) -> Result<(Ddl, Option<Problem>), PlanError> {
+        let scratch = Scratch::of(old)?;
+        pairs.iter_mut().for_each(Pair::reset);
+        let mut attempt = Attempt { scratch, old, new, dropped, ddl: Ddl::default() };
+        let problem = attempt.steps(pairs)?;
+        let ddl = attempt.ddl;
+        let all = ddl.first.iter().chain(&ddl.shape).chain(&ddl.last).chain(&ddl.finish);
+        if let Some(long) = all.into_iter().find(|sql| sql.len() > limits::SQL_BYTES) {
+            let object = long.chars().take(60).collect();
+            return Err(PlanError::StatementTooLong { object, len: long.len() });
+        }
+        Ok((ddl, problem))
+    }
+
+    fn steps(&mut self, pairs: &mut [Pair<'s>]) -> Result<Option<Problem>, PlanError> {
+        self.drop_views_and_triggers()?;
+        self.drop_indexes(pairs)?;
+        self.rebuild_tables(pairs)?;
+        if let Some(problem) = self.rename_tables(pairs)? {
+            return Ok(Some(problem));
+        }
+        if let Some(problem) = self.alter_tables(pairs)? {
+            return Ok(Some(problem));
+        }
+        self.create_tables(pairs)?;
+        let missing = self.missing(pairs);
+        let (early, late): (Vec<&Object>, Vec<&Object>) =
+            missing.into_iter().partition(|object| self.is_parent_key(object));
+        for object in early {
+            self.scratch.create(object)?;
+            self.ddl.shape.push(text(object)?);
+        }
+        self.drop_tables(pairs)?;
+        for object in late {
+            self.scratch.create(object)?;
+            self.ddl.finish.push(text(object)?);
+        }
+        self.difference(pairs)
+    }
+
+    fn drop_views_and_triggers(&mut self) -> Result<(), PlanError> {
+        // Triggers first: dropping a view drops its own.
+        for kind in [Kind::Trigger, Kind::View] {
+            for object in self.dropped.iter().filter(|key| key.0 == kind).filter_map(|key| self.old.objects.get(key)) {
+                let sql = format!("DROP {} {}", kind.keyword(), quoted(&object.name));
+                self.scratch.run(&sql)?;
+                self.ddl.first.push(sql);
+            }
+        }
+        Ok(())
+    }
+
+    /// After the deletes, unlike triggers and views: a unique index may be what a foreign key refers to, and without it D1 refuses to
+    /// delete the child's rows ("foreign key mismatch").
+    fn drop_indexes(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
+        for key in self.dropped.iter().filter(|(kind, _)| *kind == Kind::Index) {
+            let Some(object) = self.old.objects.get(key) else { continue };
+            let goes_with_its_table = !is_kept(pairs, &object.table);
+            let name_is_free = !self.new.objects.keys().any(|(_, name)| *name == key.1);
+            if !(goes_with_its_table && name_is_free) {
+                let sql = format!("DROP INDEX {}", quoted(&object.name));
+                self.scratch.run(&sql)?;
+                self.ddl.shape.push(sql);
+            }
+        }
+        Ok(())
+    }
+
+    /// DROP and CREATE side by side: between two drops, a child of both would miss a parent (R14).
+    fn rebuild_tables(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
+        for (old, new) in
+            pairs.iter().filter(|pair| pair.fate == Fate::Rebuilt).filter_map(|pair| pair.old.zip(pair.new))
+        {
+            let drop = format!("DROP TABLE {}", old.quoted());
+            self.scratch.run(&drop)?;
+            self.ddl.shape.push(drop);
+            self.create_table(&new.name)?;
+        }
+        Ok(())
+    }
+
+    fn create_tables(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
+        let created = pairs.iter().filter(|pair| pair.fate == Fate::Created).filter_map(|pair| pair.new);
+        created.map(|table| self.create_table(&table.name)).collect()
+    }
+
+    fn create_table(&mut self, name: &str) -> Result<(), PlanError> {
+        let Some(object) = self.new.object(Kind::Table, name) else { return Ok(()) };
+        self.scratch.create(object)?;
+        self.ddl.shape.push(object.sql.clone());
+        Ok(())
+    }
+
+    fn rename_tables(&mut self, pairs: &mut [Pair<'s>]) -> Result<Option<Problem>, PlanError> {
+        for index in rename_order(self.old, pairs) {
+            let Some((old, new)) = pairs[index].kept() else { continue };
+            pairs[index].altered = true;
+            let sql = format!("ALTER TABLE {} RENAME TO {}", old.quoted(), new.quoted());
+            if self.scratch.run(&sql).is_err() {
+                return Ok(Some(Problem::Table(index)));
+            }
+            self.ddl.shape.push(sql);
+        }
+        Ok(None)
+    }
+
+    fn alter_tables(&mut self, pairs: &mut [Pair<'s>]) -> Result<Option<Problem>, PlanError> {
+        for (index, pair) in pairs.iter_mut().enumerate() {
+            let Some((old, new)) = pair.kept() else { continue };
+            let Some(object) = self.new.object(Kind::Table, &new.name) else { continue };
+            let now = self.scratch.table_text(&new.name)?;
+            if now == object.sql {
+                continue;
+            }
+            let candidates = candidates(&new.name, old, new, &object.sql)?;
+            if candidates.is_empty() {
+                // Perhaps another table's RENAME COLUMN will rewrite its foreign keys; if not, `difference` finds it.
+                continue;
+            }
+            let Some(chosen) = self.choose(candidates, &new.name, &object.sql)? else {
+                return Ok(Some(Problem::Table(index)));
+            };
+            self.scratch.try_all(&chosen.statements)?;
+            pair.altered = true;
+            pair.compare_all = !chosen.keeps_places(old, new);
+            pair.columns = new.written().map(|column| (column, chosen.columns[column])).collect();
+            self.ddl.shape.extend(chosen.statements);
+        }
+        Ok(None)
+    }
+
+    /// The first candidate that gives the wanted text, else the first that runs: another table's ALTER may still complete it.
+    fn choose(&self, candidates: Vec<Candidate>, table: &str, sql: &str) -> Result<Option<Candidate>, PlanError> {
+        let mut runs = None;
+        for candidate in candidates {
+            match self.scratch.would_be(&candidate.statements, table) {
+                Ok(text) if text == sql => return Ok(Some(candidate)),
+                Ok(_) => runs = runs.or(Some(candidate)),
+                Err(_) => {}
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Tables that go, children before their parents.
+    fn drop_tables(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
+        let mut left: Vec<&str> =
+            pairs.iter().filter(|pair| pair.fate == Fate::Dropped).map(|pair| pair.name()).collect();
+        while !left.is_empty() {
+            let has_child = |name: &str| {
+                self.old.children(name).any(|(child, _)| child.name != name && left.contains(&child.name.as_str()))
+            };
+            // In a cycle any is as good: D1 checks nothing while keys are deferred.
+            let next = left.iter().position(|name| !has_child(name)).unwrap_or(0);
+            let sql = format!("DROP TABLE {}", quoted(left.remove(next)));
+            self.scratch.run(&sql)?;
+            self.ddl.last.push(sql);
+        }
+        Ok(())
+    }
+
+    /// Objects of AFTER that have to be created, in the order of their kinds.
+    fn missing(&self, pairs: &[Pair<'s>]) -> Vec<&'s Object> {
+        let stays = |key: &(Kind, String), object: &Object| {
+            let on_view = self.old.object(Kind::View, &object.table).is_some();
+            let holder_stays = if on_view {
+                !self.dropped.contains(&(Kind::View, folded(&object.table)))
+            } else {
+                object.kind == Kind::View || is_kept(pairs, &object.table)
+            };
+            self.old.objects.contains_key(key) && !self.dropped.contains(key) && holder_stays
+        };
+        let objects = self.new.objects.iter().filter(|((kind, _), _)| *kind != Kind::Table);
+        objects.filter(|(key, object)| !stays(key, object)).map(|(_, object)| object).collect()
+    }
+
+    /// Whether a foreign key refers to the columns of this unique index: then rows cannot be written before it exists.
+    fn is_parent_key(&self, index: &Object) -> bool {
+        let Some(table) = self.new.table(&index.table).filter(|_| index.kind == Kind::Index) else { return false };
+        let columns = table.unique.iter().find(|unique| unique.name == index.name).and_then(|u| u.columns.as_ref());
+        let Some(columns) = columns.map(|columns| columns.iter().collect::<BTreeSet<_>>()) else { return false };
+        self.new
+            .children(&table.name)
+            .filter_map(|(_, key)| self.new.parent_columns(key))
+            .any(|(_, to)| to.iter().collect::<BTreeSet<_>>() == columns)
+    }
+
+    /// The first difference between what the statements made and what they should have made.
+    fn difference(&self, pairs: &[Pair<'s>]) -> Result<Option<Problem>, PlanError> {
+        let (made, wanted) = (self.scratch.texts()?, wanted(self.new)?);
+        let keys: BTreeSet<_> = made.keys().chain(wanted.keys()).collect();
+        for key in keys {
+            if made.get(key) == wanted.get(key) {
+                continue;
+            }
+            let table = pairs.iter().position(|pair| folded(pair.name()) == key.1);
+            return Ok(Some(match table.filter(|_| key.0 == Kind::Table) {
+                Some(index) => Problem::Table(index),
+                None => Problem::Object(key.0, key.1.clone()),
+            }));
+        }
+        Ok(None)
+    }
+}
+
+/// Whether the table of that name on D1 stays as it is or is altered.
+fn is_kept(pairs: &[Pair<'_>], name: &str) -> bool {
+    let is = |table: Option<&super::schema::Table>| table.is_some_and(|table| table.name.eq_ignore_ascii_case(name));
+    pairs.iter().any(|pair| pair.fate == Fate::Kept && (is(pair.old) || is(pair.new)))
+}

@@ -1,0 +1,143 @@
+//! The statements for all rows of a batch, read from AFTER and written table by table.
+//! In: deltas, complete with the closure. Out: the DELETE, UPDATE and INSERT parts of the batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, params_from_iter};
+
+use super::delta::{Delta, read_cells, select};
+use super::lexer::quoted;
+use super::pair::{Fate, Pair};
+use super::schema::{Schema, Table};
+use super::statements::{Writer, delete, insert_names};
+use super::{Key, PlanError};
+use crate::d1::Statement;
+
+/// With more different sets of changed columns, one statement that sets all of them is cheaper than one for each.
+const MAX_UPDATES: usize = 32;
+
+/// The deletes of D, children before parents: a parent's delete makes D1 look for children, through all of them if no index helps.
+pub(super) fn deletes(old: &Schema, pairs: &[Pair<'_>], deltas: &[Delta]) -> Result<Vec<Statement>, PlanError> {
+    let mut left: Vec<(&Table, &Delta)> = pairs
+        .iter()
+        .zip(deltas)
+        .filter(|(_, delta)| !delta.deleted.is_empty())
+        .filter_map(|(pair, delta)| Some((pair.old?, delta)))
+        .collect();
+    let mut statements = Vec::new();
+    while !left.is_empty() {
+        let has_child = |parent: &Table| {
+            let mut children = old.children(&parent.name).filter(|(child, _)| child.name != parent.name);
+            children.any(|(child, _)| left.iter().any(|(table, _)| table.name == child.name))
+        };
+        let next = left.iter().position(|(table, _)| !has_child(table)).unwrap_or(0);
+        let (table, delta) = left.remove(next);
+        statements.extend(delete(table, delta.deleted.iter())?);
+    }
+    Ok(statements)
+}
+
+/// Empties tables that will be dropped but have children that stay: DROP comes last and would act on the children's new rows (R14).
+/// A table whose own parents are gone cannot be emptied, only dropped.
+pub(super) fn empty_dropped(old: &Schema, new: &Schema, pairs: &[Pair<'_>]) -> Vec<Statement> {
+    let dropped = pairs.iter().filter(|pair| pair.fate == Fate::Dropped).filter_map(|pair| pair.old);
+    let has_staying_child = |table: &Table| {
+        let stays = |child: &Table| {
+            let is = |pair: &&Pair<'_>| pair.old.is_some_and(|old| old.name == child.name);
+            pairs.iter().find(is).is_some_and(|pair| pair.fate != Fate::Dropped)
+        };
+        old.children(&table.name).any(|(child, _)| stays(child)) || new.children(&table.name).next().is_some()
+    };
+    dropped
+        .filter(|table| has_staying_child(table))
+        .filter(|table| table.foreign_keys.iter().all(|key| old.parent_columns(key).is_some()))
+        .map(|table| Statement::new(format!("DELETE FROM {}", table.quoted())))
+        .collect()
+}
+
+/// Updates and inserts, table by table.
+pub(super) fn updates_and_inserts(
+    after: &Connection,
+    pairs: &[Pair<'_>],
+    deltas: &[Delta],
+) -> Result<Vec<Statement>, PlanError> {
+    let mut statements = Vec::new();
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    order.sort_by_key(|&i| pairs[i].name());
+    for (pair, delta) in order.into_iter().map(|i| (&pairs[i], &deltas[i])) {
+        let Some(table) = pair.new else { continue };
+        match pair.fate {
+            Fate::Kept => {
+                statements.extend(updates(after, table, &delta.updated)?);
+                statements.extend(inserts(after, table, &delta.inserted)?);
+            }
+            Fate::Rebuilt | Fate::Created => statements.extend(insert_all(after, table)?),
+            Fate::Dropped => {}
+        }
+    }
+    Ok(statements)
+}
+
+fn updates(
+    after: &Connection,
+    table: &Table,
+    updated: &BTreeMap<Key, Vec<usize>>,
+) -> Result<Vec<Statement>, PlanError> {
+    let mut groups: BTreeMap<Vec<usize>, Vec<&Key>> = BTreeMap::new();
+    for (key, columns) in updated {
+        groups.entry(columns.clone()).or_default().push(key);
+    }
+    if groups.len() > MAX_UPDATES {
+        let all: BTreeSet<usize> = updated.values().flatten().copied().collect();
+        groups = BTreeMap::from([(all.into_iter().collect(), updated.keys().collect())]);
+    }
+    let mut statements = Vec::new();
+    for (columns, keys) in groups {
+        let mut writer = Writer::update(table, &columns);
+        let mut statement = after.prepare_cached(&select(table, columns.iter().copied()))?;
+        for key in keys {
+            read_row(&mut statement, table, key, &mut writer)?;
+        }
+        statements.extend(writer.finish()?);
+    }
+    Ok(statements)
+}
+
+fn inserts(after: &Connection, table: &Table, inserted: &BTreeSet<Key>) -> Result<Vec<Statement>, PlanError> {
+    let mut writer = Writer::insert(table);
+    if !inserted.is_empty() {
+        let names = insert_names(table).join(",");
+        let sql = format!("SELECT {names} FROM main.{} WHERE {}", table.quoted(), table.key_match(""));
+        let mut statement = after.prepare_cached(&sql)?;
+        for key in inserted {
+            read_row(&mut statement, table, key, &mut writer)?;
+        }
+    }
+    writer.finish()
+}
+
+fn read_row(
+    statement: &mut rusqlite::Statement<'_>,
+    table: &Table,
+    key: &Key,
+    writer: &mut Writer<'_>,
+) -> Result<(), PlanError> {
+    let cells = statement.column_count();
+    let mut rows = statement.query(params_from_iter(key.values()))?;
+    let row = rows.next()?.ok_or_else(|| PlanError::Inconsistent { table: table.name.clone() })?;
+    writer.push(read_cells(row, cells)?)
+}
+
+/// Every row of AFTER, in the order of their keys.
+fn insert_all(after: &Connection, table: &Table) -> Result<Vec<Statement>, PlanError> {
+    let names = insert_names(table);
+    let order = table.key_terms("").join(",");
+    let sql = format!("SELECT {} FROM main.{} ORDER BY {order}", names.join(","), quoted(&table.name));
+    let mut statement = after.prepare_cached(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut writer = Writer::insert(table);
+    while let Some(row) = rows.next()? {
+        writer.push(read_cells(row, names.len())?)?;
+    }
+    writer.finish()
+}

@@ -1,0 +1,113 @@
+//! Keeps D1's `sqlite_sequence` equal to AFTER's (R10). D1 counts by itself when AUTOINCREMENT rows are inserted there, so mostly there is
+//! nothing to send: only the names whose value D1 would get wrong are written, at the end of the batch and by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
+
+use super::delta::Delta;
+use super::pair::{Fate, Pair};
+use super::payload::{Form, write_row};
+use super::schema::Schema;
+use super::{Key, PlanError, Value};
+use crate::d1::Statement;
+
+/// The counters by table. SQLite keeps one for each table, but an application may write there what it likes.
+type Counters = BTreeMap<Value, Vec<Value>>;
+
+/// The statements for the counters D1 would get wrong.
+pub(super) fn statements(
+    before: &Connection,
+    after: &Connection,
+    schemas: (&Schema, &Schema),
+    pairs: &[Pair<'_>],
+    deltas: &[Delta],
+) -> Result<Vec<Statement>, PlanError> {
+    let (old, new) = schemas;
+    // Without such a table in AFTER, D1 may not have sqlite_sequence at all.
+    if !new.tables.values().any(|table| table.autoincrement) {
+        return Ok(Vec::new());
+    }
+    let wanted = read(after, new)?;
+    let mut expected = read(before, old)?;
+    let mut unsure: BTreeSet<Value> = BTreeSet::new();
+    for (pair, delta) in pairs.iter().zip(deltas) {
+        let name = |name: &str| Value::Text(name.as_bytes().to_vec());
+        let names = pair.old.iter().chain(&pair.new).map(|table| name(&table.name));
+        if pair.fate != Fate::Kept || pair.altered {
+            unsure.extend(names);
+        } else if pair.new.is_some_and(|table| table.autoincrement) {
+            count(expected.entry(name(pair.name())).or_default(), &delta.inserted);
+        }
+    }
+    let wrong: Vec<&Value> = expected
+        .keys()
+        .chain(wanted.keys())
+        .chain(&unsure)
+        .filter(|name| unsure.contains(name) || expected.get(name) != wanted.get(name))
+        .filter(|name| expected.contains_key(name) || wanted.contains_key(name))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    Ok(rewrite(&wrong, &wanted))
+}
+
+/// What inserting these rows makes of a counter: SQLite keeps the greatest rowid ever inserted.
+fn count(counter: &mut Vec<Value>, inserted: &BTreeSet<Key>) {
+    let Some(Key::Rowid(last)) = inserted.last() else { return };
+    match counter.as_mut_slice() {
+        [] => counter.push(Value::Integer((*last).max(0))),
+        [Value::Integer(seq)] => *seq = (*seq).max(*last),
+        // Not written by SQLite: what it makes of this is not worth knowing, the counter is sent.
+        _ => counter.push(Value::Null),
+    }
+}
+
+fn read(image: &Connection, schema: &Schema) -> Result<Counters, PlanError> {
+    let mut counters = Counters::new();
+    if !schema.tables.values().any(|table| table.autoincrement) {
+        return Ok(counters);
+    }
+    let mut statement = image.prepare_cached("SELECT name, seq FROM main.sqlite_sequence ORDER BY rowid")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        // A row without a name counts for no table.
+        if row.get_ref(0)? == rusqlite::types::ValueRef::Null {
+            continue;
+        }
+        counters.entry(Value::from(row.get_ref(0)?)).or_default().push(Value::from(row.get_ref(1)?));
+    }
+    Ok(counters)
+}
+
+fn rewrite(names: &[&Value], wanted: &Counters) -> Vec<Statement> {
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let list = |rows: Vec<Vec<Value>>| {
+        let columns = rows.first().map_or(0, Vec::len);
+        let forms: Vec<Form> = (0..columns).map(|i| Form::of(rows.iter().filter_map(|row| row.get(i)))).collect();
+        let mut payload = String::from("[");
+        for (i, row) in rows.iter().enumerate() {
+            if i > 0 {
+                payload.push(',');
+            }
+            write_row(&mut payload, &forms, row);
+        }
+        payload.push(']');
+        let expressions: Vec<String> = forms.iter().enumerate().map(|(i, form)| form.expression(i)).collect();
+        (format!("SELECT {} FROM json_each(?1) AS _lfj", expressions.join(",")), payload)
+    };
+    let (select, payload) = list(names.iter().map(|&name| vec![name.clone()]).collect());
+    let mut statements =
+        vec![Statement::with(format!("DELETE FROM sqlite_sequence WHERE name IN ({select})"), [payload])];
+    let rows: Vec<Vec<Value>> = names
+        .iter()
+        .flat_map(|&name| wanted.get(name).into_iter().flatten().map(|seq| vec![name.clone(), seq.clone()]))
+        .collect();
+    if !rows.is_empty() {
+        let (select, payload) = list(rows);
+        statements.push(Statement::with(format!("INSERT INTO sqlite_sequence(name,seq) {select}"), [payload]));
+    }
+    statements
+}

@@ -1,0 +1,256 @@
+//! The DELETE, UPDATE and INSERT statements for given rows, cut so that each keeps D1's limits.
+//! In: rows. Out: statements whose data are parameters, each `?N` used once. Knows nothing of why a row is written.
+
+use super::lexer::quoted;
+use super::payload::{Form, cell_bytes, write_row};
+use super::schema::{Identity, Table};
+use super::{Key, PlanError, Value};
+use crate::d1::{Statement, limits};
+
+/// Where a parameter is full: statements of this size keep memory and D1's time per statement low.
+const TARGET_BYTES: usize = 1_000_000;
+/// What one parameter may have: the limit on a row, less what `_lf_stage` keeps beside it (`txn`, `part`).
+const PARAM_BYTES: usize = limits::VALUE_BYTES - 50_000;
+const SOURCE: &str = "FROM json_each(?1) AS _lfj";
+
+/// What a statement does with its rows; the cells of a row are the key's (for INSERT a rowid only) and the columns'.
+enum Verb {
+    Delete,
+    Update { columns: Vec<String> },
+    Insert { columns: Vec<String> },
+}
+
+/// Collects the rows of one kind of statement on one table.
+pub(super) struct Writer<'t> {
+    table: &'t Table,
+    verb: Verb,
+    /// Names of a row's cells, for the errors.
+    cells: Vec<String>,
+    rows: Vec<Vec<Value>>,
+    bytes: usize,
+    done: Vec<Statement>,
+}
+
+impl<'t> Writer<'t> {
+    fn new(table: &'t Table, verb: Verb, cells: Vec<String>) -> Writer<'t> {
+        Writer { table, verb, cells, rows: Vec::new(), bytes: 0, done: Vec::new() }
+    }
+
+    /// Deletes rows; a row's cells are its key.
+    pub(super) fn delete(table: &'t Table) -> Writer<'t> {
+        Writer::new(table, Verb::Delete, table.key_names())
+    }
+
+    /// Sets `columns`; a row's cells are its key and their values.
+    pub(super) fn update(table: &'t Table, columns: &[usize]) -> Writer<'t> {
+        let names: Vec<String> = columns.iter().map(|&i| quoted(&table.columns[i].name)).collect();
+        let cells = table.key_names().into_iter().chain(names.iter().cloned()).collect();
+        Writer::new(table, Verb::Update { columns: names }, cells)
+    }
+
+    /// Inserts rows whose cells are those of [`insert_names`].
+    pub(super) fn insert(table: &'t Table) -> Writer<'t> {
+        let names = insert_names(table);
+        Writer::new(table, Verb::Insert { columns: names.clone() }, names)
+    }
+
+    /// Takes one row.
+    pub(super) fn push(&mut self, row: Vec<Value>) -> Result<(), PlanError> {
+        self.check(&row)?;
+        let bytes = row.iter().map(cell_bytes).sum::<usize>() + 3;
+        if self.bytes + bytes > TARGET_BYTES {
+            self.flush()?;
+        }
+        if bytes + 2 > PARAM_BYTES {
+            return self.push_in_pieces(row, bytes + 2);
+        }
+        self.bytes += bytes;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// The statements for all rows taken.
+    pub(super) fn finish(mut self) -> Result<Vec<Statement>, PlanError> {
+        self.flush()?;
+        Ok(self.done)
+    }
+
+    fn flush(&mut self) -> Result<(), PlanError> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
+        let forms: Vec<Form> =
+            (0..self.cells.len()).map(|i| Form::of(rows.iter().filter_map(|row| row.get(i)))).collect();
+        // Rowids alone need no array around each: shorter, and json_each gives integers exactly.
+        let bare = matches!(self.verb, Verb::Delete) && self.table.has_rowid();
+        let mut payload = String::from("[");
+        for (i, row) in rows.iter().enumerate() {
+            if i > 0 {
+                payload.push(',');
+            }
+            match row.first() {
+                Some(key) if bare => Form::Plain.write(&mut payload, key),
+                _ => write_row(&mut payload, &forms, row),
+            }
+        }
+        payload.push(']');
+        let expressions = if bare {
+            vec!["_lfj.value".to_owned()]
+        } else {
+            forms.iter().enumerate().map(|(i, form)| form.expression(i)).collect()
+        };
+        self.emit(&expressions, vec![payload])
+    }
+
+    /// A row that no single parameter holds: its largest cells travel in parameters of their own, in pieces.
+    fn push_in_pieces(&mut self, mut row: Vec<Value>, mut bytes: usize) -> Result<(), PlanError> {
+        let mut pieces: Vec<Option<String>> = vec![None; row.len()];
+        let mut params = vec![String::new()];
+        while bytes > PARAM_BYTES {
+            let largest = (0..row.len()).max_by_key(|&i| cell_bytes(&row[i])).unwrap_or_default();
+            let cell = std::mem::replace(&mut row[largest], Value::Null);
+            bytes -= cell_bytes(&cell);
+            pieces[largest] = Some(in_pieces(&cell, &mut params));
+        }
+        let forms: Vec<Form> = row.iter().map(|cell| Form::of(std::iter::once(cell))).collect();
+        let mut payload = String::from("[");
+        write_row(&mut payload, &forms, &row);
+        payload.push(']');
+        params[0] = payload;
+        let expressions: Vec<String> = pieces
+            .into_iter()
+            .zip(&forms)
+            .enumerate()
+            .map(|(i, (piece, form))| piece.unwrap_or_else(|| form.expression(i)))
+            .collect();
+        self.emit(&expressions, params)
+    }
+
+    fn emit(&mut self, expressions: &[String], params: Vec<String>) -> Result<(), PlanError> {
+        let sql = self.sql(expressions);
+        if sql.len() > limits::SQL_BYTES {
+            return Err(PlanError::StatementTooLong { object: format!("table {}", self.table.name), len: sql.len() });
+        }
+        self.done.push(Statement { sql, params });
+        Ok(())
+    }
+
+    fn sql(&self, expressions: &[String]) -> String {
+        let name = self.table.quoted();
+        match &self.verb {
+            Verb::Delete => {
+                let terms = self.table.key_terms("");
+                let left = if terms.len() == 1 { terms.join("") } else { format!("({})", terms.join(",")) };
+                format!("DELETE FROM {name} WHERE {left} IN (SELECT {} {SOURCE})", expressions.join(","))
+            }
+            Verb::Update { columns } => {
+                let terms = self.table.key_terms(&format!("{name}."));
+                let (keys, values) = expressions.split_at(terms.len());
+                let matches: Vec<String> = terms.iter().zip(keys).map(|(term, key)| format!("{term}={key}")).collect();
+                let sets: Vec<String> =
+                    columns.iter().zip(values).map(|(column, value)| format!("{column}={value}")).collect();
+                format!("UPDATE {name} SET {} {SOURCE} WHERE {}", sets.join(","), matches.join(" AND "))
+            }
+            // OR ABORT: a declared ON CONFLICT IGNORE or REPLACE would hide that D1 differs (R6).
+            Verb::Insert { columns } => {
+                let columns = columns.join(",");
+                format!("INSERT OR ABORT INTO {name}({columns}) SELECT {} {SOURCE}", expressions.join(","))
+            }
+        }
+    }
+
+    /// D1's limits on one value and one row.
+    fn check(&self, row: &[Value]) -> Result<(), PlanError> {
+        let table = || self.table.name.clone();
+        for (cell, name) in row.iter().zip(&self.cells) {
+            let (Value::Text(bytes) | Value::Blob(bytes)) = cell else { continue };
+            if bytes.len() > limits::VALUE_BYTES {
+                let column = name.trim_matches('"').replace("\"\"", "\"");
+                return Err(PlanError::ValueTooBig { table: table(), column, len: bytes.len() });
+            }
+        }
+        let len = record_bytes(row);
+        if len > limits::VALUE_BYTES {
+            return Err(PlanError::RowTooBig { table: table(), len });
+        }
+        Ok(())
+    }
+}
+
+/// The columns an INSERT names: a rowid that no column stands for, then all that are written.
+pub fn insert_names(table: &Table) -> Vec<String> {
+    let rowid = match table.identity {
+        Identity::Rowid(name) => Some(name.to_owned()),
+        _ => None,
+    };
+    rowid.into_iter().chain(table.written().map(|i| quoted(&table.columns[i].name))).collect()
+}
+
+/// A delete for keys.
+pub(super) fn delete<'k>(table: &Table, keys: impl Iterator<Item = &'k Key>) -> Result<Vec<Statement>, PlanError> {
+    let mut writer = Writer::delete(table);
+    for key in keys {
+        writer.push(key.values())?;
+    }
+    writer.finish()
+}
+
+/// The expression for a cell whose bytes are appended to `params` in pieces.
+fn in_pieces(cell: &Value, params: &mut Vec<String>) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let mut add = |piece: String, wrap: &str| {
+        params.push(piece);
+        names.push(if wrap.is_empty() { format!("?{}", params.len()) } else { format!("{wrap}(?{})", params.len()) });
+    };
+    match cell {
+        Value::Text(bytes) | Value::Blob(bytes) => {
+            let readable = if matches!(cell, Value::Text(_)) && !bytes.contains(&0) {
+                std::str::from_utf8(bytes).ok()
+            } else {
+                None
+            };
+            match readable {
+                Some(text) => text_pieces(text).for_each(|piece| add(piece.to_owned(), "")),
+                None => bytes.chunks(PARAM_BYTES / 2).for_each(|piece| add(hex::encode(piece), "unhex")),
+            }
+        }
+        _ => {}
+    }
+    match cell {
+        // `||` makes text of blobs too, with the same bytes, so each result needs its type.
+        Value::Text(_) => format!("CAST({} AS TEXT)", names.join("||")),
+        Value::Blob(_) => format!("CAST({} AS BLOB)", names.join("||")),
+        _ => "NULL".to_owned(),
+    }
+}
+
+/// Parts of at most [`PARAM_BYTES`], cut between characters.
+fn text_pieces(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        if text.is_empty() {
+            return None;
+        }
+        let end = text.floor_char_boundary(PARAM_BYTES);
+        let (piece, rest) = text.split_at(end);
+        text = rest;
+        Some(piece)
+    })
+}
+
+/// The bytes of the record SQLite makes of a row, to within the few of its header's length.
+fn record_bytes(row: &[Value]) -> usize {
+    let varint = |n: usize| match n {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        _ => 4,
+    };
+    let cell = |cell: &Value| match cell {
+        Value::Text(bytes) | Value::Blob(bytes) => bytes.len() + varint(2 * bytes.len() + 13),
+        Value::Null => 1,
+        Value::Integer(_) | Value::Real(_) => 2,
+    };
+    row.iter().map(cell).sum::<usize>() + 1
+}
