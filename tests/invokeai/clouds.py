@@ -46,16 +46,7 @@ class Cloud:
         raise RuntimeError(f"{command} ended before it was ready:\n{log.read_text()}")
 
     def database(self):
-        settings = {name: value for name, value in self.settings.items() if "R2" not in name and "TEST" not in name}
-        control = self.settings.get("LITEFLARE_TEST_CONTROL")
-        if control:
-            made = post(f"{control}/create", {})
-            settings["LITEFLARE_D1_API"] = made.get("api", settings["LITEFLARE_D1_API"])
-        else:
-            url = f"{settings['LITEFLARE_D1_API']}/accounts/{settings['CLOUDFLARE_ACCOUNT_ID']}/d1/database"
-            made = post(url, {"name": f"test-{uuid.uuid4().hex}"}, settings["CLOUDFLARE_API_TOKEN"])["result"]
-        settings["LITEFLARE_D1_DATABASE"] = made["uuid"]
-        return settings
+        return new_database(self.settings)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -65,6 +56,20 @@ class Cloud:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def new_database(cloud: dict) -> dict:
+    """The settings of an empty database in the cloud with these settings."""
+    settings = {name: value for name, value in cloud.items() if "R2" not in name and "TEST" not in name}
+    control = cloud.get("LITEFLARE_TEST_CONTROL")
+    if control:
+        made = post(f"{control}/create", {})
+        settings["LITEFLARE_D1_API"] = made["api"]
+    else:
+        url = f"{settings['LITEFLARE_D1_API']}/accounts/{settings['CLOUDFLARE_ACCOUNT_ID']}/d1/database"
+        made = post(url, {"name": f"test-{uuid.uuid4().hex}"}, settings["CLOUDFLARE_API_TOKEN"])["result"]
+    settings["LITEFLARE_D1_DATABASE"] = made["uuid"]
+    return settings
 
 
 def start(name: str, folder: Path) -> Cloud | None:
