@@ -7,5 +7,4 @@
 //! A room uses the rooms to its right, never those to its left: `decode` turns pages into changed rows, `plan` turns those into
 //! the statements of one batch, `d1` sends them, `replica` decides which image is the newest and `vfs` shows it to SQLite.
 
-pub mod cli;
 pub mod d1;

@@ -1,25 +1,28 @@
-//! The command `liteflare`.
+//! The `liteflare` command.
+
+mod cli;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use liteflare::cli;
 
-#[derive(Parser)]
-#[command(version, about)]
-struct Cli {
+/// Runs an unmodified SQLite application with its database in Cloudflare D1 and its files in R2
+#[derive(Parser, Debug)]
+#[command(version)]
+struct Args {
     #[command(subcommand)]
-    command: Cmd,
+    command: Command,
 }
 
-#[derive(Subcommand)]
-enum Cmd {
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a command with its database in D1
     Run(cli::run::RunArgs),
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Cmd::Run(args) => cli::run::main(args),
+    let done = match Args::parse().command {
+        Command::Run(args) => cli::run::main(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,3 +1,3 @@
-//! The command's doors: one file per subcommand, each with its arguments and a `main`.
+//! The commands, one file each: arguments in, exit code out.
 
 pub mod run;

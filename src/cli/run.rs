@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use clap::Args;
 
-/// Run a command with its database in D1.
-#[derive(clap::Args, Debug)]
+/// Arguments of `liteflare run`.
+#[derive(Args, Debug)]
 pub struct RunArgs {
     /// The application's root folder [default: the command's own --root, else INVOKEAI_ROOT, else ~/invokeai]
     #[arg(long, value_name = "DIR")]
@@ -72,12 +73,17 @@ fn python_path(loader: &Path, before: Option<&OsStr>) -> OsString {
     OsString::from_vec(paths)
 }
 
-/// The value of `--root DIR` or `--root=DIR` among the command's arguments; the last one counts, as for Python's argparse.
+/// The value of `--root DIR`, `--root=DIR` or `-r DIR` among the command's arguments, as InvokeAI's commands take it; the last one counts.
 fn root_argument(args: &[OsString]) -> Option<PathBuf> {
-    let separate =
-        args.windows(2).enumerate().filter(|(_, pair)| pair[0] == "--root").map(|(at, pair)| (at, pair[1].as_bytes()));
-    let joined = args.iter().enumerate().filter_map(|(at, arg)| Some((at, arg.as_bytes().strip_prefix(b"--root=")?)));
-    separate.chain(joined).max_by_key(|(at, _)| *at).map(|(_, root)| PathBuf::from(OsStr::from_bytes(root)))
+    let mut root = None;
+    for (at, arg) in args.iter().enumerate() {
+        if arg == "--root" || arg == "-r" {
+            root = args.get(at + 1).map(OsString::as_os_str).or(root);
+        } else if let Some(joined) = arg.as_bytes().strip_prefix(b"--root=") {
+            root = Some(OsStr::from_bytes(joined));
+        }
+    }
+    root.map(PathBuf::from)
 }
 
 #[cfg(test)]
@@ -89,9 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_found_in_both_spellings_and_the_last_one_counts() {
+    fn the_root_is_found_in_each_spelling_and_the_last_one_counts() {
         assert_eq!(root_of(&["--root", "/a", "--port", "1"]), Some("/a".into()));
         assert_eq!(root_of(&["x", "--root=/b"]), Some("/b".into()));
+        assert_eq!(root_of(&["-r", "/b"]), Some("/b".into()));
         assert_eq!(root_of(&["--root=/b", "--root", "/c"]), Some("/c".into()));
         assert_eq!(root_of(&["--rooted", "/a", "--root"]), None);
     }
