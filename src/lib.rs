@@ -7,4 +7,17 @@
 //! A room uses the rooms to its right, never those to its left: `decode` turns pages into changed rows, `plan` turns those into
 //! the statements of one batch, `d1` sends them, `replica` decides which image is the newest and `vfs` shows it to SQLite.
 
+pub mod config;
 pub mod d1;
+pub mod decode;
+pub mod dev;
+pub mod error;
+pub mod extension;
+pub mod image;
+pub mod metrics;
+pub mod plan;
+pub mod replica;
+pub mod runtime;
+pub mod sqlite;
+pub mod vfs;
+mod vtab;

@@ -16,12 +16,15 @@ struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Serve a local D1 query API for development and tests
+    Dev(cli::dev::DevArgs),
     /// Run a command with its database in D1
     Run(cli::run::RunArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
+        Command::Dev(args) => cli::dev::main(args),
         Command::Run(args) => cli::run::main(args),
     };
     match done {

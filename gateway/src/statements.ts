@@ -1,0 +1,49 @@
+// The body of a query: one statement or a batch, checked before anything reaches D1.
+import { Refusal } from "./envelope";
+
+export interface Statement {
+  sql: string;
+  /** D1's API types them as strings; a bound number would arrive as REAL. */
+  params: string[];
+}
+
+export interface Query {
+  statements: Statement[];
+  /** Whether the client sent `batch`: then all of them are one transaction. */
+  batch: boolean;
+}
+
+export async function readStatements(request: Request): Promise<Query> {
+  const body = await readJson(request);
+  if (!isRecord(body)) throw malformed("the body must be an object");
+  if (body["batch"] === undefined) return { statements: [statement(body, "")], batch: false };
+  if (!Array.isArray(body["batch"])) throw malformed("`batch` must be an array");
+  if (body["batch"].length === 0) throw malformed("`batch` is empty");
+  const statements = body["batch"].map((entry: unknown, i) => statement(entry, `batch[${i}].`));
+  return { statements, batch: true };
+}
+
+async function readJson(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch (error) {
+    throw malformed(`the body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function statement(entry: unknown, at: string): Statement {
+  if (!isRecord(entry) || typeof entry["sql"] !== "string") throw malformed(`\`${at}sql\` must be a string`);
+  const params: unknown = entry["params"] ?? [];
+  if (!Array.isArray(params) || !params.every((param) => typeof param === "string")) {
+    throw malformed(`\`${at}params\` must be an array of strings`);
+  }
+  return { sql: entry["sql"], params };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function malformed(reason: string): Refusal {
+  return new Refusal(400, 7400, `The request is malformed: ${reason}`);
+}

@@ -1,0 +1,19 @@
+-- liteflare's own tables on D1. Each statement may run again and again.
+
+-- The log of commits. Two writers that build on the same state both want the next seq: the key lets one of them win.
+CREATE TABLE IF NOT EXISTS _lf_commit(
+  seq INTEGER PRIMARY KEY CHECK (seq > 0),
+  txn TEXT NOT NULL UNIQUE,
+  at TEXT NOT NULL,
+  source TEXT NOT NULL,
+  changes TEXT NOT NULL
+);
+
+-- replaying: 1 while a batch repeats what an application's triggers have done already. The others are fields of SQLite's
+-- database header that D1 does not let us set: user_version, application_id, encoding.
+CREATE TABLE IF NOT EXISTS _lf_state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- Parts of a transaction that is too large for one request.
+CREATE TABLE IF NOT EXISTS _lf_stage(txn TEXT NOT NULL, part INTEGER NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (txn, part)) WITHOUT ROWID;
+
+INSERT OR IGNORE INTO _lf_state(key, value) VALUES ('replaying', 0);

@@ -1,0 +1,45 @@
+//! `liteflare dev`: a local cloud until it is told to stop.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use liteflare::dev::{Cloud, Options};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Arguments of `liteflare dev`.
+#[derive(Args, Debug)]
+pub struct DevArgs {
+    /// Folder to keep the data in [default: a temporary one, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Port of the D1 query API on 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+}
+
+/// Prints the settings of a local cloud and serves it until SIGINT or SIGTERM.
+pub fn main(args: DevArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Before `ready`: whoever reads that may stop us at once.
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let cloud = Cloud::start(&Options { dir: args.dir, port: args.port })?;
+        announce(&cloud)?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })
+}
+
+fn announce(cloud: &Cloud) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "export LITEFLARE_D1_API={}", cloud.api())?;
+    writeln!(out, "export CLOUDFLARE_ACCOUNT_ID={}", cloud.account)?;
+    writeln!(out, "export CLOUDFLARE_API_TOKEN={}", cloud.token)?;
+    writeln!(out, "export LITEFLARE_D1_DATABASE={}", cloud.first_database()?)?;
+    writeln!(out, "ready")?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,42 @@
+//! Turns the pages one transaction changed into changed rows.
+//!
+//! In: the image before, the image after, and which pages differ. Out: per table the keys of rows whose payload differs.
+//! No I/O, no clock, no SQL: the same pages give the same changes, and no input makes it panic (`fuzz/`). Reading the rows
+//! behind the keys, typed, is SQLite's own job (`plan`).
+
+pub mod btree;
+pub mod diff;
+pub mod owners;
+pub mod record;
+
+use crate::image::PageNo;
+
+/// A page or record that does not follow the file format. The commit is refused; the database stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Corrupt {
+    /// A page number that lies outside of the file.
+    #[error("page {0} does not exist")]
+    NoPage(u32),
+    /// A page of a tree that has no b-tree page's type byte, or one of the wrong sort.
+    #[error("page {page} is not a page of its b-tree (type {kind})", page = .page.get())]
+    Kind {
+        /// The page.
+        page: PageNo,
+        /// Its type byte.
+        kind: u8,
+    },
+    /// A cell that reaches out of its page or of its payload.
+    #[error("cell {cell} of page {page} is cut short", page = .page.get())]
+    Cell {
+        /// The page.
+        page: PageNo,
+        /// The cell's number, from 0.
+        cell: usize,
+    },
+    /// A page reached twice, or a tree deeper than any tree can be.
+    #[error("page {page} is part of a cycle", page = .0.get())]
+    Cycle(PageNo),
+    /// A record whose header or body is cut short.
+    #[error("a record is cut short")]
+    Record,
+}

@@ -1,0 +1,102 @@
+//! Records (SQLite's file format, section 2.1), as far as keys need them: the first columns of a WITHOUT ROWID row.
+
+use super::Corrupt;
+use super::btree::varint;
+
+/// One value of a record. Text is in the database's encoding.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field {
+    /// NULL.
+    Null,
+    /// An integer of any stored width.
+    Integer(i64),
+    /// A double. (A REAL column may store integral values as `Integer`.)
+    Real(f64),
+    /// Text in the database's encoding.
+    Text(Vec<u8>),
+    /// A blob.
+    Blob(Vec<u8>),
+}
+
+/// The first `count` values of a record.
+pub fn fields(record: &[u8], count: usize) -> Result<Vec<Field>, Corrupt> {
+    parse(record, count).ok_or(Corrupt::Record)
+}
+
+fn parse(record: &[u8], count: usize) -> Option<Vec<Field>> {
+    let (header_len, _) = varint(record)?;
+    let header_len = usize::try_from(header_len).ok()?;
+    let (header, mut body) = record.split_at_checked(header_len)?;
+    let (_, mut types) = varint(header)?;
+    let mut fields = Vec::with_capacity(count.min(header_len));
+    while fields.len() < count {
+        let (serial, rest) = varint(types)?;
+        types = rest;
+        let (bytes, rest) = body.split_at_checked(width(serial)?)?;
+        body = rest;
+        fields.push(field(serial, bytes)?);
+    }
+    Some(fields)
+}
+
+fn width(serial: u64) -> Option<usize> {
+    Some(match serial {
+        0 | 8 | 9 => 0,
+        1..=4 => serial as usize,
+        5 => 6,
+        6 | 7 => 8,
+        10 | 11 => return None,
+        _ => usize::try_from((serial - 12) / 2).ok()?,
+    })
+}
+
+fn field(serial: u64, bytes: &[u8]) -> Option<Field> {
+    Some(match serial {
+        0 => Field::Null,
+        1..=6 => Field::Integer(big_endian(bytes)),
+        7 => Field::Real(f64::from_be_bytes(bytes.try_into().ok()?)),
+        8 => Field::Integer(0),
+        9 => Field::Integer(1),
+        _ if serial % 2 == 0 => Field::Blob(bytes.to_vec()),
+        _ => Field::Text(bytes.to_vec()),
+    })
+}
+
+fn big_endian(bytes: &[u8]) -> i64 {
+    let sign = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) { -1 } else { 0 };
+    bytes.iter().fold(sign, |value: i64, byte| (value << 8) | i64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_serial_type_is_read() {
+        let record = [
+            &[11, 0, 1, 2, 5, 6, 7, 8, 9, 16, 17][..],
+            &[0xff],
+            &[0x01, 0x00],
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xfe],
+            &i64::MIN.to_be_bytes(),
+            &0.1f64.to_be_bytes(),
+            b"\x00\x01hi",
+        ]
+        .concat();
+        let expected = vec![
+            Field::Null,
+            Field::Integer(-1),
+            Field::Integer(256),
+            Field::Integer(-2),
+            Field::Integer(i64::MIN),
+            Field::Real(0.1),
+            Field::Integer(0),
+            Field::Integer(1),
+            Field::Blob(vec![0, 1]),
+            Field::Text(b"hi".to_vec()),
+        ];
+        assert_eq!(fields(&record, 10), Ok(expected));
+        assert_eq!(fields(&record[..20], 10), Err(Corrupt::Record));
+        assert_eq!(fields(&record, 11), Err(Corrupt::Record));
+    }
+}

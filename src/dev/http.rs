@@ -1,0 +1,145 @@
+//! The routes of the query API. Statements run on blocking threads; a database lets them in one at a time.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::database::QueryResult;
+use super::envelope::{Answer, Page, Refusal};
+use super::json::Format;
+use super::registry::{Info, Registry};
+use crate::d1::Statement;
+
+/// The largest request Cloudflare's network lets through to an API (documentation, "Limits": 100 MB).
+const BODY_BYTES: usize = 100_000_000;
+
+/// Databases on one page of the list unless the request says otherwise.
+const PER_PAGE: usize = 1000;
+
+/// Who may use this cloud.
+#[derive(Clone)]
+pub(super) struct Account {
+    pub(super) id: String,
+    pub(super) token: String,
+}
+
+type Answered<T> = Result<Answer<T>, Refusal>;
+type Databases = State<Arc<Registry>>;
+
+pub(super) fn router(account: Account, registry: Arc<Registry>) -> Router {
+    let databases = format!("/client/v4/accounts/{}/d1/database", account.id);
+    Router::new()
+        .route(&databases, get(list).post(create))
+        .route(&format!("{databases}/{{id}}"), get(info).delete(delete))
+        .route(&format!("{databases}/{{id}}/raw"), post(raw))
+        .route(&format!("{databases}/{{id}}/query"), post(query))
+        .fallback(async |uri: Uri| Refusal::no_route(uri.path()))
+        .layer(middleware::from_fn_with_state(Arc::new(account), authorize))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .with_state(registry)
+}
+
+async fn authorize(State(account): State<Arc<Account>>, request: Request, next: Next) -> Result<Response, Refusal> {
+    let given = request.headers().get(header::AUTHORIZATION).ok_or_else(Refusal::missing_token)?;
+    if given.as_bytes() != format!("Bearer {}", account.token).as_bytes() {
+        return Err(Refusal::wrong_token());
+    }
+    Ok(next.run(request).await)
+}
+
+#[derive(Deserialize)]
+struct ListQuery {
+    name: Option<String>,
+    page: Option<usize>,
+    per_page: Option<usize>,
+}
+
+async fn list(State(registry): Databases, Query(query): Query<ListQuery>) -> Answer<Vec<Info>> {
+    let mut found = registry.list();
+    found.retain(|info| query.name.as_ref().is_none_or(|name| *name == info.name));
+    let (page, per_page) = (query.page.unwrap_or(1).max(1), query.per_page.unwrap_or(PER_PAGE).max(1));
+    let total_count = found.len();
+    let shown: Vec<Info> = found.into_iter().skip((page - 1).saturating_mul(per_page)).take(per_page).collect();
+    let count = shown.len();
+    Answer::page(shown, Page { page, per_page, count, total_count })
+}
+
+#[derive(Deserialize)]
+struct CreateBody {
+    name: String,
+}
+
+async fn create(State(registry): Databases, body: Bytes) -> Answered<Info> {
+    let CreateBody { name } = parse(&body)?;
+    blocking(move || registry.create(&name)).await
+}
+
+async fn info(State(registry): Databases, Path(id): Path<String>) -> Answered<Info> {
+    Ok(Answer::of(registry.info(&id)?))
+}
+
+async fn delete(State(registry): Databases, Path(id): Path<String>) -> Answered<()> {
+    blocking(move || registry.delete(&id)).await
+}
+
+async fn raw(State(registry): Databases, Path(id): Path<String>, body: Bytes) -> Answered<Vec<QueryResult>> {
+    run(registry, id, body, Format::Arrays).await
+}
+
+async fn query(State(registry): Databases, Path(id): Path<String>, body: Bytes) -> Answered<Vec<QueryResult>> {
+    run(registry, id, body, Format::Objects).await
+}
+
+async fn run(registry: Arc<Registry>, id: String, body: Bytes, format: Format) -> Answered<Vec<QueryResult>> {
+    blocking(move || registry.get(&id)?.run(&statements(&body)?, format)).await
+}
+
+/// `{"sql", "params"}` or `{"batch": [{"sql", "params"}, …]}`.
+#[derive(Deserialize)]
+struct QueryBody {
+    sql: Option<String>,
+    params: Option<Vec<String>>,
+    batch: Option<Vec<BatchEntry>>,
+}
+
+#[derive(Deserialize)]
+struct BatchEntry {
+    sql: String,
+    params: Option<Vec<String>>,
+}
+
+fn statements(body: &[u8]) -> Result<Vec<Statement>, Refusal> {
+    match parse(body)? {
+        QueryBody { batch: Some(batch), .. } if batch.is_empty() => Err(Refusal::malformed("`batch` is empty")),
+        QueryBody { batch: Some(batch), .. } => {
+            Ok(batch.into_iter().map(|entry| statement(entry.sql, entry.params)).collect())
+        }
+        QueryBody { sql: Some(sql), params, .. } => Ok(vec![statement(sql, params)]),
+        QueryBody { .. } => Err(Refusal::malformed("neither `sql` nor `batch` is given")),
+    }
+}
+
+fn statement(sql: String, params: Option<Vec<String>>) -> Statement {
+    Statement { sql, params: params.unwrap_or_default() }
+}
+
+// A parameter that is no string is refused here, by its type: D1's API documents strings and nothing else.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(Refusal::malformed)
+}
+
+async fn blocking<T, F>(work: F) -> Answered<T>
+where
+    T: serde::Serialize + Send + 'static,
+    F: FnOnce() -> Result<T, Refusal> + Send + 'static,
+{
+    Ok(Answer::of(tokio::task::spawn_blocking(work).await??))
+}

@@ -1,0 +1,24 @@
+//! A local Cloudflare: D1's query API on loopback, over SQLite files.
+//! In: HTTP requests as `api.cloudflare.com` takes them. Out: the same envelopes, refusals and roundings, and commits that survive
+//! `kill -9`. It is for development, demos and tests; `tests/conformance.rs` holds it against Cloudflare's own runtime.
+//!
+//! ```text
+//! http ──► registry (which database) ──► database (one batch, one transaction) ──► json (values as JavaScript prints them)
+//!                                            └─ authorizer, limits: what D1 refuses
+//! ```
+//! It refuses to know liteflare: nothing here depends on what a client stores.
+
+mod authorizer;
+mod cloud;
+mod database;
+mod envelope;
+mod error_text;
+mod folder;
+mod http;
+mod json;
+mod math;
+mod raw;
+mod registry;
+mod split;
+
+pub use cloud::{Cloud, Options};

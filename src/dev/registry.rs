@@ -1,0 +1,136 @@
+//! Which databases exist: names and UUIDs in `d1/registry.json`, one SQLite file each beside it.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::database::Database;
+use super::envelope::Refusal;
+
+/// What the API tells about a database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Info {
+    pub(super) uuid: Uuid,
+    pub(super) name: String,
+    #[serde(default = "version")]
+    version: String,
+}
+
+pub(super) struct Registry {
+    dir: PathBuf,
+    /// Everything known about databases. Held while a file is opened or the list written, never while a statement runs.
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    known: Vec<Info>, // in order of creation
+    open: HashMap<Uuid, Arc<Database>>,
+}
+
+impl Registry {
+    pub(super) fn open(dir: &Path) -> anyhow::Result<Registry> {
+        fs::create_dir_all(dir)?;
+        let known = match fs::read(list_path(dir)) {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Registry { dir: dir.to_path_buf(), inner: Mutex::new(Inner { known, open: HashMap::new() }) })
+    }
+
+    pub(super) fn list(&self) -> Vec<Info> {
+        self.inner.lock().known.clone()
+    }
+
+    pub(super) fn find_or_create(&self, name: &str) -> Result<Info, Refusal> {
+        if let Some(info) = self.inner.lock().known.iter().find(|info| info.name == name) {
+            return Ok(info.clone());
+        }
+        self.create(name)
+    }
+
+    pub(super) fn create(&self, name: &str) -> Result<Info, Refusal> {
+        let mut inner = self.inner.lock();
+        if name.is_empty() {
+            return Err(Refusal::malformed("`name` must not be empty"));
+        }
+        if inner.known.iter().any(|info| info.name == name) {
+            return Err(Refusal::name_taken(name));
+        }
+        let info = Info { uuid: Uuid::new_v4(), name: name.to_owned(), version: version() };
+        let database = Database::open(&self.path(info.uuid))?;
+        inner.known.push(info.clone());
+        self.write(&inner.known)?;
+        inner.open.insert(info.uuid, Arc::new(database));
+        Ok(info)
+    }
+
+    pub(super) fn info(&self, id: &str) -> Result<Info, Refusal> {
+        self.inner.lock().info(id).cloned()
+    }
+
+    pub(super) fn get(&self, id: &str) -> Result<Arc<Database>, Refusal> {
+        let mut inner = self.inner.lock();
+        let uuid = inner.info(id)?.uuid;
+        if let Some(database) = inner.open.get(&uuid) {
+            return Ok(Arc::clone(database));
+        }
+        let database = Arc::new(Database::open(&self.path(uuid))?);
+        inner.open.insert(uuid, Arc::clone(&database));
+        Ok(database)
+    }
+
+    pub(super) fn delete(&self, id: &str) -> Result<(), Refusal> {
+        let mut inner = self.inner.lock();
+        let uuid = inner.info(id)?.uuid;
+        inner.known.retain(|info| info.uuid != uuid);
+        self.write(&inner.known)?;
+        inner.open.remove(&uuid); // a query still running keeps the unlinked files until it is done
+        for suffix in ["", "-wal", "-shm"] {
+            let mut path = self.path(uuid).into_os_string();
+            path.push(suffix);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, uuid: Uuid) -> PathBuf {
+        self.dir.join(format!("{uuid}.sqlite"))
+    }
+
+    // Written whole beside the old list and moved over it: after a crash there is the old list or the new one.
+    fn write(&self, known: &[Info]) -> Result<(), Refusal> {
+        let next = self.dir.join("registry.json.new");
+        let mut file = File::create(&next)?;
+        file.write_all(&serde_json::to_vec_pretty(known)?)?;
+        file.sync_all()?;
+        fs::rename(&next, list_path(&self.dir))?;
+        File::open(&self.dir)?.sync_all()?;
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn info(&self, id: &str) -> Result<&Info, Refusal> {
+        let uuid = Uuid::parse_str(id).map_err(|_| Refusal::unknown_database(id))?;
+        self.known.iter().find(|info| info.uuid == uuid).ok_or_else(|| Refusal::unknown_database(id))
+    }
+}
+
+fn list_path(dir: &Path) -> PathBuf {
+    dir.join("registry.json")
+}
+
+fn version() -> String {
+    "production".to_owned() // what D1 calls its present storage
+}

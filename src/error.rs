@@ -1,0 +1,101 @@
+//! What can go wrong between SQLite and D1, and what the application sees of it.
+//!
+//! Each error is a sentence for the person who must act. It is logged once, by [`Error::report`], where it becomes a result code.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::ffi;
+
+use crate::config::SettingError;
+use crate::d1::{Refusal, SendError};
+use crate::decode::Corrupt;
+use crate::plan::PlanError;
+
+/// Why an operation on a replica failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The path holds something that is not ours.
+    #[error("{path} is {what}: liteflare never touches it. Move it away, or bring it to D1 with `liteflare import`", path = .path.display())]
+    Occupied {
+        /// The database path.
+        path: PathBuf,
+        /// What is there.
+        what: &'static str,
+    },
+    /// The marker file cannot be written or read.
+    #[error("{path}: {source}", path = .path.display())]
+    Marker {
+        /// The database path.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another writer was first.
+    #[error("another writer committed first; the transaction was rolled back and may be tried again")]
+    Conflict,
+    /// D1 said no.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// D1 gave no answer until the deadline.
+    #[error("gave up after {waited:?}: {reason}; the transaction was rolled back (LITEFLARE_TIMEOUT sets the deadline)")]
+    Unreachable {
+        /// How long it was tried.
+        waited: Duration,
+        /// The last failure.
+        reason: String,
+    },
+    /// The transaction cannot be expressed on D1.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The database's pages do not follow the file format.
+    #[error("the database's pages are damaged: {0}; the transaction was rolled back")]
+    Corrupt(#[from] Corrupt),
+    /// The SQLite inside this library failed on an image.
+    #[error("reading the replica failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// What D1 holds cannot become a replica.
+    #[error("D1's table {table:?} cannot be read: {reason}")]
+    Hydrate {
+        /// The table.
+        table: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The result code that the application gets. The only place that picks one.
+    pub fn sqlite_code(&self) -> i32 {
+        match self {
+            Error::Conflict => ffi::SQLITE_BUSY,
+            Error::Plan(PlanError::ValueTooBig { .. }) => ffi::SQLITE_TOOBIG,
+            Error::Setting(_) | Error::Occupied { .. } | Error::Marker { .. } | Error::Hydrate { .. } => {
+                ffi::SQLITE_CANTOPEN
+            }
+            Error::Refused(_) | Error::Unreachable { .. } | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {
+                ffi::SQLITE_IOERR
+            }
+        }
+    }
+
+    /// Logs the error and gives its result code.
+    pub fn report(&self) -> i32 {
+        tracing::warn!("{self}");
+        self.sqlite_code()
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Error {
+        match error {
+            SendError::Refused(refusal) => Error::Refused(refusal),
+            SendError::NotApplied { reason, .. } | SendError::Unknown(reason) => {
+                Error::Unreachable { waited: Duration::ZERO, reason }
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Every counter, with its meaning. Counters belong to one replica and only grow.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it.
+    pub fn add(&self, amount: usize) {
+        self.0.fetch_add(amount as u64, Ordering::Relaxed);
+    }
+
+    /// What it is now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counters of one replica.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// HTTP requests to D1, retries included.
+    pub d1_requests: Counter,
+    /// Bytes of request bodies.
+    pub d1_bytes_sent: Counter,
+    /// Bytes of answers' bodies.
+    pub d1_bytes_received: Counter,
+    /// Transactions that D1 has acknowledged.
+    pub commits: Counter,
+    /// Commits refused because another writer was first.
+    pub conflicts: Counter,
+    /// Requests sent again after one that failed.
+    pub retries: Counter,
+    /// Times the replica was brought to a later seq by reading D1.
+    pub refreshes: Counter,
+    /// Rows that D1 says it wrote.
+    pub rows_written: Counter,
+}

@@ -1,0 +1,115 @@
+//! One transaction of the application becomes one commit on D1.
+
+use std::sync::Arc;
+
+use super::Replica;
+use super::writer::{Decoded, Writer};
+use crate::d1::{Batch, CommitError, Fence, Refusal, Statement};
+use crate::error::Error;
+use crate::image::{Image, Overlay, PageNo};
+use crate::plan::{self, Options, Plan};
+
+impl Replica {
+    /// Commits what `overlay` wrote on top of `base` and publishes the result. On an error nothing has happened, here or on D1
+    /// (except [`Error::Unreachable`], which says so).
+    pub fn commit(&self, base: &Arc<Image>, overlay: &Overlay) -> Result<Arc<Image>, Error> {
+        let (mut after, changed) = base.with(overlay);
+        if changed.is_empty() && after.page_count() == base.page_count() {
+            return Ok(base.clone()); // a rollback that put every page back
+        }
+        let mut writer = self.writer.lock();
+        if !self.is_newest(base) {
+            self.metrics().conflicts.add(1);
+            return Err(Error::Conflict); // a refresh came in between
+        }
+        let decoded = writer.decode(base, &after, &changed)?;
+        let sent = self.send(&writer, &decoded, base, &after);
+        match sent {
+            Ok(true) => {
+                after.seq = base.seq.next();
+                self.metrics().commits.add(1);
+            }
+            Ok(false) => {} // VACUUM: other pages, the same rows
+            Err(error) => {
+                writer.abandon(&decoded, base)?;
+                if matches!(error, Error::Conflict) {
+                    self.metrics().conflicts.add(1);
+                    self.refresh(&mut writer)?;
+                }
+                return Err(error);
+            }
+        }
+        writer.advance(decoded);
+        Ok(self.publish(after))
+    }
+
+    /// Returns whether there was anything to send.
+    fn send(&self, writer: &Writer, decoded: &Decoded, base: &Image, after: &Image) -> Result<bool, Error> {
+        let mut options = Options::default();
+        loop {
+            let plan = plan_transaction(writer, decoded, &options)?;
+            let fields = header_fields(base, after);
+            if plan.statements.is_empty() && fields.is_empty() {
+                return Ok(false);
+            }
+            let txn = uuid::Uuid::now_v7().to_string();
+            let changes = plan.touched.to_json();
+            let fence = Fence { base: base.seq, txn: &txn, source: &source(), changes: &changes };
+            let body = plan.statements.into_iter().chain(fields).collect();
+            let batch = Batch::new(&fence, body, plan.replays);
+            let refusal = match self.client.commit(&batch, &txn) {
+                Ok(()) => return Ok(true),
+                Err(CommitError::Refused(refusal)) => refusal,
+                Err(error) => return Err(self.explain(error)),
+            };
+            // Some ALTERs depend on rows and some triggers no longer compile: both can be avoided (`DECODE.md`, R13, R15).
+            let second = Options { rebuild: plan.altered, recreate_triggers: plan.replays };
+            if options != Options::default() || second == Options::default() {
+                return Err(Error::Refused(refusal));
+            }
+            tracing::info!("the commit is planned anew without ALTER TABLE: {refusal}");
+            options = second;
+        }
+    }
+
+    fn explain(&self, error: CommitError) -> Error {
+        match error {
+            CommitError::Conflict => Error::Conflict,
+            CommitError::Refused(refusal) => Error::Refused(refusal),
+            CommitError::Unreachable { reason, in_doubt } => {
+                let doubt = if in_doubt { "; a request is without an answer, so D1 may still have taken it" } else { "" };
+                Error::Unreachable { waited: self.client.timeout, reason: format!("{reason}{doubt}") }
+            }
+        }
+    }
+}
+
+fn plan_transaction(writer: &Writer, decoded: &Decoded, options: &Options) -> Result<Plan, Error> {
+    let (before, after) = writer.readers();
+    let (old, new) = (&writer.catalog.schema, writer.schema_after(decoded));
+    Ok(plan::plan(before, after, old, new, &decoded.changes, options)?)
+}
+
+/// Fields of the database header that applications set and D1 does not keep (SQLite's file format, section 1.3).
+pub(super) const HEADER_FIELDS: [(&str, usize); 3] = [("user_version", 60), ("application_id", 68), ("encoding", 56)];
+
+fn header_fields(before: &Image, after: &Image) -> Vec<Statement> {
+    let value = |image: &Image, offset| image.header_u32(offset).cast_signed();
+    // A new database says UTF-8 (1); only another encoding is worth a row.
+    let usual = |name, value| value == if name == "encoding" { 1 } else { 0 };
+    HEADER_FIELDS
+        .into_iter()
+        .filter(|(_, offset)| value(before, *offset) != value(after, *offset))
+        .filter(|(name, offset)| before.page_count() > 0 || !usual(*name, value(after, *offset)))
+        .map(|(name, offset)| {
+            let params = [name.to_string(), value(after, offset).to_string()];
+            Statement::with("INSERT OR REPLACE INTO _lf_state(key, value) VALUES (?1, CAST(?2 AS INTEGER))", params)
+        })
+        .collect()
+}
+
+/// Who writes, for people who read the log: host and process.
+fn source() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}/{}", host.trim(), std::process::id())
+}

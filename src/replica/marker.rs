@@ -1,0 +1,35 @@
+//! The small text file at the database path. It says where the database lives, so that `stat` works and a start without liteflare
+//! fails with "file is not a database" instead of silently beginning an empty one.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::config::Settings;
+use crate::error::Error;
+
+/// No SQLite database begins like this, and none is shorter than its 100-byte header.
+const FIRST_LINE: &str = "liteflare: this database lives in Cloudflare D1, not in this file.";
+
+/// Refuses a path that holds anything but nothing, an empty file or our marker.
+pub fn check(path: &Path) -> Result<(), Error> {
+    let occupied = |what| Err(Error::Occupied { path: path.to_path_buf(), what });
+    match std::fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(Error::Marker { path: path.to_path_buf(), source }),
+        Ok(bytes) if bytes.is_empty() || bytes.starts_with(FIRST_LINE.as_bytes()) => Ok(()),
+        Ok(bytes) if bytes.starts_with(b"SQLite format 3\0") => occupied("a local SQLite database"),
+        Ok(_) => occupied("a file of something else"),
+    }
+}
+
+/// Writes the marker where it is missing or says something else.
+pub fn leave(path: &Path, settings: &Settings) -> Result<(), Error> {
+    let text = format!(
+        "{FIRST_LINE}\nAccount: {}\nDatabase: {}\nStart the application with `liteflare run`, or with LITEFLARE=1 in its environment.\n",
+        settings.account, settings.database
+    );
+    if std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) {
+        return Ok(());
+    }
+    std::fs::write(path, text).map_err(|source| Error::Marker { path: path.to_path_buf(), source })
+}

@@ -1,0 +1,220 @@
+//! A replica forward to what D1 holds now.
+//!
+//! `_lf_commit` names the rows that each commit changed. The present values of those rows are read in one batch together with
+//! the log itself: if nobody has committed meanwhile, the rows and the last seq are one state.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::Replica;
+use super::hydrate::hydrate;
+use super::rows::{self, Fetched, Row};
+use super::writer::Writer;
+use crate::d1::{Client, Rows, Statement};
+use crate::error::Error;
+use crate::image::{Image, Seq};
+use crate::plan::schema::Table;
+use crate::plan::Schema;
+use crate::vfs::scratch::Scratch;
+
+/// Above so many changed rows a new replica is built instead.
+const MOST_KEYS: usize = 10_000;
+
+impl Replica {
+    /// Brings this replica to what D1 holds now. Returns its seq.
+    pub fn sync(&self) -> Result<Seq, Error> {
+        let mut writer = self.writer.lock();
+        self.refresh(&mut writer)?;
+        Ok(self.newest().seq)
+    }
+
+    pub(super) fn refresh(&self, writer: &mut Writer) -> Result<(), Error> {
+        let base = self.newest();
+        let scratch = Scratch::new(Image::clone(&base));
+        let connection = scratch.writer()?;
+        connection.execute_batch("BEGIN")?;
+        let caught_up = catch_up(&self.client, &connection, &writer.catalog.schema, base.seq, false)?;
+        if caught_up == Some(base.seq) {
+            return Ok(());
+        }
+        // A counter that no transaction on `base` can have used, so that every connection sees that the file changed.
+        let counter = base.header_u32(24).wrapping_add(2);
+        let after = if let Some(seq) = caught_up {
+            connection.execute_batch("COMMIT")?;
+            drop(connection);
+            let (mut after, changed) = scratch.image();
+            after.seq = seq;
+            let after = after.with_change_counter(counter);
+            let decoded = writer.decode(&base, &after, &changed)?;
+            writer.advance(decoded);
+            after
+        } else {
+            let after = hydrate(&self.client)?.with_change_counter(counter);
+            *writer = Writer::new(&after)?;
+            after
+        };
+        self.metrics().refreshes.add(1);
+        self.publish(after);
+        Ok(())
+    }
+}
+
+/// `_lf_commit.changes`.
+#[derive(Deserialize)]
+struct Changes {
+    /// The schema, or more rows than are worth naming.
+    #[serde(default)]
+    all: bool,
+    /// Per table, the keys of the rows.
+    #[serde(default)]
+    rows: BTreeMap<String, Vec<Json>>,
+}
+
+/// Reads what commits after `from` changed into the database behind `connection`. Returns the seq it stands at then; `None` when
+/// the log does not tell enough, and only a new replica will do.
+///
+/// `is_new`: the database was read while D1 went on, so that the state beside the rows has to be read even if no commit came.
+pub(super) fn catch_up(
+    client: &Client,
+    connection: &Connection,
+    schema: &Schema,
+    from: Seq,
+    is_new: bool,
+) -> Result<Option<Seq>, Error> {
+    let mut seen = from;
+    let mut keys: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+    let mut exact = false;
+    loop {
+        let reads_rows = is_new || seen != from;
+        let Some(tables) = keys.keys().map(|name| schema.table(name)).collect::<Option<Vec<&Table>>>() else {
+            return Ok(None);
+        };
+        let params: Vec<String> = keys.values().map(|keys| Json::from(keys.clone()).to_string()).collect();
+        let mut batch = vec![log_since(seen)];
+        if reads_rows {
+            batch.push(Statement::new("SELECT key,CAST(value AS TEXT) FROM _lf_state"));
+            batch.push(sequences(schema));
+            let selects = tables.iter().zip(&params);
+            batch.extend(selects.map(|(table, keys)| Statement::with(rows::select_keys(table, exact), [keys.clone()])));
+        }
+        let answers = client.send_idempotent(&batch)?;
+
+        let log = &answers[0].results.rows;
+        if !log.is_empty() {
+            match read_log(log, seen, &mut keys) {
+                Some(last) => seen = last,
+                None => return Ok(None),
+            }
+            continue;
+        }
+        if !reads_rows {
+            return Ok(Some(seen));
+        }
+        let fetched: Vec<Fetched> =
+            tables.iter().zip(&answers[3..]).map(|(table, answer)| rows::parse(table, &answer.results)).collect::<Result<_, _>>()?;
+        if !exact && fetched.iter().any(|fetched| fetched.is_doubtful) {
+            exact = true;
+            continue;
+        }
+        let mut found: Vec<Vec<Row>> = fetched.into_iter().map(|fetched| fetched.rows).collect();
+        if !complete(client, &tables, &mut found, seen)? {
+            continue;
+        }
+        write(connection, &tables, &params, &found)?;
+        write_state(connection, &answers[1])?;
+        write_sequences(connection, schema, &answers[2])?;
+        return Ok(Some(seen));
+    }
+}
+
+fn log_since(seq: Seq) -> Statement {
+    let sql = "SELECT CAST(seq AS TEXT),changes FROM _lf_commit WHERE seq>CAST(?1 AS INTEGER) ORDER BY seq";
+    Statement::with(sql, [seq.to_string()])
+}
+
+fn sequences(schema: &Schema) -> Statement {
+    let exists = schema.tables.values().any(|table| table.autoincrement);
+    Statement::new(if exists { "SELECT name,CAST(seq AS TEXT) FROM sqlite_sequence" } else { "SELECT 1 WHERE 0" })
+}
+
+/// Adds the keys that the log names. `None`: the log has a gap, or names no keys.
+fn read_log(log: &[Vec<Json>], seen: Seq, keys: &mut BTreeMap<String, Vec<Json>>) -> Option<Seq> {
+    let mut last = seen;
+    for row in log {
+        let seq = Seq(row.first()?.as_str()?.parse().ok()?);
+        if seq != last.next() {
+            return None;
+        }
+        last = seq;
+        let changes: Changes = serde_json::from_str(row.get(1)?.as_str()?).ok()?;
+        if changes.all {
+            return None;
+        }
+        for (table, changed) in changes.rows {
+            let known = keys.entry(table).or_default();
+            known.extend(changed);
+        }
+    }
+    let count: usize = keys.values().map(Vec::len).sum();
+    (count <= MOST_KEYS).then_some(last)
+}
+
+/// Fetches large values. `false`: D1 went on meanwhile, and the rows may be of two states.
+fn complete(client: &Client, tables: &[&Table], found: &mut [Vec<Row>], seen: Seq) -> Result<bool, Error> {
+    let mut fetched_any = false;
+    for (table, rows) in tables.iter().zip(found) {
+        for row in rows.iter_mut().filter(|row| !row.is_complete()) {
+            fetched_any = true;
+            if !row.complete(client, table)? {
+                return Ok(false);
+            }
+        }
+    }
+    if !fetched_any {
+        return Ok(true);
+    }
+    let log = client.send_idempotent(&[log_since(seen)])?;
+    Ok(log[0].results.rows.is_empty())
+}
+
+/// Deletes first: a row may have taken a unique value from another one.
+fn write(connection: &Connection, tables: &[&Table], keys: &[String], found: &[Vec<Row>]) -> Result<(), Error> {
+    for (table, keys) in tables.iter().zip(keys) {
+        connection.prepare_cached(&rows::delete_keys(table))?.execute([keys])?;
+    }
+    for (table, rows) in tables.iter().zip(found) {
+        for row in rows {
+            row.insert(connection, table)?;
+        }
+    }
+    Ok(())
+}
+
+fn pairs(answer: &Rows) -> impl Iterator<Item = (&str, i64)> {
+    answer.results.rows.iter().filter_map(|row| Some((row.first()?.as_str()?, row.get(1)?.as_str()?.parse().ok()?)))
+}
+
+/// `encoding` is left out: it cannot change once there is a table.
+fn write_state(connection: &Connection, answer: &Rows) -> Result<(), Error> {
+    for (name, value) in pairs(answer).filter(|(name, _)| ["user_version", "application_id"].contains(name)) {
+        let present: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
+        if present != value {
+            connection.pragma_update(None, name, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_sequences(connection: &Connection, schema: &Schema, answer: &Rows) -> Result<(), Error> {
+    if !schema.tables.values().any(|table| table.autoincrement) {
+        return Ok(());
+    }
+    connection.execute("DELETE FROM sqlite_sequence", [])?;
+    for (name, value) in pairs(answer).filter(|(name, _)| schema.table(name).is_some()) {
+        connection.execute("INSERT INTO sqlite_sequence(name,seq) VALUES (?1,?2)", (name, value))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Reads rows from D1, exactly typed.
+//!
+//! D1's answers are JSON made by JavaScript: large integers are rounded, `1.0` and `1` look the same, invalid text is mended.
+//! So each cell arrives in a form that says what it is: null; a number for a REAL; else text whose first letter is the type.
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, ToSql};
+use serde_json::Value as Json;
+
+use crate::d1::{Client, Statement, Table as Answer};
+use crate::error::Error;
+use crate::plan::payload::{Form, write_row};
+use crate::plan::schema::{Identity, Table};
+use crate::plan::{Value, insert_names};
+
+/// Bytes above which a value is fetched by itself, in pieces: as hex digits it must stay below D1's 2 MB for a value.
+const LARGE_BYTES: usize = 900_000;
+/// Bytes of one such piece.
+const PIECE_BYTES: usize = 400_000;
+/// Pieces of the largest value there can be (2 MB).
+const PIECES: usize = 5;
+
+/// One row: the cells that an INSERT of it needs, in the order of `insert_names`.
+pub struct Row {
+    /// The values; those that are too large to come along are still missing.
+    cells: Vec<Option<Value>>,
+}
+
+/// The rows of a table as D1 answered them.
+pub struct Fetched {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Whether some text may not be what D1 holds (it has U+FFFD): read again with `exact`.
+    pub is_doubtful: bool,
+}
+
+/// The list of what a SELECT must return for `table`. `exact`: text as hex, for text that is not valid UTF-8.
+pub fn select_list(table: &Table, exact: bool) -> String {
+    let columns = insert_names(table).into_iter().map(|name| cell(&format!("{}.{name}", table.quoted()), exact));
+    columns.collect::<Vec<_>>().join(",")
+}
+
+fn cell(name: &str, exact: bool) -> String {
+    let text = if exact {
+        format!("'x'||hex({name})")
+    } else {
+        // JavaScript gets text with a NUL whole, but nothing promises it: such text travels as hex.
+        format!("CASE WHEN instr({name},char(0)) THEN 'x'||hex({name}) ELSE 't'||{name} END")
+    };
+    format!(
+        "CASE typeof({name}) WHEN 'integer' THEN 'i'||{name} \
+         WHEN 'real' THEN CASE {name} WHEN 9e999 THEN 'r+' WHEN -9e999 THEN 'r-' ELSE {name} END \
+         WHEN 'text' THEN CASE WHEN length(CAST({name} AS BLOB))>{LARGE_BYTES} THEN '>' ELSE {text} END \
+         WHEN 'blob' THEN CASE WHEN length({name})>{LARGE_BYTES} THEN '>' ELSE 'b'||hex({name}) END END"
+    )
+}
+
+/// Understands the rows of an answer to a SELECT of [`select_list`].
+pub fn parse(table: &Table, answer: &Answer) -> Result<Fetched, Error> {
+    let mut fetched = Fetched { rows: Vec::with_capacity(answer.rows.len()), is_doubtful: false };
+    for row in &answer.rows {
+        let cells = row.iter().map(|cell| parse_cell(cell, &mut fetched.is_doubtful)).collect::<Option<Vec<_>>>();
+        let cells = cells.ok_or_else(|| hydrate_error(table, "D1's answer has a value of an unknown form"))?;
+        fetched.rows.push(Row { cells });
+    }
+    Ok(fetched)
+}
+
+/// `Some(None)`: a large value that is fetched by itself.
+fn parse_cell(cell: &Json, is_doubtful: &mut bool) -> Option<Option<Value>> {
+    let text = match cell {
+        Json::Null => return Some(Some(Value::Null)),
+        Json::Number(number) => return Some(Some(Value::Real(number.as_f64()?))),
+        Json::String(text) => text,
+        _ => return None,
+    };
+    let (kind, rest) = text.split_at_checked(1)?;
+    Some(Some(match kind {
+        "i" => Value::Integer(rest.parse().ok()?),
+        "r" => Value::Real(if rest == "+" { f64::INFINITY } else { f64::NEG_INFINITY }),
+        "t" => {
+            *is_doubtful |= rest.contains(char::REPLACEMENT_CHARACTER);
+            Value::Text(rest.as_bytes().to_vec())
+        }
+        "x" => Value::Text(hex::decode(rest).ok()?),
+        "b" => Value::Blob(hex::decode(rest).ok()?),
+        ">" => return Some(None),
+        _ => return None,
+    }))
+}
+
+fn hydrate_error(table: &Table, reason: &str) -> Error {
+    Error::Hydrate { table: table.name.clone(), reason: reason.to_string() }
+}
+
+impl Row {
+    /// Whether every value has come along.
+    pub fn is_complete(&self) -> bool {
+        self.cells.iter().all(Option::is_some)
+    }
+
+    /// Fetches the values that were too large to come along. `false`: the row is no longer there.
+    pub fn complete(&mut self, client: &Client, table: &Table) -> Result<bool, Error> {
+        let names = insert_names(table);
+        for index in 0..self.cells.len() {
+            if self.cells[index].is_some() {
+                continue;
+            }
+            let pieces = (0..PIECES).map(|piece| {
+                format!("hex(substr(CAST({} AS BLOB),{},{PIECE_BYTES}))", names[index], piece * PIECE_BYTES + 1)
+            });
+            let sql = format!(
+                "SELECT typeof({}),{} FROM {} WHERE {}",
+                names[index],
+                pieces.collect::<Vec<_>>().join(","),
+                table.quoted(),
+                key_equals(table)
+            );
+            let key = self.key(table).ok_or_else(|| hydrate_error(table, "a key of more than 900 KB"))?;
+            let answer = client.send_idempotent(&[Statement::with(sql, [key_param(&key)])])?;
+            let Some(row) = answer.first().and_then(|answer| answer.results.rows.first()) else { return Ok(false) };
+            let digits: Vec<&str> = row.iter().skip(1).filter_map(Json::as_str).collect();
+            let bytes = hex::decode(digits.concat()).map_err(|_| hydrate_error(table, "a value that is no hex"))?;
+            let is_text = row.first().and_then(Json::as_str) == Some("text");
+            self.cells[index] = Some(if is_text { Value::Text(bytes) } else { Value::Blob(bytes) });
+        }
+        Ok(true)
+    }
+
+    /// The values that identify the row.
+    pub fn key(&self, table: &Table) -> Option<Vec<Value>> {
+        let names = insert_names(table);
+        let at = |name: &String| self.cells.get(names.iter().position(|other| other == name)?)?.clone();
+        table.key_names().iter().map(at).collect()
+    }
+
+    /// Writes the row into the database behind `connection`.
+    pub fn insert(&self, connection: &Connection, table: &Table) -> Result<(), Error> {
+        let names = insert_names(table);
+        let places = vec!["?"; names.len()].join(",");
+        // REPLACE: while pages are read one after the other, a unique value may have wandered from a row read earlier to one read
+        // now. Both rows have changed then, so the catch-up reads both again.
+        let sql = format!("INSERT OR REPLACE INTO {}({}) VALUES ({places})", table.quoted(), names.join(","));
+        let cells = self.cells.iter().map(|cell| Param(cell.as_ref().unwrap_or(&Value::Null)));
+        connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(cells))?;
+        Ok(())
+    }
+}
+
+struct Param<'a>(&'a Value);
+
+impl ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(self.0.as_ref()))
+    }
+}
+
+/// A key as the JSON parameter of [`key_equals`] and [`after_key`].
+pub fn key_param(key: &[Value]) -> String {
+    let mut param = String::from("[");
+    write_row(&mut param, &vec![Form::Mixed; key.len()], key);
+    param.push(']');
+    param
+}
+
+fn key_expressions(table: &Table) -> Vec<String> {
+    (0..table.key_names().len()).map(|index| Form::Mixed.expression(index)).collect()
+}
+
+fn tuple(terms: &[String]) -> String {
+    if let [term] = terms { term.clone() } else { format!("({})", terms.join(",")) }
+}
+
+/// A WHERE term for the row whose key is `?1`.
+fn key_equals(table: &Table) -> String {
+    let key = tuple(&table.key_terms(""));
+    format!("{key} IN (SELECT {} FROM json_each(?1) AS _lfj)", key_expressions(table).join(","))
+}
+
+/// A WHERE term for the rows after the key in `?1`, in the order of [`key_order`].
+pub fn after_key(table: &Table) -> String {
+    let key = tuple(&table.key_terms(""));
+    format!("{key}>(SELECT {} FROM json_each(?1) AS _lfj)", key_expressions(table).join(","))
+}
+
+/// ORDER BY terms for a table's key.
+pub fn key_order(table: &Table) -> String {
+    table.key_terms("").join(",")
+}
+
+/// A SELECT of the rows whose keys are the JSON array in `?1`: rowids, or arrays as `plan` writes them for keys.
+pub fn select_keys(table: &Table, exact: bool) -> String {
+    let terms = table.key_terms(&format!("{}.", table.quoted()));
+    let values = keys_values(table);
+    let matches: Vec<String> = terms.iter().zip(values).map(|(term, value)| format!("{term}={value}")).collect();
+    format!(
+        "SELECT {} FROM json_each(?1) AS _lfj CROSS JOIN {} WHERE {}",
+        select_list(table, exact),
+        table.quoted(),
+        matches.join(" AND ")
+    )
+}
+
+/// A DELETE of the same rows, for the replica.
+pub fn delete_keys(table: &Table) -> String {
+    let key = tuple(&table.key_terms(""));
+    let values = keys_values(table).join(",");
+    format!("DELETE FROM {} WHERE {key} IN (SELECT {values} FROM json_each(?1) AS _lfj)", table.quoted())
+}
+
+fn keys_values(table: &Table) -> Vec<String> {
+    match table.identity {
+        Identity::Primary(_) => key_expressions(table),
+        _ => vec!["_lfj.value".to_string()],
+    }
+}

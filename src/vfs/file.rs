@@ -1,0 +1,145 @@
+//! A connection's file of a replica: lock levels and the commit gate.
+//!
+//! | lock | what it means here |
+//! | --- | --- |
+//! | none | nothing is pinned |
+//! | SHARED | the image that was newest is pinned: no reader waits, none sees a change in mid-transaction |
+//! | RESERVED and above | the pinned image is the newest, this file has the replica's one writer's permit, and writes go to an overlay |
+//!
+//! At the end of a write transaction SQLite has written all dirty pages and sends `SQLITE_FCNTL_SYNC`: that is the gate. The
+//! replica commits base and overlay to D1 there; a failure makes SQLite roll the transaction back.
+
+use std::sync::Arc;
+
+use rusqlite::ffi;
+
+use super::{Code, File, LockLevel, Pragma};
+use crate::image::{Image, Overlay};
+use crate::replica::{Permit, Replica};
+
+/// SQLITE_BUSY_SNAPSHOT: a reader cannot become a writer, since the database went on. As in WAL mode.
+const BUSY_SNAPSHOT: Code = ffi::SQLITE_BUSY | (2 << 8);
+
+enum Hold {
+    None,
+    Shared { base: Arc<Image> },
+    Writing { base: Arc<Image>, overlay: Overlay, permit: Permit },
+}
+
+/// A connection's file of a replica.
+pub struct ReplicaFile {
+    replica: Arc<Replica>,
+    read_only: bool,
+    hold: Hold,
+}
+
+impl ReplicaFile {
+    /// The file of a new connection.
+    pub fn new(replica: Arc<Replica>, read_only: bool) -> ReplicaFile {
+        ReplicaFile { replica, read_only, hold: Hold::None }
+    }
+
+    fn begin_write(&mut self) -> Result<(), Code> {
+        if self.read_only {
+            return Err(ffi::SQLITE_READONLY);
+        }
+        let Hold::Shared { base } = &self.hold else { return Ok(()) };
+        let permit = self.replica.permit().ok_or(ffi::SQLITE_BUSY)?;
+        // Asked with the permit in hand: from here on only a refresh can bring a newer image, and the gate asks again.
+        if !self.replica.is_newest(base) {
+            return Err(BUSY_SNAPSHOT);
+        }
+        let base = base.clone();
+        self.hold = Hold::Writing { overlay: Overlay::on(&base), base, permit };
+        Ok(())
+    }
+}
+
+impl File for ReplicaFile {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<bool, Code> {
+        Ok(match &self.hold {
+            Hold::Writing { base, overlay, .. } => overlay.read(base, offset, buffer),
+            Hold::Shared { base } => base.read(offset, buffer),
+            Hold::None => self.replica.newest().read(offset, buffer),
+        })
+    }
+
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Code> {
+        match &mut self.hold {
+            Hold::Writing { base, overlay, .. } => {
+                overlay.write(base, offset, bytes).map_err(|_| ffi::SQLITE_IOERR_WRITE)
+            }
+            _ => Err(ffi::SQLITE_IOERR_WRITE), // SQLite never writes without the lock
+        }
+    }
+
+    fn truncate(&mut self, size: u64) -> Result<(), Code> {
+        match &mut self.hold {
+            Hold::Writing { overlay, .. } => {
+                overlay.truncate(size);
+                Ok(())
+            }
+            _ => Err(ffi::SQLITE_IOERR_TRUNCATE),
+        }
+    }
+
+    fn size(&mut self) -> Result<u64, Code> {
+        Ok(match &self.hold {
+            Hold::Writing { overlay, .. } => overlay.size(),
+            Hold::Shared { base } => base.size(),
+            Hold::None => self.replica.newest().size(),
+        })
+    }
+
+    /// After a commit the new image is this file's base. Should SQLite undo the transaction now (another attached database
+    /// failed), it writes the old pages back and comes here again: the way back is then a commit of its own.
+    fn end_of_transaction(&mut self) -> Result<(), Code> {
+        if let Hold::Writing { base, overlay, .. } = &mut self.hold
+            && !overlay.is_empty(base)
+        {
+            let after = self.replica.commit(base, overlay).map_err(|error| error.report())?;
+            *overlay = Overlay::on(&after);
+            *base = after;
+        }
+        Ok(())
+    }
+
+    fn lock(&mut self, level: LockLevel) -> Result<(), Code> {
+        if level >= LockLevel::Shared && matches!(self.hold, Hold::None) {
+            self.replica.before_read().map_err(|error| error.report())?;
+            self.hold = Hold::Shared { base: self.replica.newest() };
+        }
+        if level >= LockLevel::Reserved { self.begin_write() } else { Ok(()) }
+    }
+
+    fn unlock(&mut self, level: LockLevel) {
+        self.hold = match std::mem::replace(&mut self.hold, Hold::None) {
+            Hold::Writing { base, .. } | Hold::Shared { base } if level == LockLevel::Shared => Hold::Shared { base },
+            _ => Hold::None,
+        };
+    }
+
+    fn is_reserved(&self) -> bool {
+        self.replica.is_being_written()
+    }
+
+    fn pragma(&mut self, name: &str, value: Option<&str>) -> Pragma {
+        match (name, value.map(str::to_ascii_lowercase).as_deref()) {
+            // Without a journal SQLite could not undo a commit that D1 refuses.
+            ("journal_mode", Some("off")) => {
+                Pragma::Refuse("liteflare: journal_mode=OFF cannot roll back; any other mode is fine".into())
+            }
+            // The journal stays in memory whatever its name: what makes a commit durable is D1's answer.
+            ("journal_mode", Some(mode)) => {
+                if ["delete", "truncate", "persist", "memory", "wal"].contains(&mode) {
+                    self.replica.set_journal_mode(mode);
+                }
+                Pragma::Answer(self.replica.journal_mode())
+            }
+            ("journal_mode", None) => Pragma::Answer(self.replica.journal_mode()),
+            // An exclusive lock would pin one image for ever.
+            ("locking_mode", _) => Pragma::Answer("normal".into()),
+            _ => Pragma::PassOn,
+        }
+    }
+}

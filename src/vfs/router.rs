@@ -1,0 +1,87 @@
+//! Whose file is it? The default VFS of the host: paths that the settings name are replicas, all others go to the VFS below.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, OsStr, c_int};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use rusqlite::ffi;
+
+use super::file::ReplicaFile;
+use super::{Code, File, Vfs, raw};
+use crate::config::{self, Settings};
+use crate::error::Error;
+use crate::replica::{Replica, marker};
+use crate::sqlite::Sqlite;
+
+/// The name under which the router is registered.
+pub const NAME: &CStr = c"liteflare";
+
+/// Registers the router as the default VFS of `sqlite`.
+pub fn install(sqlite: Sqlite) -> Result<(), Code> {
+    raw::register(sqlite, NAME, &Router, true)
+}
+
+/// Replicas in use, by path. Rank 0: held while a replica is hydrated, so that two connections do not hydrate it twice.
+static REPLICAS: Mutex<Option<HashMap<PathBuf, Open>>> = Mutex::new(None);
+
+struct Open {
+    settings: Settings,
+    replica: Weak<Replica>,
+}
+
+struct Router;
+
+impl Vfs for Router {
+    fn open(&self, path: &CStr, flags: c_int) -> Option<Result<Box<dyn File>, Code>> {
+        let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+        if !config::serves(path) {
+            return None;
+        }
+        let read_only = flags & ffi::SQLITE_OPEN_READONLY != 0;
+        Some(match open_replica(path) {
+            Ok(replica) => Ok(Box::new(ReplicaFile::new(replica, read_only))),
+            Err(error) => Err(error.report()),
+        })
+    }
+
+    /// A replica has neither a rollback journal nor a WAL on disk; SQLite asks before every read transaction.
+    fn exists(&self, path: &CStr) -> Option<bool> {
+        let bytes = path.to_bytes();
+        let main = bytes.strip_suffix(b"-journal").or_else(|| bytes.strip_suffix(b"-wal"))?;
+        let replicas = REPLICAS.try_lock()?; // busy hydrating another one: the VFS below knows of no such file either
+        replicas.as_ref()?.contains_key(Path::new(OsStr::from_bytes(main))).then_some(false)
+    }
+
+    fn is_full_path(&self, _name: &CStr) -> bool {
+        false
+    }
+}
+
+/// The replica of a path that is served from D1, hydrated when no connection of this process uses it yet.
+pub fn open_replica(path: &Path) -> Result<Arc<Replica>, Error> {
+    let settings = Settings::load()?;
+    let mut replicas = REPLICAS.lock();
+    let replicas = replicas.get_or_insert_default();
+    if let Some(open) = replicas.get(path)
+        && open.settings == settings
+        && let Some(replica) = open.replica.upgrade()
+    {
+        return Ok(replica);
+    }
+    marker::check(path)?;
+    let replica = Arc::new(Replica::open(&settings)?);
+    marker::leave(path, &settings)?;
+    replicas.retain(|_, open| open.replica.strong_count() > 0);
+    replicas.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica) });
+    Ok(replica)
+}
+
+/// The replicas that connections of this process use now, with their paths.
+pub fn open_replicas() -> Vec<(PathBuf, Arc<Replica>)> {
+    let replicas = REPLICAS.lock();
+    let open = replicas.iter().flatten();
+    open.filter_map(|(path, open)| Some((path.clone(), open.replica.upgrade()?))).collect()
+}

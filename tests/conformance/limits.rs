@@ -1,0 +1,83 @@
+//! D1's limits: the largest thing that passes and the smallest that does not.
+
+use super::{Ask, batch, compare, on_every_cloud, one, refused, with};
+use liteflare::d1::{Statement, limits};
+
+fn list(count: usize, item: impl Fn(usize) -> String) -> String {
+    (1..=count).map(item).collect::<Vec<_>>().join(", ")
+}
+
+fn repeated(count: usize, item: &str, separator: &str) -> String {
+    vec![item; count].join(separator)
+}
+
+#[test]
+fn parameters() {
+    let numbered = |count| format!("SELECT {}", list(count, |i| format!("?{i}")));
+    compare([
+        with(numbered(limits::PARAMS), &vec!["1"; limits::PARAMS]),
+        with(numbered(101), &vec!["1"; 101]),
+        one("SELECT ?101"),
+    ]);
+}
+
+#[test]
+fn text_of_a_statement() {
+    let padded = |bytes: usize| format!("SELECT 1{}", " ".repeat(bytes - 8));
+    compare([one(padded(limits::SQL_BYTES)), one(padded(limits::SQL_BYTES + 1))]);
+}
+
+#[test]
+fn columns() {
+    let table = |count| format!("CREATE TABLE t{count} ({})", list(count, |i| format!("c{i}")));
+    let select = |count| format!("SELECT {}", list(count, |_| "1".to_owned()));
+    compare([
+        one(table(limits::COLUMNS)),
+        one(table(limits::COLUMNS + 1)),
+        one(select(limits::COLUMNS)),
+        one(select(limits::COLUMNS + 1)),
+        one("SELECT rowid, * FROM t100"),
+    ]);
+}
+
+#[test]
+fn patterns_compounds_depth_and_arguments() {
+    let like = |bytes| format!("SELECT 'a' LIKE '{}' AS x, 'a' GLOB '{}' AS y", "a".repeat(bytes), "a".repeat(bytes));
+    let compound = |terms| repeated(terms, "SELECT 1", " UNION ALL ");
+    let sum = |terms| format!("SELECT {} AS x", repeated(terms, "1", "+"));
+    let maximum = |args| format!("SELECT max({}) AS x", repeated(args, "1", ", "));
+    compare([
+        one(like(50)),
+        one(like(51)),
+        one(compound(5)),
+        one(compound(6)),
+        one(format!("SELECT count(*) AS n FROM (VALUES {})", repeated(600, "(1)", ", "))),
+        one(sum(100)),
+        one(sum(101)),
+        one(maximum(127)),
+        one(maximum(128)),
+    ]);
+}
+
+#[test]
+fn trigger_depth() {
+    let setup = [
+        one("CREATE TABLE t (a)"),
+        one("CREATE TRIGGER r AFTER INSERT ON t WHEN new.a < 10 BEGIN INSERT INTO t VALUES (new.a + 1); END"),
+        batch(&["PRAGMA recursive_triggers = on", "INSERT INTO t VALUES (1)", "SELECT count(*) AS n FROM t"]),
+    ];
+    // The words changed between SQLite 3.47 and 3.54.
+    compare(setup.into_iter().chain([refused("INSERT INTO t VALUES (0)"), one("SELECT count(*) FROM t")]));
+}
+
+#[test]
+fn the_program_of_a_statement() {
+    // Each insert compiles to a few hundred operations through its trigger's sixty comparisons.
+    let comparisons = |count| repeated(count, "abs(random()) = 1", " OR ");
+    let select = |rows: usize| format!("SELECT {}", list(rows, |_| format!("({})", comparisons(99))));
+    let asks: Vec<Ask> = vec![one("SELECT 1"), refused(format!("{} WHERE {}", select(40), comparisons(99)))];
+    compare(asks.into_iter().take(1)); // both accept what fits
+    on_every_cloud(|_, database| {
+        database.one(&Statement::new(select(12))).unwrap();
+    });
+}
