@@ -2,6 +2,8 @@
 
 mod cli;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Runs an unmodified SQLite application with its database in Cloudflare D1 and its files in R2
@@ -16,10 +18,20 @@ struct Args {
 enum Command {
     /// Serve a local D1 query API for development and tests
     Dev(cli::dev::DevArgs),
+    /// Run a command with its database in D1
+    Run(cli::run::RunArgs),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Args::parse().command {
+fn main() -> ExitCode {
+    let done = match Args::parse().command {
         Command::Dev(args) => cli::dev::main(args),
+        Command::Run(args) => cli::run::main(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("liteflare: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,3 +1,4 @@
 //! The commands, one file each: arguments in, exit code out.
 
 pub mod dev;
+pub mod run;

@@ -1,0 +1,48 @@
+"""The wheel: the package under `python/`, with the library and the command that Cargo builds put beside it.
+
+The `.pth` file in site-packages is what loads the extension when `LITEFLARE=1`. Nothing in the wheel depends on the Python
+version, so it is tagged `py3-none-<platform>`.
+"""
+
+import os
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
+from setuptools.dist import Distribution
+
+HERE = Path(__file__).resolve().parent
+
+
+class BuildWithCargo(build_py):
+    def run(self):
+        super().run()
+        subprocess.check_call(["cargo", "build", "--release", "--locked"], cwd=HERE)
+        release = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target")) / "release"
+        site_packages = Path(self.build_lib)
+        for name in ["liteflare", "libliteflare.so"]:
+            shutil.copy2(release / name, site_packages / "liteflare" / name)
+        shutil.copy2(HERE / "python/liteflare.pth", site_packages)
+
+
+class PlatformWheel(bdist_wheel):
+    def get_tag(self):
+        return "py3", "none", super().get_tag()[2]
+
+
+class BinaryDistribution(Distribution):
+    def has_ext_modules(self):
+        return True
+
+
+setup(
+    version=tomllib.loads((HERE / "Cargo.toml").read_text())["package"]["version"],
+    packages=["liteflare", "liteflare.path"],
+    package_dir={"": "python"},
+    cmdclass={"build_py": BuildWithCargo, "bdist_wheel": PlatformWheel},
+    distclass=BinaryDistribution,
+)

@@ -1,0 +1,53 @@
+"""A reverse proxy on loopback that counts what passes through it.
+
+In: the base URL of a cloud. Out: a base URL to use instead, and the bodies of all requests in order. Answers go back as they came.
+"""
+
+import threading
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+class CountingProxy:
+    def __init__(self, base: str):
+        upstream = urlsplit(base)
+        self.requests: list[bytes] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(upstream.netloc))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}{upstream.path}"
+
+    def _handler(proxy, netloc: str):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            upstream = None
+
+            def forward(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                proxy.requests.append(body)
+                if self.upstream is None:
+                    self.upstream = HTTPConnection(netloc, timeout=60)
+                headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+                self.upstream.request(self.command, self.path, body, headers)
+                answer = self.upstream.getresponse()
+                payload = answer.read()
+                self.send_response(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
+                        self.send_header(name, value)
+                self.send_header("content-length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            do_GET = do_POST = do_DELETE = forward
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
