@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::serve::ListenerExt;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -100,7 +101,12 @@ fn serve(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let listener = {
         let _entered = runtime.enter();
-        tokio::net::TcpListener::from_std(listener)?
+        tokio::net::TcpListener::from_std(listener)?.tap_io(|connection| {
+            // A small answer must not wait for the client's acknowledgement of the one before.
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY");
+            }
+        })
     };
     let thread = std::thread::Builder::new().name("liteflare-dev".into());
     Ok(thread.spawn(move || {
