@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::{DbRef, TestCloud, send};
 use liteflare::d1::Statement;
+use liteflare::dev::{Cloud, Options};
 use serde_json::{Value, json};
 
 /// A running `liteflare dev`, killed at the end if it is still there.
@@ -77,6 +78,21 @@ fn an_acknowledged_batch_survives_kill_9() {
     let dev = Dev::start(Some(dir.path()), dir.path());
     assert_eq!(dev.settings.database, database);
     assert_eq!(dev.settings.rows("SELECT count(*) FROM t"), json!([[20]]));
+}
+
+#[test]
+fn settings_stay_good_when_the_cloud_is_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = |port| Cloud::start(&Options { dir: Some(dir.path().to_owned()), port }).unwrap();
+    let cloud = start(0);
+    let database = cloud.create_database("kept").unwrap();
+    let settings = DbRef { api: cloud.api(), account: cloud.account.clone(), token: cloud.token.clone(), database };
+    settings.rows("CREATE TABLE t (a)");
+    let port = cloud.addr.port();
+    drop(cloud);
+    assert!(settings.try_post("raw", &json!({ "sql": "SELECT 1" })).is_err());
+    let _cloud = start(port);
+    assert_eq!(settings.rows("SELECT count(*) FROM t"), json!([[0]]));
 }
 
 #[test]
