@@ -4,6 +4,7 @@
 #[path = "common/mod.rs"]
 mod common;
 #[path = "database/world.rs"]
+#[allow(dead_code, reason = "only the single-sided half is used here")]
 mod world;
 
 use std::path::PathBuf;
