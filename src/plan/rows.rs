@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_cells, select};
 use super::lexer::quoted;
 use super::pair::{Fate, Pair};
@@ -49,7 +50,7 @@ pub(super) fn empty_dropped(old: &Schema, new: &Schema, pairs: &[Pair<'_>]) -> V
         old.children(&table.name).any(|(child, _)| stays(child)) || new.children(&table.name).next().is_some()
     };
     dropped
-        .filter(|table| has_staying_child(table))
+        .filter(|table| has_staying_child(table) && holds(Rule::EmptyDropped))
         .filter(|table| table.foreign_keys.iter().all(|key| old.parent_columns(key).is_some()))
         .map(|table| Statement::new(format!("DELETE FROM {}", table.quoted())))
         .collect()
