@@ -109,17 +109,23 @@ impl Keys<'_> {
             });
             return if leaving { Ok(()) } else { Err(error("there is no such table")) };
         }
-        let Some((parent, mut to)) = self.schema.parent_columns(key) else {
-            return Err(error("it has no such columns"));
-        };
-        to.sort_unstable();
-        let is_key = |columns: &[usize]| {
-            let mut columns = columns.to_vec();
-            columns.sort_unstable();
-            columns == to
-        };
-        let unique = parent.unique.iter().filter(|unique| !unique.partial);
-        let found = is_key(&parent.primary) || unique.filter_map(|unique| unique.columns.as_deref()).any(is_key);
-        if found { Ok(()) } else { Err(error("the referenced columns are not unique")) }
+        if resolves(self.schema, key) {
+            Ok(())
+        } else {
+            Err(error("the referenced columns are not there or not unique"))
+        }
     }
+}
+
+/// Whether a foreign key refers to a table, and there to its primary key or to columns with a unique index.
+pub(super) fn resolves(schema: &Schema, key: &ForeignKey) -> bool {
+    let Some((parent, mut to)) = schema.parent_columns(key) else { return false };
+    to.sort_unstable();
+    let is_key = |columns: &[usize]| {
+        let mut columns = columns.to_vec();
+        columns.sort_unstable();
+        columns == to
+    };
+    let mut unique = parent.unique.iter().filter(|unique| !unique.partial);
+    is_key(&parent.primary) || unique.any(|unique| unique.columns.as_deref().is_some_and(is_key))
 }

@@ -55,7 +55,7 @@ fn several_alters_and_rows_in_one_transaction() {
         "DROP TRIGGER tr; ALTER TABLE t RENAME TO tmp; ALTER TABLE u RENAME TO t; ALTER TABLE tmp RENAME TO u",
         "CREATE TABLE n(id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT '', c); INSERT INTO n SELECT id, coalesce(a,''), c FROM t; DROP VIEW v; DROP TABLE u; DROP TABLE t; ALTER TABLE n RENAME TO t",
         "DROP TABLE u; CREATE TABLE u(y); INSERT INTO u VALUES(1)",
-        "DROP VIEW v; CREATE VIEW v AS SELECT 1 AS one; DROP INDEX ti; CREATE UNIQUE INDEX ti ON t(b DESC) WHERE b>1; UPDATE t SET b=4-b",
+        "DROP VIEW v; CREATE VIEW v AS SELECT 1 AS one; DROP INDEX ti; CREATE UNIQUE INDEX ti ON t(b DESC) WHERE b>1; UPDATE t SET b=-b; UPDATE t SET b=4+b",
     ];
     for sql in changes {
         run(NOTES, &[sql]);
