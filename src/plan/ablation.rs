@@ -13,6 +13,8 @@ pub(super) enum Rule {
     Sequence,
     /// R14: tables that go are emptied while their children are.
     EmptyDropped,
+    /// The refusal of rows whose foreign keys D1 cannot check.
+    ForeignKeys,
     /// R15: rows are compared anew where an ALTER moves columns.
     CompareAll,
 }

@@ -187,6 +187,7 @@ fn run(seed: u64, commits: u32, pragmas: &str, with_ddl: bool) -> u32 {
     world.commit(START);
     for commit in 0..commits {
         world.staged = app.one_in(8);
+        world.fallbacks = app.one_in(8);
         match world.transact(|connection| app.transaction(connection, with_ddl)) {
             Ok(()) => {}
             Err(Failure::Plan(PlanError::ForeignKey { .. })) => refused += 1,

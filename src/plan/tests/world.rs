@@ -7,6 +7,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::pages::{Side, changes};
 use crate::d1::Statement;
+use crate::plan::ablation::{OFF, Rule};
 use crate::plan::guard::strip;
 use crate::plan::schema::{Identity, Kind, Schema};
 use crate::plan::{Options, Plan, PlanError, Value, plan, with_sources};
@@ -29,6 +30,8 @@ pub(super) struct World {
     pub(super) d1: Connection,
     /// Each parameter is read from a table, as when a batch is too large for one request.
     pub(super) staged: bool,
+    /// Tables are rebuilt and triggers recreated without D1 having refused anything.
+    pub(super) fallbacks: bool,
     pub(super) replaying: bool,
     pub(super) deferred: bool,
     pub(super) last: Plan,
@@ -57,6 +60,7 @@ impl World {
             app,
             d1,
             staged: false,
+            fallbacks: false,
             replaying: true,
             deferred: true,
             last: Plan::default(),
@@ -102,10 +106,26 @@ impl World {
         let attempt = |options: &Options| {
             plan(&before.connection, &after.connection, &before.schema, &after.schema, &changes, options)
         };
-        self.last = attempt(&Options::default()).map_err(Failure::Plan)?;
+        let first = attempt(&Options::default());
+        if let Err(PlanError::ForeignKey { .. }) = &first {
+            // Refused by us only if D1 would: then nothing is lost but a request.
+            OFF.set(Some(Rule::ForeignKeys));
+            let body = attempt(&Options { recreate_triggers: true, ..Options::default() }).map(|plan| plan.statements);
+            OFF.set(None);
+            self.d1.execute_batch("BEGIN").unwrap();
+            let tried = self.run(&body.map_err(Failure::Plan)?);
+            self.d1.execute_batch("ROLLBACK").unwrap();
+            assert!(tried.is_err(), "D1 would have taken what the planner refuses: {first:?}");
+        }
+        self.last = first.map_err(Failure::Plan)?;
         let again = attempt(&Options::default()).map_err(Failure::Plan)?;
         assert_eq!(self.last.statements, again.statements, "the same transaction gives the same batch");
         let mut options = Options::default();
+        if self.fallbacks {
+            // What a retry would do has the same result.
+            options = Options { rebuild: self.last.altered.clone(), recreate_triggers: true };
+            self.last = attempt(&options).map_err(Failure::Plan)?;
+        }
         let mut result = self.apply(&self.last.statements);
         if result.is_err() && !self.last.altered.is_empty() {
             options.rebuild = self.last.altered.clone();
