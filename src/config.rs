@@ -213,3 +213,17 @@ fn duration(name: &'static str, value: Option<String>, default: Duration) -> Res
         reason: format!("a duration such as `1s` or `500ms`{also}"),
     })
 }
+/// stub
+pub struct R2Settings;
+impl R2Settings {
+    pub fn load() -> Result<R2Settings, SettingError> {
+        Ok(R2Settings)
+    }
+    pub fn refresh_interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+/// stub
+pub fn mapped_folders() -> Vec<(PathBuf, String)> {
+    vec![]
+}

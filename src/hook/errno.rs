@@ -1,0 +1,23 @@
+//! Results as libc has them.
+
+use std::ffi::c_int;
+
+/// An error number of libc's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub c_int);
+
+/// A result as libc has it.
+pub type Result<T> = std::result::Result<T, Errno>;
+
+impl Errno {
+    /// What the last call of libc left.
+    pub fn last() -> Errno {
+        Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
+    }
+}
+
+impl From<std::io::Error> for Errno {
+    fn from(error: std::io::Error) -> Errno {
+        Errno(error.raw_os_error().unwrap_or(libc::EIO))
+    }
+}

@@ -1,0 +1,171 @@
+//! The path hook: with this library preloaded, file operations in the mapped folders happen in the bucket.
+//!
+//! ```text
+//! libc ──► raw ──► paths (whose file?) ──► store, tree ──► names, cache ──► r2
+//!             └──► table (whose descriptor?) ──► file, dir
+//! ```
+//! Without `LITEFLARE=1`, or without a bucket, every function falls straight through to libc.
+
+pub mod dir;
+pub mod errno;
+pub mod file;
+mod later;
+mod memfd;
+pub mod names;
+pub mod paths;
+mod raw;
+mod real;
+pub mod stat;
+pub mod store;
+pub mod table;
+mod tree;
+
+use std::ffi::{CStr, c_int};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::config;
+use errno::{Errno, Result};
+use paths::{Paths, Place, as_path, normalized};
+use store::Store;
+use table::{Handle, Table};
+
+/// What the hook of a process knows.
+pub struct Hook {
+    paths: Paths,
+    table: Table,
+    /// Connected when a mapped folder is first touched. A failure is kept: it was logged, and every further call fails like the first.
+    store: OnceLock<Option<Store>>,
+    /// Held while the store is connected. Rank 1.
+    connecting: Mutex<()>,
+    /// The working directory, when it is known. Rank 7.
+    directory: RwLock<Option<PathBuf>>,
+}
+
+const UNKNOWN: u8 = 0;
+const STARTING: u8 = 1;
+const ON: u8 = 2;
+const OFF: u8 = 3;
+
+static PHASE: AtomicU8 = AtomicU8::new(UNKNOWN);
+static HOOK: OnceLock<Hook> = OnceLock::new();
+
+/// The hook, when it is switched on.
+#[inline]
+fn hook() -> Option<&'static Hook> {
+    match PHASE.load(Ordering::Acquire) {
+        ON => HOOK.get(),
+        UNKNOWN => start(),
+        _ => None,
+    }
+}
+
+/// Reads the settings. What that needs of libc comes through our functions again and falls straight through, as does whatever
+/// other threads do meanwhile; there are hardly any so early.
+#[cold]
+fn start() -> Option<&'static Hook> {
+    if PHASE.compare_exchange(UNKNOWN, STARTING, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        return None;
+    }
+    let folders = config::mapped_folders();
+    if folders.is_empty() {
+        PHASE.store(OFF, Ordering::Release);
+        return None;
+    }
+    let paths = Paths::new(folders);
+    let _ = HOOK.set(Hook {
+        paths,
+        table: Table::new(),
+        store: OnceLock::new(),
+        connecting: Mutex::new(()),
+        directory: RwLock::new(None),
+    });
+    raw::process::watch();
+    PHASE.store(ON, Ordering::Release);
+    HOOK.get()
+}
+
+/// The store, if some operation has connected it.
+fn connected() -> Option<&'static Store> {
+    HOOK.get()?.store.get()?.as_ref()
+}
+
+fn close_raw(fd: c_int) {
+    raw::close_descriptor(fd);
+}
+
+impl Hook {
+    fn store(&self) -> Result<&Store> {
+        if let Some(store) = self.store.get() {
+            return store.as_ref().ok_or(Errno(libc::EIO));
+        }
+        let _turn = self.connecting.lock();
+        let store = self.store.get_or_init(|| {
+            crate::extension::start_log();
+            match connect() {
+                Ok(store) => Some(store),
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    None
+                }
+            }
+        });
+        store.as_ref().ok_or(Errno(libc::EIO))
+    }
+
+    /// Where a path leads that a process names: `None` for everything outside of the mapped folders.
+    fn place(&self, directory: c_int, path: &CStr) -> Option<Place> {
+        if self.paths.is_elsewhere(path) {
+            return None;
+        }
+        let bytes = path.to_bytes();
+        if bytes.first() == Some(&b'/') {
+            return self.paths.find(as_path(path));
+        }
+        if bytes.is_empty() {
+            return None; // ENOENT, or the descriptor itself (AT_EMPTY_PATH)
+        }
+        if directory == libc::AT_FDCWD {
+            return self.relative_place(as_path(path));
+        }
+        match self.table.get(directory) {
+            Some(Handle::Directory(prefix)) => {
+                let above = self.paths.host_path(&prefix.join("x"))?;
+                self.paths.find(&normalized(&above.parent()?.join(as_path(path))))
+            }
+            Some(Handle::File(_)) => None, // the kernel says ENOTDIR
+            None => {
+                let above = std::fs::read_link(format!("/proc/self/fd/{directory}")).ok()?;
+                self.paths.find(&normalized(&above.join(as_path(path))))
+            }
+        }
+    }
+
+    fn relative_place(&self, path: &Path) -> Option<Place> {
+        let known = self.directory.read().clone();
+        let directory = match known {
+            Some(directory) => directory,
+            None => {
+                let directory = std::env::current_dir().ok()?;
+                *self.directory.write() = Some(directory.clone());
+                directory
+            }
+        };
+        self.paths.find(&normalized(&directory.join(path)))
+    }
+
+    /// The process may be in another directory now.
+    fn directory_changed(&self) {
+        *self.directory.write() = None;
+    }
+}
+
+fn connect() -> std::result::Result<Store, String> {
+    let settings = config::R2Settings::load().map_err(|error| error.to_string())?;
+    let fresh = settings.refresh_interval();
+    let bucket = crate::r2::Bucket::connect(&settings).map_err(|error| error.to_string())?;
+    Ok(Store::new(bucket, crate::r2::Cache::default(), fresh))
+}

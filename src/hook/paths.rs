@@ -1,0 +1,253 @@
+//! Which paths lie in a bucket: the mapped folders, and the object keys their files have.
+//!
+//! Every file operation of the process asks here first, so the answer "not mapped" has to be cheap: one look at the path's bytes.
+
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// A key in the bucket: not empty, no leading `/`, UTF-8. Only this module makes one from a host path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey(String);
+
+impl ObjectKey {
+    /// The key as the bucket has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A key that the bucket listed.
+    pub fn listed(key: String) -> ObjectKey {
+        ObjectKey(key)
+    }
+
+    /// The prefix of all keys below this one, were it a directory.
+    pub fn prefix(&self) -> Prefix {
+        Prefix(format!("{}/", self.0))
+    }
+
+    /// The last part of the key.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+}
+
+/// A directory in the bucket: what the keys in it begin with; ends with `/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// The prefix as the bucket has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key of an entry of this directory.
+    pub fn join(&self, name: &str) -> ObjectKey {
+        ObjectKey(format!("{}{name}", self.0))
+    }
+
+    /// The directory above, unless this is the bucket's top.
+    pub fn parent(&self) -> Option<Prefix> {
+        let (above, _) = self.0.trim_end_matches('/').rsplit_once('/')?;
+        Some(Prefix(format!("{above}/")))
+    }
+}
+
+/// A place in a mapped folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The mapped folder itself: always a directory.
+    Root(Prefix),
+    /// Something below it, a file or a directory.
+    Below(ObjectKey),
+}
+
+impl Place {
+    /// The prefix this place has as a directory.
+    pub fn prefix(&self) -> Prefix {
+        match self {
+            Place::Root(prefix) => prefix.clone(),
+            Place::Below(key) => key.prefix(),
+        }
+    }
+
+    /// Whether the path said "directory" is not kept: `a/` is `a`.
+    pub fn key(&self) -> Option<&ObjectKey> {
+        match self {
+            Place::Root(_) => None,
+            Place::Below(key) => Some(key),
+        }
+    }
+}
+
+/// One mapped folder.
+#[derive(Clone, Debug)]
+struct Mapping {
+    /// Absolute, without symbolic links as far as it exists, without `/` at its end.
+    folder: PathBuf,
+    prefix: String,
+}
+
+/// The mapped folders of this process.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
+    mappings: Vec<Mapping>,
+    /// What the folders' paths have in common; a path that begins otherwise is not mapped.
+    common: Vec<u8>,
+}
+
+impl Paths {
+    /// `folders`: absolute folder and prefix (without `/` at either end). A folder below symbolic links is mapped under both names.
+    pub fn new(folders: impl IntoIterator<Item = (PathBuf, String)>) -> Paths {
+        let mut mappings = Vec::new();
+        for (folder, prefix) in folders {
+            let folder = normalized(&folder);
+            let real = resolved(&folder);
+            if real != folder {
+                mappings.push(Mapping { folder: real, prefix: prefix.clone() });
+            }
+            mappings.push(Mapping { folder, prefix });
+        }
+        // The longest folder first: a mapping may lie inside of another one.
+        mappings.sort_by_key(|mapping| std::cmp::Reverse(mapping.folder.as_os_str().len()));
+        let common = mappings.iter().map(|mapping| mapping.folder.as_os_str().as_bytes().to_vec()).reduce(common_start);
+        Paths { mappings, common: common.unwrap_or_default() }
+    }
+
+    /// Whether no path is mapped.
+    pub fn is_empty(&self) -> bool {
+        self.mappings.is_empty()
+    }
+
+    /// Where an absolute path lies; `None`: not in a mapped folder.
+    pub fn find(&self, path: &Path) -> Option<Place> {
+        let bytes = path.as_os_str().as_bytes();
+        let plain = is_plain(bytes);
+        if plain && !bytes.starts_with(&self.common) {
+            return None;
+        }
+        if plain { self.place(path) } else { self.place(&normalized(path)) }
+    }
+
+    /// Whether `path` can be told apart at a glance: absolute, without `.`, `..` or `//`, and outside of all mapped folders.
+    pub fn is_elsewhere(&self, path: &CStr) -> bool {
+        let bytes = path.to_bytes();
+        bytes.first() == Some(&b'/') && !bytes.starts_with(&self.common) && is_plain(bytes)
+    }
+
+    fn place(&self, path: &Path) -> Option<Place> {
+        let (mapping, rest) =
+            self.mappings.iter().find_map(|mapping| Some((mapping, path.strip_prefix(&mapping.folder).ok()?)))?;
+        let rest = rest.to_str()?; // keys are UTF-8; any other name cannot be in the bucket and stays local
+        Some(if rest.is_empty() {
+            Place::Root(Prefix(format!("{}/", mapping.prefix)))
+        } else {
+            Place::Below(ObjectKey(format!("{}/{rest}", mapping.prefix)))
+        })
+    }
+
+    /// The host path of a key, for `realpath` and messages.
+    pub fn host_path(&self, key: &ObjectKey) -> Option<PathBuf> {
+        let rest = |mapping: &Mapping| key.0.strip_prefix(&mapping.prefix)?.strip_prefix('/').map(PathBuf::from);
+        self.mappings.iter().rev().find_map(|mapping| Some(mapping.folder.join(rest(mapping)?)))
+    }
+}
+
+/// Whether nothing in the path has to be worked out: no `.`, `..` or empty component.
+fn is_plain(path: &[u8]) -> bool {
+    !path.windows(2).any(|pair| pair[0] == b'/' && (pair[1] == b'/' || pair[1] == b'.'))
+}
+
+fn common_start(mut a: Vec<u8>, b: Vec<u8>) -> Vec<u8> {
+    let len = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    a.truncate(len);
+    a
+}
+
+/// The path without `.`, `..` and `//`. Symbolic links before a `..` are not followed.
+pub fn normalized(path: &Path) -> PathBuf {
+    let mut out = PathBuf::from("/");
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => out.push(name),
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    out
+}
+
+/// The path with the symbolic links of its longest existing part resolved.
+fn resolved(path: &Path) -> PathBuf {
+    let mut rest = PathBuf::new();
+    let mut head = path;
+    loop {
+        if let Ok(real) = head.canonicalize() {
+            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+        }
+        let (Some(parent), Some(name)) = (head.parent(), head.file_name()) else { return path.to_path_buf() };
+        rest = if rest.as_os_str().is_empty() { PathBuf::from(name) } else { Path::new(name).join(rest) };
+        head = parent;
+    }
+}
+
+/// A C string as a path.
+pub fn as_path(path: &CStr) -> &Path {
+    Path::new(OsStr::from_bytes(path.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths() -> Paths {
+        let folders = [
+            ("/srv/app/outputs/images", "images"),
+            ("/srv/app/outputs/images/deep", "deep"),
+            ("/srv/app/models/pics", "pics"),
+        ];
+        Paths::new(folders.map(|(folder, prefix)| (PathBuf::from(folder), prefix.to_string())))
+    }
+
+    fn key(path: &str) -> Option<String> {
+        match paths().find(Path::new(path))? {
+            Place::Root(prefix) => Some(prefix.0),
+            Place::Below(key) => Some(key.0),
+        }
+    }
+
+    #[test]
+    fn paths_are_found_whatever_their_spelling() {
+        assert_eq!(key("/srv/app/outputs/images/a.png").unwrap(), "images/a.png");
+        assert_eq!(key("/srv/app/outputs/images/sub/a.png").unwrap(), "images/sub/a.png");
+        assert_eq!(key("/srv/app/outputs/images").unwrap(), "images/");
+        assert_eq!(key("/srv/app/outputs/images/").unwrap(), "images/");
+        assert_eq!(key("/srv//app/./outputs/x/../images/a.png").unwrap(), "images/a.png");
+        assert_eq!(key("/srv/app/outputs/images/deep/x").unwrap(), "deep/x");
+        assert_eq!(key("/srv/app/models/pics/.hidden").unwrap(), "pics/.hidden");
+        for elsewhere in ["/srv/app/outputs/images2/a", "/srv/app/outputs", "/", "/srv/app/outputs/images/../a"] {
+            assert_eq!(key(elsewhere), None, "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn a_glance_never_says_elsewhere_of_a_mapped_path() {
+        let paths = paths();
+        for mapped in [c"/srv/app/outputs/images/a", c"/x/../srv/app/outputs/images/a", c"//srv/app/outputs/images/a"] {
+            assert!(!paths.is_elsewhere(mapped), "{mapped:?}");
+        }
+        assert!(paths.is_elsewhere(c"/usr/lib/python3/os.py"));
+        assert!(!paths.is_elsewhere(c"outputs/images/a"), "a relative path takes a closer look");
+    }
+
+    #[test]
+    fn a_key_leads_back_to_its_path() {
+        let paths = paths();
+        let path = Path::new("/srv/app/models/pics/a/b.png");
+        let Some(Place::Below(key)) = paths.find(path) else { panic!() };
+        assert_eq!(paths.host_path(&key).as_deref(), Some(path));
+    }
+}

@@ -1,0 +1,166 @@
+//! Copying and closing descriptors, and making their bytes durable.
+
+use std::ffi::{c_int, c_uint, c_void};
+
+use libc::FILE;
+
+use super::{done, interpose, returning};
+use crate::hook::errno::{Errno, Result};
+use crate::hook::table::Handle;
+use crate::hook::{Hook, hook, real};
+
+/// Closes a descriptor without asking whose it is.
+pub fn close_descriptor(fd: c_int) {
+    // SAFETY: the caller owns the descriptor.
+    unsafe { real::close()(fd) };
+}
+
+/// A descriptor of ours is about to be closed: the last one of its open file puts the bytes into the bucket.
+fn release(hook: &Hook, fd: c_int) -> Result<()> {
+    match hook.table.remove(fd) {
+        Some(Handle::File(file)) if std::sync::Arc::strong_count(&file) == 1 => hook.store()?.closed(file),
+        _ => Ok(()),
+    }
+}
+
+/// The hook, if `fd` is ours.
+fn ours(fd: c_int) -> Option<&'static Hook> {
+    hook().filter(|hook| hook.table.may_have(fd))
+}
+
+/// `close` for a range, as far as it is ours.
+fn release_range(first: c_uint, last: c_uint) {
+    if let Some(hook) = hook() {
+        for fd in hook.table.within(first, last) {
+            // There is nobody to tell: the functions that close ranges report no such errors. It was logged.
+            let _ = release(hook, fd);
+        }
+    }
+}
+
+fn sync(hook: &Hook, fd: c_int) -> c_int {
+    done(|| match hook.table.get(fd) {
+        Some(Handle::File(file)) => match &*file {
+            crate::hook::file::OpenFile::Shared { inode, .. } => hook.store()?.flush(inode),
+            crate::hook::file::OpenFile::Read { .. } => Ok(()),
+        },
+        // Names are in the bucket as soon as the call that made them has returned.
+        Some(Handle::Directory(_)) | None => Ok(()),
+    })
+}
+
+interpose! {
+    fn lf_close(fd: c_int) -> c_int {
+        unsafe {
+            match ours(fd) {
+                None => real::close()(fd),
+                Some(hook) => {
+                    let released = returning(|| release(hook, fd).map(|()| 0));
+                    let errno = Errno::last();
+                    let closed = real::close()(fd);
+                    if released == 0 { closed } else { done(|| Err(errno)) }
+                }
+            }
+        }
+    }
+    fn lf_fclose(stream: *mut FILE) -> c_int {
+        unsafe {
+            if stream.is_null() {
+                return real::fclose()(stream);
+            }
+            let fd = libc::fileno(stream);
+            match ours(fd) {
+                None => real::fclose()(stream),
+                Some(hook) => {
+                    // What the stream still holds has to be in the file before the file is put.
+                    let flushed = libc::fflush(stream);
+                    let released = returning(|| release(hook, fd).map(|()| 0));
+                    let errno = Errno::last();
+                    let closed = real::fclose()(stream);
+                    if released != 0 {
+                        return done(|| Err(errno));
+                    }
+                    if flushed != 0 { flushed } else { closed }
+                }
+            }
+        }
+    }
+    fn lf_close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+        // CLOSE_RANGE_CLOEXEC closes nothing yet.
+        const CLOEXEC: c_int = 4;
+        if flags & CLOEXEC == 0 {
+            release_range(first, last);
+        }
+        unsafe { real::close_range()(first, last, flags) }
+    }
+    fn lf_closefrom(first: c_int) -> () {
+        release_range(c_uint::try_from(first).unwrap_or(0), c_uint::MAX);
+        unsafe { real::closefrom()(first) }
+    }
+    fn lf_dup(fd: c_int) -> c_int {
+        unsafe {
+            let copy = real::dup()(fd);
+            copied(fd, copy)
+        }
+    }
+    fn lf_dup2(fd: c_int, target: c_int) -> c_int {
+        unsafe {
+            if fd != target {
+                replaced(target);
+            }
+            let copy = real::dup2()(fd, target);
+            if fd == target { copy } else { copied(fd, copy) }
+        }
+    }
+    fn lf_dup3(fd: c_int, target: c_int, flags: c_int) -> c_int {
+        unsafe {
+            if fd != target {
+                replaced(target);
+            }
+            let copy = real::dup3()(fd, target, flags);
+            copied(fd, copy)
+        }
+    }
+    fn lf_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
+        unsafe {
+            let result = real::fcntl()(fd, command, argument);
+            if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(fd, result) } else { result }
+        }
+    }
+    fn lf_fcntl64(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
+        unsafe {
+            let result = real::fcntl64()(fd, command, argument);
+            if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(fd, result) } else { result }
+        }
+    }
+    fn lf_fsync(fd: c_int) -> c_int {
+        unsafe {
+            match ours(fd) {
+                None => real::fsync()(fd),
+                Some(hook) => sync(hook, fd),
+            }
+        }
+    }
+    fn lf_fdatasync(fd: c_int) -> c_int {
+        unsafe {
+            match ours(fd) {
+                None => real::fdatasync()(fd),
+                Some(hook) => sync(hook, fd),
+            }
+        }
+    }
+}
+
+fn copied(from: c_int, to: c_int) -> c_int {
+    if let Some(hook) = ours(from) {
+        hook.table.copied(from, to);
+    }
+    to
+}
+
+/// `dup2` closes what its target was; its errors are lost, on a disk too.
+fn replaced(target: c_int) {
+    if let Some(hook) = ours(target) {
+        let _ = release(hook, target);
+    }
+}

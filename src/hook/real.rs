@@ -1,0 +1,136 @@
+//! The libc functions that ours stand in front of.
+#![allow(unsafe_code)]
+#![allow(clippy::missing_safety_doc, reason = "each is libc's function of that name, with libc's own conditions")]
+
+use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::{
+    DIR, FILE, dirent64, gid_t, mode_t, off64_t, size_t, ssize_t, stat64, statfs64, statvfs64, statx, timespec,
+    timeval, uid_t,
+};
+
+/// The next function of this name after ours: libc's, or that of another preloaded library.
+fn next(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
+    let known = found.load(Ordering::Relaxed);
+    if !known.is_null() {
+        return known;
+    }
+    // SAFETY: the name is a C string; looking a symbol up has no other condition.
+    let symbol = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+    if symbol.is_null() {
+        // This libc does not have it, so whoever called it would not have started without us.
+        std::process::abort();
+    }
+    found.store(symbol, Ordering::Relaxed);
+    symbol
+}
+
+macro_rules! real {
+    ($($name:ident($($arg:ty),*) -> $result:ty;)*) => {$(
+        #[doc = concat!("libc's `", stringify!($name), "`.")]
+        pub fn $name() -> unsafe extern "C" fn($($arg),*) -> $result {
+            static FOUND: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+            let name = concat!(stringify!($name), "\0");
+            let symbol = next(CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c""), &FOUND);
+            // SAFETY: the symbol is libc's function of that name, whose type this is. (Where libc declares `...`, x86-64 and
+            // AArch64 pass the argument as they pass a declared one.)
+            unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($arg),*) -> $result>(symbol) }
+        }
+    )*};
+}
+
+type Path = *const c_char;
+
+real! {
+    open(Path, c_int, mode_t) -> c_int;
+    open64(Path, c_int, mode_t) -> c_int;
+    openat(c_int, Path, c_int, mode_t) -> c_int;
+    openat64(c_int, Path, c_int, mode_t) -> c_int;
+    fopen(Path, Path) -> *mut FILE;
+    fopen64(Path, Path) -> *mut FILE;
+    freopen(Path, Path, *mut FILE) -> *mut FILE;
+    freopen64(Path, Path, *mut FILE) -> *mut FILE;
+    fclose(*mut FILE) -> c_int;
+    stat(Path, *mut stat64) -> c_int;
+    lstat(Path, *mut stat64) -> c_int;
+    fstat(c_int, *mut stat64) -> c_int;
+    fstatat(c_int, Path, *mut stat64, c_int) -> c_int;
+    __xstat(c_int, Path, *mut stat64) -> c_int;
+    __lxstat(c_int, Path, *mut stat64) -> c_int;
+    __fxstat(c_int, c_int, *mut stat64) -> c_int;
+    __fxstatat(c_int, c_int, Path, *mut stat64, c_int) -> c_int;
+    statx(c_int, Path, c_int, c_uint, *mut statx) -> c_int;
+    access(Path, c_int) -> c_int;
+    faccessat(c_int, Path, c_int, c_int) -> c_int;
+    euidaccess(Path, c_int) -> c_int;
+    unlink(Path) -> c_int;
+    unlinkat(c_int, Path, c_int) -> c_int;
+    remove(Path) -> c_int;
+    rename(Path, Path) -> c_int;
+    renameat(c_int, Path, c_int, Path) -> c_int;
+    renameat2(c_int, Path, c_int, Path, c_uint) -> c_int;
+    link(Path, Path) -> c_int;
+    linkat(c_int, Path, c_int, Path, c_int) -> c_int;
+    symlink(Path, Path) -> c_int;
+    symlinkat(Path, c_int, Path) -> c_int;
+    mkdir(Path, mode_t) -> c_int;
+    mkdirat(c_int, Path, mode_t) -> c_int;
+    rmdir(Path) -> c_int;
+    opendir(Path) -> *mut DIR;
+    fdopendir(c_int) -> *mut DIR;
+    readdir64(*mut DIR) -> *mut dirent64;
+    readdir64_r(*mut DIR, *mut dirent64, *mut *mut dirent64) -> c_int;
+    closedir(*mut DIR) -> c_int;
+    rewinddir(*mut DIR) -> ();
+    telldir(*mut DIR) -> c_long;
+    seekdir(*mut DIR, c_long) -> ();
+    dirfd(*mut DIR) -> c_int;
+    scandir64(Path, *mut *mut *mut dirent64, Option<Filter>, Option<Compare>) -> c_int;
+    mkstemp64(*mut c_char) -> c_int;
+    mkostemp64(*mut c_char, c_int) -> c_int;
+    mkstemps64(*mut c_char, c_int) -> c_int;
+    mkostemps64(*mut c_char, c_int, c_int) -> c_int;
+    mkdtemp(*mut c_char) -> *mut c_char;
+    realpath(Path, *mut c_char) -> *mut c_char;
+    readlink(Path, *mut c_char, size_t) -> ssize_t;
+    readlinkat(c_int, Path, *mut c_char, size_t) -> ssize_t;
+    truncate64(Path, off64_t) -> c_int;
+    utimensat(c_int, Path, *const timespec, c_int) -> c_int;
+    utimes(Path, *const timeval) -> c_int;
+    utime(Path, *const c_void) -> c_int;
+    chmod(Path, mode_t) -> c_int;
+    fchmodat(c_int, Path, mode_t, c_int) -> c_int;
+    chown(Path, uid_t, gid_t) -> c_int;
+    lchown(Path, uid_t, gid_t) -> c_int;
+    fchownat(c_int, Path, uid_t, gid_t, c_int) -> c_int;
+    statfs64(Path, *mut statfs64) -> c_int;
+    statvfs64(Path, *mut statvfs64) -> c_int;
+    listxattr(Path, *mut c_char, size_t) -> ssize_t;
+    llistxattr(Path, *mut c_char, size_t) -> ssize_t;
+    getxattr(Path, Path, *mut c_void, size_t) -> ssize_t;
+    lgetxattr(Path, Path, *mut c_void, size_t) -> ssize_t;
+    setxattr(Path, Path, *const c_void, size_t, c_int) -> c_int;
+    lsetxattr(Path, Path, *const c_void, size_t, c_int) -> c_int;
+    dup(c_int) -> c_int;
+    dup2(c_int, c_int) -> c_int;
+    dup3(c_int, c_int, c_int) -> c_int;
+    fcntl64(c_int, c_int, *mut c_void) -> c_int;
+    fcntl(c_int, c_int, *mut c_void) -> c_int;
+    close(c_int) -> c_int;
+    close_range(c_uint, c_uint, c_int) -> c_int;
+    closefrom(c_int) -> ();
+    fsync(c_int) -> c_int;
+    fdatasync(c_int) -> c_int;
+    execve(Path, *const Path, *const Path) -> c_int;
+    execv(Path, *const Path) -> c_int;
+    execvp(Path, *const Path) -> c_int;
+    execvpe(Path, *const Path, *const Path) -> c_int;
+    fexecve(c_int, *const Path, *const Path) -> c_int;
+    _exit(c_int) -> ();
+}
+
+/// `scandir`'s filter.
+pub type Filter = unsafe extern "C" fn(*const dirent64) -> c_int;
+/// `scandir`'s order.
+pub type Compare = unsafe extern "C" fn(*mut *const dirent64, *mut *const dirent64) -> c_int;

@@ -1,0 +1,132 @@
+//! Which descriptors of the process are ours.
+//!
+//! Every `close`, `fstat` and `dup` of the process asks, so the answer "not ours" is one look at a byte.
+
+use std::collections::HashMap;
+use std::ffi::c_int;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::file::OpenFile;
+use super::paths::Prefix;
+
+/// What a descriptor of ours stands for.
+#[derive(Clone)]
+pub enum Handle {
+    /// A file; descriptors made by `dup` share it.
+    File(Arc<OpenFile>),
+    /// A directory.
+    Directory(Prefix),
+}
+
+/// Descriptors below this are looked up in a table of bytes; there are seldom others.
+const FAST: usize = 4096;
+
+/// The descriptors of this process that are ours.
+pub struct Table {
+    fast: [AtomicBool; FAST],
+    /// How many of ours are not below `FAST`.
+    beyond: AtomicUsize,
+    /// Rank 5. Held to look at or change one entry, never while calling anything.
+    handles: Mutex<HashMap<RawFd, Handle>>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new() -> Table {
+        Table { fast: [const { AtomicBool::new(false) }; FAST], beyond: AtomicUsize::new(0), handles: Mutex::default() }
+    }
+
+    /// Whether a descriptor may be ours; `false` is certain.
+    #[inline]
+    pub fn may_have(&self, fd: RawFd) -> bool {
+        match usize::try_from(fd) {
+            Ok(index) if index < FAST => self.fast[index].load(Ordering::Acquire),
+            _ => fd >= 0 && self.beyond.load(Ordering::Acquire) > 0,
+        }
+    }
+
+    /// What a descriptor stands for, if it is ours.
+    pub fn get(&self, fd: RawFd) -> Option<Handle> {
+        if !self.may_have(fd) {
+            return None;
+        }
+        self.handles.lock().get(&fd).cloned()
+    }
+
+    /// A descriptor is ours from now on.
+    pub fn insert(&self, fd: RawFd, handle: Handle) {
+        let mut handles = self.handles.lock();
+        let is_new = handles.insert(fd, handle).is_none();
+        match usize::try_from(fd) {
+            Ok(index) if index < FAST => self.fast[index].store(true, Ordering::Release),
+            _ if is_new => {
+                self.beyond.fetch_add(1, Ordering::AcqRel);
+            }
+            _ => {}
+        }
+    }
+
+    /// A descriptor is no longer ours.
+    pub fn remove(&self, fd: RawFd) -> Option<Handle> {
+        if !self.may_have(fd) {
+            return None;
+        }
+        let mut handles = self.handles.lock();
+        let handle = handles.remove(&fd)?;
+        match usize::try_from(fd) {
+            Ok(index) if index < FAST => self.fast[index].store(false, Ordering::Release),
+            _ => {
+                self.beyond.fetch_sub(1, Ordering::AcqRel);
+            }
+        }
+        Some(handle)
+    }
+
+    /// Those of our descriptors that lie in a range, in ascending order.
+    pub fn within(&self, first: u32, last: u32) -> Vec<RawFd> {
+        let in_range = |fd: &&RawFd| u32::try_from(**fd).is_ok_and(|fd| (first..=last).contains(&fd));
+        let mut found: Vec<RawFd> = self.handles.lock().keys().filter(in_range).copied().collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// Every open file.
+    pub fn files(&self) -> Vec<Arc<OpenFile>> {
+        let handles = self.handles.lock();
+        handles
+            .values()
+            .filter_map(|handle| match handle {
+                Handle::File(file) => Some(file.clone()),
+                Handle::Directory(_) => None,
+            })
+            .collect()
+    }
+
+    /// Keeps the table still, for `fork`.
+    pub fn lock(&self) -> MutexGuard<'_, HashMap<RawFd, Handle>> {
+        self.handles.lock()
+    }
+
+    /// Ends what `lock` began.
+    ///
+    /// # Safety
+    /// This thread, or in a child its copy, has forgotten the guard of `lock`.
+    #[allow(unsafe_code)]
+    pub unsafe fn unlock(&self) {
+        // SAFETY: as above.
+        unsafe { self.handles.force_unlock() };
+    }
+
+    /// A copy of a descriptor is ours as well.
+    pub fn copied(&self, from: RawFd, to: c_int) {
+        if to >= 0
+            && let Some(handle) = self.get(from)
+        {
+            self.insert(to, handle);
+        }
+    }
+}
