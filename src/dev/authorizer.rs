@@ -35,7 +35,7 @@ fn is_allowed_in_main(action: &AuthAction<'_>) -> bool {
             is_allowed_name(name) && is_allowed_name(table_name)
         }
         AuthAction::Pragma { pragma_name, pragma_value } => is_allowed_pragma(pragma_name, pragma_value),
-        AuthAction::Function { function_name } => FUNCTIONS.contains(&function_name),
+        AuthAction::Function { function_name } => FUNCTIONS.iter().any(|name| name.eq_ignore_ascii_case(function_name)),
         AuthAction::CreateVtable { module_name, .. } | AuthAction::DropVtable { module_name, .. } => {
             ["fts5", "fts5vocab"].iter().any(|name| name.eq_ignore_ascii_case(module_name))
         }
