@@ -29,10 +29,18 @@ async function route(request: Request, env: Env): Promise<unknown> {
   const [, id, endpoint] = match;
   if (id === undefined && request.method === "GET") return list(env, url.searchParams.get("name"));
   if (id === undefined) throw new Refusal(405, 10405, "This gateway serves the databases bound to it; it creates none");
-  const database = find(env, decodeURIComponent(id));
+  const database = find(env, decode(id));
   if (endpoint === undefined && request.method === "GET") return database.info;
   if (endpoint === undefined || request.method !== "POST") {
     throw new Refusal(405, 10405, `Method ${request.method} not allowed here`);
   }
   return run(database.binding, await readStatements(request), queryFormat(endpoint));
+}
+
+function decode(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    throw new Refusal(400, 7400, `The request is malformed: ${id} in the path`);
+  }
 }

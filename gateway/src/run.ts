@@ -5,7 +5,7 @@
 // So a single read goes through `raw`. Everything else goes through `batch`, and must give its columns distinct,
 // non-numeric names if it wants to see all of them.
 import { Refusal } from "./envelope";
-import type { Query, Statement } from "./statements";
+import type { Statement } from "./statements";
 
 type Row = Record<string, unknown>;
 type Format = (columns: string[], rows: unknown[][]) => unknown;
@@ -21,15 +21,14 @@ export function queryFormat(endpoint: string): Format {
   return (columns, rows) => rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])));
 }
 
-export async function run(database: D1Database, query: Query, format: Format): Promise<Result[]> {
-  const prepared = query.statements.map(({ sql, params }) => {
+export async function run(database: D1Database, statements: Statement[], format: Format): Promise<Result[]> {
+  const prepared = statements.map(({ sql, params }) => {
     const statement = database.prepare(sql);
     return params.length === 0 ? statement : statement.bind(...params);
   });
-  const [first] = query.statements;
-  const [only] = prepared;
+  const [only, second] = prepared;
   try {
-    if (prepared.length === 1 && first !== undefined && only !== undefined && isRead(first)) return [await read(only, format)];
+    if (only !== undefined && second === undefined && statements.every(isRead)) return [await read(only, format)];
     return await write(database, prepared, format);
   } catch (error) {
     throw refusal(error) ?? error;

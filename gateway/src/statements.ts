@@ -7,20 +7,13 @@ export interface Statement {
   params: string[];
 }
 
-export interface Query {
-  statements: Statement[];
-  /** Whether the client sent `batch`: then all of them are one transaction. */
-  batch: boolean;
-}
-
-export async function readStatements(request: Request): Promise<Query> {
+export async function readStatements(request: Request): Promise<Statement[]> {
   const body = await readJson(request);
   if (!isRecord(body)) throw malformed("the body must be an object");
-  if (body["batch"] === undefined) return { statements: [statement(body, "")], batch: false };
+  if (body["batch"] === undefined) return [statement(body, "")];
   if (!Array.isArray(body["batch"])) throw malformed("`batch` must be an array");
   if (body["batch"].length === 0) throw malformed("`batch` is empty");
-  const statements = body["batch"].map((entry: unknown, i) => statement(entry, `batch[${i}].`));
-  return { statements, batch: true };
+  return body["batch"].map((entry: unknown, i) => statement(entry, `batch[${i}].`));
 }
 
 async function readJson(request: Request): Promise<unknown> {

@@ -8,6 +8,10 @@ pub(super) fn decide(context: &AuthContext<'_>) -> Authorization {
 }
 
 fn is_allowed(context: &AuthContext<'_>) -> bool {
+    // Here SQLite names the database as the first argument; what rusqlite takes for the name is a dropped column's.
+    if let AuthAction::AlterTable { database_name, table_name } = context.action {
+        return database_name == "main" && is_allowed_name(table_name);
+    }
     match context.database_name {
         None | Some("main") => is_allowed_in_main(&context.action),
         Some("temp") => is_allowed_in_temp(&context.action),
@@ -27,7 +31,6 @@ fn is_allowed_in_main(action: &AuthAction<'_>) -> bool {
         | AuthAction::CreateView { view_name: name }
         | AuthAction::DropView { view_name: name }
         | AuthAction::Reindex { index_name: name } => is_allowed_name(name),
-        AuthAction::AlterTable { database_name, table_name } => database_name == "main" && is_allowed_name(table_name),
         AuthAction::CreateIndex { index_name: name, table_name }
         | AuthAction::DropIndex { index_name: name, table_name }
         | AuthAction::CreateTrigger { trigger_name: name, table_name }
@@ -35,6 +38,7 @@ fn is_allowed_in_main(action: &AuthAction<'_>) -> bool {
             is_allowed_name(name) && is_allowed_name(table_name)
         }
         AuthAction::Pragma { pragma_name, pragma_value } => is_allowed_pragma(pragma_name, pragma_value),
+        // Whatever the case: `DEFAULT CURRENT_TIMESTAMP` arrives as it is written.
         AuthAction::Function { function_name } => FUNCTIONS.iter().any(|name| name.eq_ignore_ascii_case(function_name)),
         AuthAction::CreateVtable { module_name, .. } | AuthAction::DropVtable { module_name, .. } => {
             ["fts5", "fts5vocab"].iter().any(|name| name.eq_ignore_ascii_case(module_name))

@@ -7,11 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::serve::ListenerExt;
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
+use super::account::Account;
 use super::folder::Folder;
-use super::http::{self, Account};
+use super::http;
 use super::registry::Registry;
 
 /// The database every cloud has from the start.
@@ -33,9 +34,9 @@ pub struct Options {
 pub struct Cloud {
     /// Where it listens.
     pub addr: SocketAddr,
-    /// The account id of its URLs, new at each start.
+    /// The account id of its URLs; random, kept in the folder.
     pub account: String,
-    /// The API token it accepts, new at each start.
+    /// The API token it accepts; random, kept in the folder.
     pub token: String,
     registry: Arc<Registry>,
     stop: Option<oneshot::Sender<()>>,
@@ -53,7 +54,7 @@ impl Cloud {
             .with_context(|| format!("cannot listen on 127.0.0.1:{}", options.port))?;
         listener.set_nonblocking(true)?; // tokio wants it so
         let addr = listener.local_addr()?;
-        let account = Account { id: Uuid::new_v4().simple().to_string(), token: Uuid::new_v4().to_string() };
+        let account = Account::find_or_create(folder.path())?;
         let (stop, stopped) = oneshot::channel();
         let server = serve(listener, http::router(account.clone(), Arc::clone(&registry)), stopped)?;
         let Account { id: account, token } = account;
@@ -100,7 +101,12 @@ fn serve(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let listener = {
         let _entered = runtime.enter();
-        tokio::net::TcpListener::from_std(listener)?
+        tokio::net::TcpListener::from_std(listener)?.tap_io(|connection| {
+            // A small answer must not wait for the client's acknowledgement of the one before.
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY");
+            }
+        })
     };
     let thread = std::thread::Builder::new().name("liteflare-dev".into());
     Ok(thread.spawn(move || {

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::account::Account;
 use super::database::QueryResult;
 use super::envelope::{Answer, Page, Refusal};
 use super::json::Format;
@@ -23,13 +24,6 @@ const BODY_BYTES: usize = 100_000_000;
 
 /// Databases on one page of the list unless the request says otherwise.
 const PER_PAGE: usize = 1000;
-
-/// Who may use this cloud.
-#[derive(Clone)]
-pub(super) struct Account {
-    pub(super) id: String,
-    pub(super) token: String,
-}
 
 type Answered<T> = Result<Answer<T>, Refusal>;
 type Databases = State<Arc<Registry>>;

@@ -8,6 +8,7 @@
 //! ```
 //! It refuses to know liteflare: nothing here depends on what a client stores.
 
+mod account;
 mod authorizer;
 mod cloud;
 mod database;

@@ -10,6 +10,7 @@
 //! `pair` says which table is which, `ddl` how the schema gets there, `delta` sorts the changed rows, `closure` adds those D1's foreign keys would
 //! touch, and the rest writes SQL. The caller brackets the body with `PRAGMA defer_foreign_keys`, its commit row and the replaying mark.
 
+mod ablation;
 mod closure;
 mod ddl;
 mod delta;

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_cells, select};
 use super::lexer::quoted;
 use super::pair::{Fate, Pair};
-use super::schema::{Schema, Table};
+use super::refuse;
+use super::schema::{Kind, Schema, Table};
 use super::statements::{Writer, delete, insert_names};
 use super::{Key, PlanError};
 use crate::d1::Statement;
@@ -38,7 +40,7 @@ pub(super) fn deletes(old: &Schema, pairs: &[Pair<'_>], deltas: &[Delta]) -> Res
 }
 
 /// Empties tables that will be dropped but have children that stay: DROP comes last and would act on the children's new rows (R14).
-/// A table whose own parents are gone cannot be emptied, only dropped.
+/// A table whose own parents are gone refuses DELETE, but not DROP; it is emptied by being made anew.
 pub(super) fn empty_dropped(old: &Schema, new: &Schema, pairs: &[Pair<'_>]) -> Vec<Statement> {
     let dropped = pairs.iter().filter(|pair| pair.fate == Fate::Dropped).filter_map(|pair| pair.old);
     let has_staying_child = |table: &Table| {
@@ -48,11 +50,18 @@ pub(super) fn empty_dropped(old: &Schema, new: &Schema, pairs: &[Pair<'_>]) -> V
         };
         old.children(&table.name).any(|(child, _)| stays(child)) || new.children(&table.name).next().is_some()
     };
-    dropped
-        .filter(|table| has_staying_child(table))
-        .filter(|table| table.foreign_keys.iter().all(|key| old.parent_columns(key).is_some()))
-        .map(|table| Statement::new(format!("DELETE FROM {}", table.quoted())))
-        .collect()
+    let mut statements = Vec::new();
+    for table in dropped.filter(|table| has_staying_child(table) && holds(Rule::EmptyDropped)) {
+        let own_keys = table.foreign_keys.iter().map(|key| (table, key));
+        let mut keys = own_keys.chain(old.children(&table.name));
+        if keys.all(|(_, key)| refuse::resolves(old, key)) {
+            statements.push(Statement::new(format!("DELETE FROM {}", table.quoted())));
+        } else if let Some(object) = old.object(Kind::Table, &table.name) {
+            statements.push(Statement::new(format!("DROP TABLE {}", table.quoted())));
+            statements.push(Statement::new(object.sql.clone()));
+        }
+    }
+    statements
 }
 
 /// Updates and inserts, table by table.

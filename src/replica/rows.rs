@@ -36,8 +36,11 @@ pub struct Fetched {
 
 /// The list of what a SELECT must return for `table`. `exact`: text as hex, for text that is not valid UTF-8.
 pub fn select_list(table: &Table, exact: bool) -> String {
-    let columns = insert_names(table).into_iter().map(|name| cell(&format!("{}.{name}", table.quoted()), exact));
-    columns.collect::<Vec<_>>().join(",")
+    // Short names of our own: a batch through a Worker's binding loses columns of equal names, and repeats them for each row.
+    let columns = insert_names(table).into_iter().enumerate();
+    let cells =
+        columns.map(|(index, name)| format!("{} AS c{index}", cell(&format!("{}.{name}", table.quoted()), exact)));
+    cells.collect::<Vec<_>>().join(",")
 }
 
 fn cell(name: &str, exact: bool) -> String {
@@ -107,7 +110,8 @@ impl Row {
                 continue;
             }
             let pieces = (0..PIECES).map(|piece| {
-                format!("hex(substr(CAST({} AS BLOB),{},{PIECE_BYTES}))", names[index], piece * PIECE_BYTES + 1)
+                let start = piece * PIECE_BYTES + 1;
+                format!("hex(substr(CAST({} AS BLOB),{start},{PIECE_BYTES})) AS p{piece}", names[index])
             });
             let sql = format!(
                 "SELECT typeof({}),{} FROM {} WHERE {}",

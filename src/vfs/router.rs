@@ -1,6 +1,6 @@
 //! Whose file is it? The default VFS of the host: paths that the settings name are replicas, all others go to the VFS below.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, OsStr, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -32,16 +32,30 @@ struct Open {
     replica: Weak<Replica>,
 }
 
+/// Paths that this process serves whatever the environment says. Rank 7: held to look one up.
+static ATTACHED: Mutex<BTreeMap<PathBuf, Settings>> = Mutex::new(BTreeMap::new());
+
+/// Serves `path` (absolute, without symbolic links) from the database that `settings` name.
+pub fn attach(path: &Path, settings: Settings) {
+    ATTACHED.lock().insert(path.to_path_buf(), settings);
+}
+
+fn settings_for(path: &Path) -> Option<Result<Settings, Error>> {
+    let attached = ATTACHED.lock().get(path).cloned();
+    match attached {
+        Some(settings) => Some(Ok(settings)),
+        None => config::serves(path).then(|| Settings::load().map_err(Error::from)),
+    }
+}
+
 struct Router;
 
 impl Vfs for Router {
     fn open(&self, path: &CStr, flags: c_int) -> Option<Result<Box<dyn File>, Code>> {
         let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-        if !config::serves(path) {
-            return None;
-        }
         let read_only = flags & ffi::SQLITE_OPEN_READONLY != 0;
-        Some(match open_replica(path) {
+        let replica = settings_for(path)?.and_then(|settings| open_replica(path, settings));
+        Some(match replica {
             Ok(replica) => Ok(Box::new(ReplicaFile::new(replica, read_only))),
             Err(error) => Err(error.report()),
         })
@@ -60,9 +74,8 @@ impl Vfs for Router {
     }
 }
 
-/// The replica of a path that is served from D1, hydrated when no connection of this process uses it yet.
-pub fn open_replica(path: &Path) -> Result<Arc<Replica>, Error> {
-    let settings = Settings::load()?;
+/// The replica of a path, hydrated when no connection of this process uses it yet.
+fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> {
     let mut replicas = REPLICAS.lock();
     let replicas = replicas.get_or_insert_default();
     if let Some(open) = replicas.get(path)

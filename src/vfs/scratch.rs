@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 
 use parking_lot::Mutex;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, ffi};
 
 use super::{Code, File, LockLevel, Pragma, Vfs, raw};
@@ -62,6 +63,9 @@ impl Scratch {
         )?;
         connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
         connection.set_prepared_statement_cache_capacity(256);
+        // The SQLite inside this library is built without mathematical functions; keys are decoded with this one (R8).
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        connection.create_scalar_function("pow", 2, flags, |c| Ok(c.get::<f64>(0)?.powf(c.get(1)?)))?;
         Ok(connection)
     }
 

@@ -39,6 +39,8 @@ async function announce() {
     CLOUDFLARE_ACCOUNT_ID: randomBytes(16).toString("hex"),
     CLOUDFLARE_API_TOKEN: token,
     LITEFLARE_D1_DATABASE: uuid,
+    LITEFLARE_TEST_WORKERD_API: api, // these three are what `tests/common` looks for
+    LITEFLARE_TEST_WORKERD_TOKEN: token,
     LITEFLARE_TEST_CONTROL: `http://127.0.0.1:${control.address().port}`,
   };
   for (const [name, value] of Object.entries(settings)) console.log(`export ${name}=${value}`);

@@ -1,8 +1,9 @@
 //! What D1 does not let a statement do.
 
+use super::common::{DbRef, send};
 use super::{compare, on_every_cloud, one, refused};
 use liteflare::d1::Statement;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn transactions_are_the_batches_alone() {
@@ -25,7 +26,6 @@ fn statements_and_tables() {
             "CREATE VIEW _cf_v AS SELECT 1",
             "CREATE TABLE a (x)",
             "CREATE INDEX _cf_i ON a(x)",
-            "ALTER TABLE a RENAME TO _cf_a",
             "SELECT key FROM _cf_METADATA",
             "DELETE FROM _cf_METADATA",
             "DROP TABLE _cf_METADATA",
@@ -50,6 +50,7 @@ fn statements_and_tables() {
             "SELECT 'x",
             "CREATE TABLE b (x COLLATE nope)",
             "CREATE TABLE b (a AS (1))",
+            "INSERT INTO a VALUES (1)",
             "ALTER TABLE a ADD COLUMN n NOT NULL",
             "SELECT 'a' MATCH 'b'",
             "SELECT iif(1)",
@@ -205,19 +206,29 @@ fn requests_that_are_malformed() {
 #[test]
 fn strangers_and_unknown_databases() {
     on_every_cloud(|cloud, database| {
-        let ask = |database: &common::DbRef| {
+        let ask = |database: &DbRef| {
             let error = database.one(&Statement::new("SELECT 1")).unwrap_err();
             (error.status, error.code)
         };
-        assert_eq!(ask(&common::DbRef { token: String::new(), ..database.clone() }), (401, 10000), "{cloud:?}");
-        assert_eq!(ask(&common::DbRef { token: "wrong".into(), ..database.clone() }), (403, 10000), "{cloud:?}");
-        assert_eq!(ask(&common::DbRef { database: "nope".into(), ..database.clone() }), (404, 7404), "{cloud:?}");
-        assert_eq!(
-            ask(&common::DbRef { database: "constructor".into(), ..database.clone() }),
-            (404, 7404),
-            "{cloud:?}"
-        );
+        assert_eq!(ask(&DbRef { token: String::new(), ..database.clone() }), (401, 10000), "{cloud:?}");
+        assert_eq!(ask(&DbRef { token: "wrong".into(), ..database.clone() }), (403, 10000), "{cloud:?}");
+        assert_eq!(ask(&DbRef { database: "nope".into(), ..database.clone() }), (404, 7404), "{cloud:?}");
+        assert_eq!(ask(&DbRef { database: "constructor".into(), ..database.clone() }), (404, 7404), "{cloud:?}");
     });
 }
 
-use super::common;
+#[test]
+fn a_database_is_found_by_its_name() {
+    on_every_cloud(|cloud, database| {
+        let get = |path: &str| {
+            let url = format!("{}/accounts/{}/d1/database{path}", database.api, database.account);
+            let (status, answer) = send("GET", &url, &database.token, &Value::Null);
+            assert_eq!((status, &answer["success"]), (200, &json!(true)), "{cloud:?}: {path}: {answer}");
+            answer["result"].clone()
+        };
+        let found = get(&format!("/{}", database.database));
+        assert_eq!(found["uuid"], json!(database.database), "{cloud:?}");
+        assert_eq!(get(&format!("?name={}", found["name"].as_str().unwrap())), json!([found]), "{cloud:?}");
+        assert_eq!(get("?name=nobody"), json!([]), "{cloud:?}");
+    });
+}

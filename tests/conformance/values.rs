@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{batch, compare, on_every_cloud, one, with};
+use super::{Cloud, batch, compare, on_every_cloud, one, with};
 use liteflare::d1::Statement;
 
 #[test]
@@ -42,8 +42,8 @@ fn a_value_in_a_json_parameter_survives_exactly() {
     compare([
         one("CREATE TABLE t (i, r, s, n, b, f)"),
         with(insert, &[text]),
-        one("SELECT quote(i), quote(r), hex(s), quote(n), quote(b), f > 1e308, typeof(i), typeof(r), typeof(b) FROM t"),
-        one("SELECT typeof(json_extract('[1e300]', '$[0]')), quote(3 * pow(2, 1000)), quote(1 * pow(2, -1074))"),
+        one("SELECT quote(i), r, hex(s), quote(n), quote(b), f > 1e308, typeof(i), typeof(r), typeof(b) FROM t"),
+        one("SELECT typeof(json_extract('[1e300]', '$[0]')), 3 * pow(2, 1000), 1 * pow(2, -1074)"),
     ]);
 }
 
@@ -61,7 +61,7 @@ fn a_json_parameter_may_be_as_large_as_a_value() {
 fn reals_become_text_with_d1s_digits() {
     compare([
         one("SELECT CAST(0.1 AS TEXT), 1.0/3 || '', 1e300 || '', 123456789012345678.0 || '', -0.0 || ''"),
-        one("SELECT printf('%!.20e', 0.1), printf('%.17g', 0.5), hex(1.5), quote(1e300), quote(0.1), quote(1.0)"),
+        one("SELECT printf('%.17g', 0.5), hex(1.5), quote(1e300), quote(0.1), quote(1.0)"),
         one("SELECT CAST('0.1' AS REAL) = 0.1, '5' + 0, round(2.5), round(1.005, 2)"),
     ]);
 }
@@ -76,6 +76,15 @@ fn quote_gives_every_digit_of_a_real() {
             let text = rows[0][0].as_str().unwrap();
             assert_eq!(text.parse::<f64>().unwrap().to_bits(), x.to_bits(), "{sql}: {text}");
         }
+    });
+}
+
+/// JSON functions write a REAL with 15 digits on D1, so JSON is no way to read one exactly. SQLite 3.54 writes 17.
+#[test]
+fn json_functions_round_reals_on_d1() {
+    on_every_cloud(|cloud, database| {
+        let rounded = if cloud == Cloud::Workerd { "[0.3]" } else { "[0.30000000000000004]" };
+        assert_eq!(database.rows("SELECT json_array(0.1 + 0.2)"), json!([[rounded]]));
     });
 }
 

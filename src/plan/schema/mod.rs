@@ -233,8 +233,10 @@ impl Schema {
 
     /// Whether both have the same objects with the same texts.
     pub fn same(&self, other: &Schema) -> bool {
-        self.objects.len() == other.objects.len()
-            && self.objects.values().zip(other.objects.values()).all(|(a, b)| a.same(b))
+        // The caller hands in the same schema twice as long as nothing changed it.
+        std::ptr::eq(self, other)
+            || self.objects.len() == other.objects.len()
+                && self.objects.values().zip(other.objects.values()).all(|(a, b)| a.same(b))
     }
 
     /// The columns of its parent that a foreign key refers to; `None` if there are none of that name.
