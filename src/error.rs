@@ -3,7 +3,6 @@
 //! Each error is a sentence for the person who must act. It is logged once, by [`Error::report`], where it becomes a result code.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use rusqlite::ffi;
 
@@ -41,15 +40,8 @@ pub enum Error {
     #[error("{0}")]
     Refused(Refusal),
     /// D1 gave no answer until the deadline.
-    #[error(
-        "gave up after {waited:?}: {reason}; the transaction was rolled back (LITEFLARE_TIMEOUT sets the deadline)"
-    )]
-    Unreachable {
-        /// How long it was tried.
-        waited: Duration,
-        /// The last failure.
-        reason: String,
-    },
+    #[error("{0}")]
+    Unreachable(String),
     /// The transaction cannot be expressed on D1.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -78,7 +70,7 @@ impl Error {
             Error::Setting(_) | Error::Occupied { .. } | Error::Marker { .. } | Error::Hydrate { .. } => {
                 ffi::SQLITE_CANTOPEN
             }
-            Error::Refused(_) | Error::Unreachable { .. } | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {
+            Error::Refused(_) | Error::Unreachable(_) | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {
                 ffi::SQLITE_IOERR
             }
         }
@@ -95,9 +87,7 @@ impl From<SendError> for Error {
     fn from(error: SendError) -> Error {
         match error {
             SendError::Refused(refusal) => Error::Refused(refusal),
-            SendError::NotApplied { reason, .. } | SendError::Unknown(reason) => {
-                Error::Unreachable { waited: Duration::ZERO, reason }
-            }
+            SendError::NotApplied { reason, .. } | SendError::Unknown(reason) => Error::Unreachable(reason),
         }
     }
 }
