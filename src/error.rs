@@ -25,6 +25,12 @@ pub enum Error {
         /// What is there.
         what: &'static str,
     },
+    /// There is no place for the marker file.
+    #[error("{path}: its folder does not exist; make it first", path = .path.display())]
+    NoFolder {
+        /// The database path.
+        path: PathBuf,
+    },
     /// The marker file cannot be written or read.
     #[error("{path}: {source}", path = .path.display())]
     Marker {
@@ -67,9 +73,11 @@ impl Error {
         match self {
             Error::Conflict => ffi::SQLITE_BUSY,
             Error::Plan(PlanError::ValueTooBig { .. }) => ffi::SQLITE_TOOBIG,
-            Error::Setting(_) | Error::Occupied { .. } | Error::Marker { .. } | Error::Hydrate { .. } => {
-                ffi::SQLITE_CANTOPEN
-            }
+            Error::Setting(_)
+            | Error::Occupied { .. }
+            | Error::NoFolder { .. }
+            | Error::Marker { .. }
+            | Error::Hydrate { .. } => ffi::SQLITE_CANTOPEN,
             Error::Refused(_) | Error::Unreachable(_) | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {
                 ffi::SQLITE_IOERR
             }
