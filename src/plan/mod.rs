@@ -110,7 +110,7 @@ pub fn plan(
     let deltas = pairs.iter().map(|pair| delta::delta(before, after, pair, changes));
     let mut deltas = deltas.collect::<Result<Vec<_>, _>>()?;
     closure::close(before, after, old, &pairs, &mut deltas)?;
-    refuse::rows(old, new, &pairs, &deltas)?;
+    refuse::rows(after, old, new, &pairs, &deltas)?;
 
     let Ddl { first, shape, last, finish } = ddl;
     let plain = |statements: Vec<String>| statements.into_iter().map(Statement::new);

@@ -14,7 +14,7 @@ use crate::plan::{self, Options, Plan};
 
 impl Replica {
     /// Commits what `overlay` wrote on top of `base` and publishes the result. On an error nothing has happened, here or on D1
-    /// (except [`Error::Unreachable`], which says so).
+    /// (except [`Error::Unreachable`], which says what is in doubt).
     pub fn commit(&self, base: &Arc<Image>, overlay: &Overlay) -> Result<Arc<Image>, Error> {
         let (mut after, changed) = base.with(overlay);
         if changed.is_empty() && after.page_count() == base.page_count() {
@@ -81,9 +81,8 @@ impl Replica {
             CommitError::Conflict => Error::Conflict,
             CommitError::Refused(refusal) => Error::Refused(refusal),
             CommitError::Unreachable { reason, in_doubt } => {
-                let doubt =
-                    if in_doubt { "; a request is without an answer, so D1 may still have taken it" } else { "" };
-                Error::Unreachable { waited: self.client.timeout, reason: format!("{reason}{doubt}") }
+                let doubt = if in_doubt { ", but a request is without an answer: D1 may still take it" } else { "" };
+                Error::Unreachable(format!("{reason}; the transaction was rolled back{doubt}"))
             }
         }
     }
