@@ -163,3 +163,19 @@ fn names_may_collide_across_kinds() {
         ],
     );
 }
+
+#[test]
+fn a_function_that_only_the_application_has_is_named() {
+    let mut world = World::new();
+    world.commit("CREATE TABLE t(a)");
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+    world.app.create_scalar_function("mine", 1, flags, |_| Ok(1)).unwrap();
+    let failure = world.try_commit("CREATE TABLE u(a CHECK(mine(a)=1))").unwrap_err();
+    assert!(format!("{failure:?}").contains("mine"), "{failure:?}");
+    world.commit("INSERT INTO t VALUES(1)");
+}
+
+#[test]
+fn tables_that_only_the_planner_or_sqlite_needs_are_ignored() {
+    run(NOTES, &["ANALYZE", "UPDATE t SET a='x'; ANALYZE; PRAGMA user_version=5"]);
+}
