@@ -224,14 +224,14 @@ const SETTINGS: [&str; 4] = [
 fn random_rows_arrive() {
     let seed = u64::from(number("LITEFLARE_SEED", 1));
     for (i, pragmas) in SETTINGS.iter().enumerate() {
-        run(seed + i as u64, number("LITEFLARE_COMMITS", 80), pragmas, false);
+        run(seed + i as u64, number("LITEFLARE_COMMITS", 100), pragmas, false);
     }
 }
 
 #[test]
 fn random_schemas_arrive() {
     let seed = u64::from(number("LITEFLARE_SEED", 100));
-    let commits = number("LITEFLARE_COMMITS", 25);
+    let commits = number("LITEFLARE_COMMITS", 40);
     for world in 0..8 {
         let refused = run(seed + world, commits, SETTINGS[world as usize % SETTINGS.len()], true);
         assert!(refused < commits, "seed {}: nothing but refusals", seed + world);
