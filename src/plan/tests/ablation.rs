@@ -74,7 +74,7 @@ fn comparing_all_rows_after_columns_moved_is_needed() {
 #[test]
 fn guard_and_deferred_keys_are_needed() {
     let setup = "CREATE TABLE t(a); CREATE TABLE log(a); CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES(NEW.a); END;
-        CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(p REFERENCES p)";
+        CREATE TABLE a(id INTEGER PRIMARY KEY, b REFERENCES b); CREATE TABLE b(id INTEGER PRIMARY KEY, a REFERENCES a)";
     let mut world = World::new();
     world.commit(setup);
     world.replaying = false;
@@ -83,5 +83,7 @@ fn guard_and_deferred_keys_are_needed() {
     let mut world = World::new();
     world.commit(setup);
     world.deferred = false;
-    assert!(world.try_commit("INSERT INTO p VALUES(1); INSERT INTO c VALUES(1)").is_err());
+    assert!(
+        world.try_commit("PRAGMA defer_foreign_keys=on; INSERT INTO a VALUES(1,1); INSERT INTO b VALUES(1,1)").is_err()
+    );
 }
