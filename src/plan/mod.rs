@@ -118,7 +118,7 @@ pub fn plan(
     statements.extend(rows::deletes(old, &pairs, &deltas)?);
     statements.extend(rows::empty_dropped(old, new, &pairs));
     statements.extend(plain(shape));
-    statements.extend(rows::updates_and_inserts(after, &pairs, &deltas)?);
+    statements.extend(rows::updates_and_inserts(after, new, &pairs, &deltas)?);
     statements.extend(plain(last));
     statements.extend(plain(finish));
     statements.extend(sequence::statements(before, after, (old, new), &pairs, &deltas)?);

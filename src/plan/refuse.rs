@@ -83,8 +83,8 @@ pub(super) fn rows(
         let Some(table) = pair.new else { continue };
         // Tables that go are dropped last: until then they are parents.
         let keys = Keys { schema: new, also: Some((old, pairs)) };
-        let all_anew = matches!(pair.fate, Fate::Created | Fate::Rebuilt);
-        if !delta.inserted.is_empty() || (all_anew && has_rows(after, table)?) {
+        let all_inserted = matches!(pair.fate, Fate::Created | Fate::Rebuilt) && has_rows(after, table)?;
+        if all_inserted || !delta.inserted.is_empty() {
             keys.check_row(table)?;
         }
         for changed in delta.updated.values() {
@@ -97,8 +97,9 @@ pub(super) fn rows(
     Ok(())
 }
 
-fn has_rows(after: &Connection, table: &Table) -> rusqlite::Result<bool> {
-    after.prepare(&format!("SELECT 1 FROM {} LIMIT 1", table.quoted()))?.exists([])
+fn has_rows(after: &Connection, table: &Table) -> Result<bool, PlanError> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM main.{})", table.quoted());
+    Ok(after.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
 }
 
 /// The foreign keys of one moment of the batch.

@@ -66,13 +66,8 @@ impl Replica {
                 Err(CommitError::Refused(refusal)) => refusal,
                 Err(error) => return Err(self.explain(error)),
             };
-            // Some ALTERs depend on rows and some triggers no longer compile: both can be avoided (`DECODE.md`, R13, R15).
-            let is_second = options.recreate_triggers || !options.rebuild.is_empty();
-            if is_second || (plan.altered.is_empty() && !replays) {
-                return Err(Error::Refused(refusal));
-            }
-            tracing::info!("the commit is planned anew without ALTER TABLE: {refusal}");
-            options = Options { rebuild: plan.altered, recreate_triggers: replays };
+            options = second_plan(&options, plan.altered, replays).ok_or(Error::Refused(refusal.clone()))?;
+            tracing::info!("the commit is planned anew ({options:?}): {refusal}");
         }
     }
 
@@ -86,6 +81,16 @@ impl Replica {
             }
         }
     }
+}
+
+/// Another way to the same state, after a refusal: some ALTERs depend on rows, and some triggers no longer compile (`DECODE.md`,
+/// R13, R15). Both are tried once.
+fn second_plan(refused: &Options, altered: Vec<String>, has_triggers: bool) -> Option<Options> {
+    if refused.rebuild.is_empty() && !altered.is_empty() {
+        return Some(Options { rebuild: altered, ..Options::default() });
+    }
+    (has_triggers && !refused.recreate_triggers)
+        .then(|| Options { rebuild: refused.rebuild.clone(), recreate_triggers: true })
 }
 
 fn plan_transaction(writer: &Writer, decoded: &Decoded, options: &Options) -> Result<Plan, Error> {
