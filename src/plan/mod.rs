@@ -110,7 +110,7 @@ pub fn plan(
     let deltas = pairs.iter().map(|pair| delta::delta(before, after, pair, changes));
     let mut deltas = deltas.collect::<Result<Vec<_>, _>>()?;
     closure::close(before, after, old, &pairs, &mut deltas)?;
-    refuse::rows(old, new, &pairs, &deltas)?;
+    refuse::rows(after, old, new, &pairs, &deltas)?;
 
     let Ddl { first, shape, last, finish } = ddl;
     let plain = |statements: Vec<String>| statements.into_iter().map(Statement::new);
@@ -118,7 +118,7 @@ pub fn plan(
     statements.extend(rows::deletes(old, &pairs, &deltas)?);
     statements.extend(rows::empty_dropped(old, new, &pairs));
     statements.extend(plain(shape));
-    statements.extend(rows::updates_and_inserts(after, &pairs, &deltas)?);
+    statements.extend(rows::updates_and_inserts(after, new, &pairs, &deltas)?);
     statements.extend(plain(last));
     statements.extend(plain(finish));
     statements.extend(sequence::statements(before, after, (old, new), &pairs, &deltas)?);

@@ -1,5 +1,7 @@
 //! What D1, or writing to it exactly, does not allow. Checked before anything is planned, so that the message names the object.
 
+use rusqlite::Connection;
+
 use super::ablation::{Rule, holds};
 use super::delta::Delta;
 use super::lexer::folded;
@@ -64,7 +66,13 @@ fn table(table: &Table) -> Result<(), PlanError> {
 }
 
 /// Refuses row changes that D1's always active foreign keys cannot compile, with a message that names the key.
-pub(super) fn rows(old: &Schema, new: &Schema, pairs: &[Pair<'_>], deltas: &[Delta]) -> Result<(), PlanError> {
+pub(super) fn rows(
+    after: &Connection,
+    old: &Schema,
+    new: &Schema,
+    pairs: &[Pair<'_>],
+    deltas: &[Delta],
+) -> Result<(), PlanError> {
     if !holds(Rule::ForeignKeys) {
         return Ok(());
     }
@@ -75,7 +83,8 @@ pub(super) fn rows(old: &Schema, new: &Schema, pairs: &[Pair<'_>], deltas: &[Del
         let Some(table) = pair.new else { continue };
         // Tables that go are dropped last: until then they are parents.
         let keys = Keys { schema: new, also: Some((old, pairs)) };
-        if !delta.inserted.is_empty() {
+        let all_inserted = matches!(pair.fate, Fate::Created | Fate::Rebuilt) && has_rows(after, table)?;
+        if all_inserted || !delta.inserted.is_empty() {
             keys.check_row(table)?;
         }
         for changed in delta.updated.values() {
@@ -86,6 +95,11 @@ pub(super) fn rows(old: &Schema, new: &Schema, pairs: &[Pair<'_>], deltas: &[Del
         }
     }
     Ok(())
+}
+
+fn has_rows(after: &Connection, table: &Table) -> Result<bool, PlanError> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM main.{})", table.quoted());
+    Ok(after.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
 }
 
 /// The foreign keys of one moment of the batch.

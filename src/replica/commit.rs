@@ -14,7 +14,7 @@ use crate::plan::{self, Options, Plan};
 
 impl Replica {
     /// Commits what `overlay` wrote on top of `base` and publishes the result. On an error nothing has happened, here or on D1
-    /// (except [`Error::Unreachable`], which says so).
+    /// (except [`Error::Unreachable`], which says what is in doubt).
     pub fn commit(&self, base: &Arc<Image>, overlay: &Overlay) -> Result<Arc<Image>, Error> {
         let (mut after, changed) = base.with(overlay);
         if changed.is_empty() && after.page_count() == base.page_count() {
@@ -66,13 +66,8 @@ impl Replica {
                 Err(CommitError::Refused(refusal)) => refusal,
                 Err(error) => return Err(self.explain(error)),
             };
-            // Some ALTERs depend on rows and some triggers no longer compile: both can be avoided (`DECODE.md`, R13, R15).
-            let is_second = options.recreate_triggers || !options.rebuild.is_empty();
-            if is_second || (plan.altered.is_empty() && !replays) {
-                return Err(Error::Refused(refusal));
-            }
-            tracing::info!("the commit is planned anew without ALTER TABLE: {refusal}");
-            options = Options { rebuild: plan.altered, recreate_triggers: replays };
+            options = second_plan(&options, plan.altered, replays).ok_or(Error::Refused(refusal.clone()))?;
+            tracing::info!("the commit is planned anew ({options:?}): {refusal}");
         }
     }
 
@@ -81,12 +76,21 @@ impl Replica {
             CommitError::Conflict => Error::Conflict,
             CommitError::Refused(refusal) => Error::Refused(refusal),
             CommitError::Unreachable { reason, in_doubt } => {
-                let doubt =
-                    if in_doubt { "; a request is without an answer, so D1 may still have taken it" } else { "" };
-                Error::Unreachable { waited: self.client.timeout, reason: format!("{reason}{doubt}") }
+                let doubt = if in_doubt { ", but a request is without an answer: D1 may still take it" } else { "" };
+                Error::Unreachable(format!("{reason}; the transaction was rolled back{doubt}"))
             }
         }
     }
+}
+
+/// Another way to the same state, after a refusal: some ALTERs depend on rows, and some triggers no longer compile (`DECODE.md`,
+/// R13, R15). Both are tried once.
+fn second_plan(refused: &Options, altered: Vec<String>, has_triggers: bool) -> Option<Options> {
+    if refused.rebuild.is_empty() && !altered.is_empty() {
+        return Some(Options { rebuild: altered, ..Options::default() });
+    }
+    (has_triggers && !refused.recreate_triggers)
+        .then(|| Options { rebuild: refused.rebuild.clone(), recreate_triggers: true })
 }
 
 fn plan_transaction(writer: &Writer, decoded: &Decoded, options: &Options) -> Result<Plan, Error> {

@@ -256,15 +256,9 @@ impl<'a, 's> Attempt<'a, 's> {
 
     /// Tables that go, children before their parents.
     fn drop_tables(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
-        let mut left: Vec<&str> =
-            pairs.iter().filter(|pair| pair.fate == Fate::Dropped).map(|pair| pair.name()).collect();
-        while !left.is_empty() {
-            let has_child = |name: &str| {
-                self.old.children(name).any(|(child, _)| child.name != name && left.contains(&child.name.as_str()))
-            };
-            // In a cycle any is as good: D1 checks nothing while keys are deferred.
-            let next = left.iter().position(|name| !has_child(name)).unwrap_or(0);
-            let sql = format!("DROP TABLE {}", quoted(left.remove(next)));
+        let tables = pairs.iter().filter(|pair| pair.fate == Fate::Dropped).filter_map(|pair| pair.old).collect();
+        for table in self.old.children_first(tables) {
+            let sql = format!("DROP TABLE {}", table.quoted());
             self.scratch.run(&sql)?;
             self.ddl.last.push(sql);
         }

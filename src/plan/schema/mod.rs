@@ -256,4 +256,18 @@ impl Schema {
             .flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)))
             .filter(move |(_, key)| key.parent.eq_ignore_ascii_case(parent))
     }
+
+    /// Tables in an order in which children come before their parents; in a cycle, the first comes first.
+    pub(super) fn children_first<'a>(&self, mut tables: Vec<&'a Table>) -> Vec<&'a Table> {
+        let mut ordered = Vec::with_capacity(tables.len());
+        while !tables.is_empty() {
+            let has_child = |parent: &Table| {
+                let mut children = self.children(&parent.name).filter(|(child, _)| child.name != parent.name);
+                children.any(|(child, _)| tables.iter().any(|table| table.name == child.name))
+            };
+            let next = tables.iter().position(|table| !has_child(table)).unwrap_or(0);
+            ordered.push(tables.remove(next));
+        }
+        ordered
+    }
 }

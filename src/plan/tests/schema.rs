@@ -163,3 +163,52 @@ fn names_may_collide_across_kinds() {
         ],
     );
 }
+
+#[test]
+fn a_function_that_only_the_application_has_is_named() {
+    let mut world = World::new();
+    world.commit("CREATE TABLE t(a)");
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC;
+    world.app.create_scalar_function("mine", 1, flags, |_| Ok(1)).unwrap();
+    let failure = world.try_commit("CREATE TABLE u(a CHECK(mine(a)=1))").unwrap_err();
+    assert!(format!("{failure:?}").contains("mine"), "{failure:?}");
+    world.commit("INSERT INTO t VALUES(1)");
+}
+
+#[test]
+fn tables_that_only_the_planner_or_sqlite_needs_are_ignored() {
+    run(NOTES, &["ANALYZE", "UPDATE t SET a='x'; ANALYZE; PRAGMA user_version=5"]);
+}
+
+#[test]
+fn invokeais_table_rewrites_arrive_in_one_transaction_and_in_many() {
+    // Migration 22: the rename rewrites the child's key to "models_old", which is then dropped; migration 32 makes it whole again.
+    let setup = "--sql
+        CREATE TABLE models(id TEXT PRIMARY KEY, hash TEXT, config TEXT NOT NULL, name TEXT GENERATED ALWAYS AS (json_extract(config,'$.name')) VIRTUAL NOT NULL);
+        CREATE TABLE model_relationships(a TEXT REFERENCES models(id) ON DELETE CASCADE, b TEXT REFERENCES models(id) ON DELETE CASCADE, PRIMARY KEY(a,b));
+        CREATE UNIQUE INDEX mn ON models(name); CREATE TRIGGER models AFTER UPDATE ON models FOR EACH ROW BEGIN UPDATE models SET hash='t' WHERE id=old.id; END;
+        CREATE TABLE client_state(id INTEGER PRIMARY KEY CHECK(id=1), value TEXT); INSERT INTO client_state VALUES(1,'{}');
+        INSERT INTO models(id,config) VALUES('m','{\"name\":\"x\"}'),('n','{\"name\":\"y\"}')";
+    let migration = [
+        "DROP INDEX mn",
+        "DROP TRIGGER models",
+        "ALTER TABLE models RENAME TO models_old",
+        "CREATE TABLE models(id TEXT NOT NULL PRIMARY KEY, hash TEXT, config TEXT NOT NULL, name TEXT GENERATED ALWAYS AS (json_extract(config,'$.name')) VIRTUAL NOT NULL, size INTEGER)",
+        "INSERT INTO models(id,hash,config) SELECT id,hash,config FROM models_old",
+        "DROP TABLE models_old",
+        "CREATE TRIGGER models AFTER UPDATE ON models FOR EACH ROW BEGIN UPDATE models SET hash='t' WHERE id=old.id; END",
+        "ALTER TABLE model_relationships RENAME TO r_old",
+        "CREATE TABLE model_relationships(a TEXT REFERENCES models(id) ON DELETE CASCADE, b TEXT REFERENCES models(id), PRIMARY KEY(a,b))",
+        "INSERT INTO model_relationships SELECT * FROM r_old",
+        "DROP TABLE r_old",
+        "INSERT INTO model_relationships VALUES('m','n')",
+        "ALTER TABLE client_state ADD COLUMN key TEXT",
+        "UPDATE client_state SET value='x', key='k'",
+        "DELETE FROM model_relationships",
+        "DELETE FROM models WHERE id='m'",
+    ];
+    for merged in 1..=migration.len() {
+        let steps: Vec<String> = migration.chunks(merged).map(|chunk| chunk.join(";")).collect();
+        run(setup, &steps.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}

@@ -250,3 +250,13 @@ fn triggers_do_not_fire_again() {
         ],
     );
 }
+
+#[test]
+fn text_of_other_encodings_arrives() {
+    for encoding in ["UTF-16le", "UTF-16be"] {
+        let mut world = World::with(&format!("PRAGMA encoding='{encoding}'"));
+        world.commit("CREATE TABLE t(k TEXT PRIMARY KEY, v) WITHOUT ROWID; CREATE TABLE u(a, b UNIQUE)");
+        world.commit("INSERT INTO t VALUES('é😀',1),('a'||char(0)||'b',2); INSERT INTO u SELECT k,k FROM t");
+        world.commit("UPDATE t SET v=k; UPDATE u SET b='x' WHERE a='é😀'; DELETE FROM t WHERE k='é😀'");
+    }
+}
