@@ -283,5 +283,9 @@ impl R2Settings {
 }
 /// stub
 pub fn mapped_folders() -> Vec<(PathBuf, String)> {
-    vec![]
+    if env("LITEFLARE").as_deref() != Some("1") {
+        return vec![];
+    }
+    let Some(p) = env("LITEFLARE_R2_PATHS") else { return vec![] };
+    p.split(':').filter_map(|x| x.split_once('=')).map(|(a, b)| (PathBuf::from(a), b.to_string())).collect()
 }

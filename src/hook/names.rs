@@ -127,10 +127,15 @@ impl Names {
         self.new.contains(prefix)
     }
 
-    /// A directory and all below it went elsewhere.
-    pub fn remove_all(&mut self, prefix: &Prefix) {
-        self.made.retain(|made| !made.starts_with(prefix.as_str()));
-        self.new.retain(|new| !new.starts_with(prefix.as_str()));
+    /// A directory, and those below it, are called otherwise now.
+    pub fn rename_directories(&mut self, from: &Prefix, to: &Prefix) {
+        for set in [&mut self.made, &mut self.new] {
+            let below: Vec<String> = set.iter().filter(|made| made.starts_with(from.as_str())).cloned().collect();
+            for made in below {
+                set.remove(&made);
+                set.insert(format!("{}{}", to.as_str(), &made[from.as_str().len()..]));
+            }
+        }
     }
 
     /// A directory was removed.

@@ -5,10 +5,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{
-    DIR, FILE, dirent64, gid_t, mode_t, off64_t, size_t, ssize_t, stat64, statfs64, statvfs64, statx, timespec,
-    timeval, uid_t,
-};
+use libc::{DIR, FILE, dirent64, gid_t, mode_t, off64_t, size_t, ssize_t, stat64, timespec, timeval, uid_t};
 
 /// The next function of this name after ours: libc's, or that of another preloaded library.
 fn next(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
@@ -60,7 +57,7 @@ real! {
     __lxstat(c_int, Path, *mut stat64) -> c_int;
     __fxstat(c_int, c_int, *mut stat64) -> c_int;
     __fxstatat(c_int, c_int, Path, *mut stat64, c_int) -> c_int;
-    statx(c_int, Path, c_int, c_uint, *mut statx) -> c_int;
+    statx(c_int, Path, c_int, c_uint, *mut libc::statx) -> c_int;
     access(Path, c_int) -> c_int;
     faccessat(c_int, Path, c_int, c_int) -> c_int;
     euidaccess(Path, c_int) -> c_int;
@@ -104,8 +101,8 @@ real! {
     chown(Path, uid_t, gid_t) -> c_int;
     lchown(Path, uid_t, gid_t) -> c_int;
     fchownat(c_int, Path, uid_t, gid_t, c_int) -> c_int;
-    statfs64(Path, *mut statfs64) -> c_int;
-    statvfs64(Path, *mut statvfs64) -> c_int;
+    statfs64(Path, *mut libc::statfs64) -> c_int;
+    statvfs64(Path, *mut libc::statvfs64) -> c_int;
     listxattr(Path, *mut c_char, size_t) -> ssize_t;
     llistxattr(Path, *mut c_char, size_t) -> ssize_t;
     getxattr(Path, Path, *mut c_void, size_t) -> ssize_t;

@@ -59,27 +59,9 @@ impl Store {
         Store { bucket, names, cache: Mutex::new(cache), writing, doomed, fresh }
     }
 
-    /// Takes every lock, for `fork`, in their order.
-    pub(super) fn lock_all(&self) {
-        std::mem::forget(self.writing.lock());
-        std::mem::forget(self.doomed.lock());
-        std::mem::forget(self.names.lock());
-        std::mem::forget(self.cache.lock());
-    }
-
-    /// Gives them back.
-    ///
-    /// # Safety
-    /// This thread, or in a child its copy, has called `lock_all`.
-    #[allow(unsafe_code)]
-    pub(super) unsafe fn unlock_all(&self) {
-        // SAFETY: as above.
-        unsafe {
-            self.cache.force_unlock();
-            self.names.force_unlock();
-            self.doomed.force_unlock();
-            self.writing.force_unlock();
-        }
+    /// Takes every lock, in their order: for `fork`.
+    pub(super) fn lock_all(&self) -> impl Sized + '_ {
+        (self.writing.lock(), self.doomed.lock(), self.names.lock(), self.cache.lock())
     }
 
     /// A file that is open for writing here.

@@ -111,16 +111,6 @@ impl Table {
         self.handles.lock()
     }
 
-    /// Ends what `lock` began.
-    ///
-    /// # Safety
-    /// This thread, or in a child its copy, has forgotten the guard of `lock`.
-    #[allow(unsafe_code)]
-    pub unsafe fn unlock(&self) {
-        // SAFETY: as above.
-        unsafe { self.handles.force_unlock() };
-    }
-
     /// A copy of a descriptor is ours as well.
     pub fn copied(&self, from: RawFd, to: c_int) {
         if to >= 0

@@ -191,7 +191,7 @@ impl Store {
             inode.state.lock().key = Some(target.clone());
             self.writing.lock().insert(target, std::sync::Arc::downgrade(&inode));
         }
-        self.names.lock().remove_all(&old);
+        self.names.lock().rename_directories(&old, &new);
         Ok(())
     }
 

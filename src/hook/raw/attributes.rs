@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 
 use libc::{gid_t, mode_t, off64_t, size_t, ssize_t, stat64, statfs64, statvfs64, statx, timespec, timeval, uid_t};
 
-use super::{done, interpose, returning, route};
+use super::{done, returning, route};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
 use crate::hook::stat::{Attributes, is_valid_time};

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_uint, c_void};
 
 use libc::FILE;
 
-use super::{done, interpose, returning};
+use super::{done, returning};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_long};
 
 use libc::{DIR, dirent64, mode_t};
 
-use super::{done, interpose, pointing, returning, route};
+use super::{done, pointing, returning, route};
 use crate::hook::dir::{Stream, borrow, fill, hand_out, take_back};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::{Place, Prefix};

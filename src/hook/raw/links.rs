@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use libc::{size_t, ssize_t};
 
-use super::{done, interpose, pointing, returning, route};
+use super::{done, pointing, returning, route};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::{Place, as_path};
 use crate::hook::{Hook, hook, real};

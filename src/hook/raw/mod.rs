@@ -30,8 +30,6 @@ macro_rules! interpose {
         pub unsafe extern "C" fn $name($($arg: $type),*) -> $result $body
     )*};
 }
-pub(super) use interpose;
-
 mod attributes;
 mod descriptors;
 mod directories;

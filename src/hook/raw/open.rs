@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int};
 
 use libc::{FILE, mode_t};
 
-use super::{interpose, pointing, returning, route};
+use super::{pointing, returning, route};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
 use crate::hook::{Hook, real};

@@ -3,9 +3,10 @@
 //! What is still open and changed when a process ends, or becomes another program, is put into the bucket then. A child made by
 //! `fork` shares the bytes of open files with its parent and leaves putting them to it.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::ffi::{c_char, c_int};
 
-use super::interpose;
 use crate::hook::errno::Errno;
 use crate::hook::file::OpenFile;
 use crate::hook::{HOOK, connected, real};
@@ -34,25 +35,22 @@ fn finish() {
     let _ = store.delete_doomed_where(|_| true);
 }
 
+thread_local! {
+    /// The locks that this thread holds during `fork`.
+    static HELD: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
+}
+
 /// Locks that another thread holds during `fork` would never be released in the child: so this thread takes them all first.
 extern "C" fn before_fork() {
-    if let Some(hook) = HOOK.get() {
-        std::mem::forget(hook.table.lock());
-        if let Some(store) = connected() {
-            store.lock_all();
-        }
-    }
+    crate::sqlite::guard((), || {
+        let Some(hook) = HOOK.get() else { return };
+        let locks: Box<dyn Any> = Box::new((hook.table.lock(), connected().map(|store| store.lock_all())));
+        HELD.with(|held| *held.borrow_mut() = Some(locks));
+    });
 }
 
 extern "C" fn after_fork() {
-    if let Some(hook) = HOOK.get() {
-        if let Some(store) = connected() {
-            // SAFETY: this thread, or in the child its copy, took them in `before_fork`.
-            unsafe { store.unlock_all() };
-        }
-        // SAFETY: as above.
-        unsafe { hook.table.unlock() };
-    }
+    crate::sqlite::guard((), || drop(HELD.with(|held| held.borrow_mut().take())));
 }
 
 /// `exec` failed or is about to happen: either way everything is in the bucket before.

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use super::{interpose, pointing, returning, route};
+use super::{pointing, returning, route};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::{Hook, hook, real};
 
