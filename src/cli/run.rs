@@ -37,7 +37,12 @@ pub fn main(args: RunArgs) -> anyhow::Result<()> {
     let (name, rest) = args.command.split_first().context("a command is missing after `--`")?;
     let mut command = Command::new(name);
     command.args(rest).env("LITEFLARE", "1").env("LITEFLARE_LIBRARY", &library);
-    command.env("PYTHONPATH", python_path(&loader_folder(beside)?, env::var_os("PYTHONPATH").as_deref()));
+    command.env("PYTHONPATH", first_of(&loader_folder(beside)?, env::var_os("PYTHONPATH").as_deref()));
+    // The path hook. Without a bucket among the settings it lets everything through.
+    if library.as_os_str().as_bytes().iter().any(|byte| b": ".contains(byte)) {
+        bail!("{}: a path with a colon or a space cannot stand in LD_PRELOAD", library.display());
+    }
+    command.env("LD_PRELOAD", first_of(&library, env::var_os("LD_PRELOAD").as_deref()));
     if let Some(root) = args.root.or_else(|| root_argument(rest)) {
         // Absolute, since the application may change its folder before it opens the database.
         command.env("LITEFLARE_ROOT", std::path::absolute(&root).with_context(|| root.display().to_string())?);
@@ -62,11 +67,11 @@ fn loader_folder(beside: &Path) -> anyhow::Result<PathBuf> {
     Ok(place.clone())
 }
 
-/// First in PYTHONPATH, and once only, however deep `liteflare run` is nested.
-fn python_path(loader: &Path, before: Option<&OsStr>) -> OsString {
-    let mut paths = loader.as_os_str().as_bytes().to_vec();
+/// First in a list of paths, and once only, however deep `liteflare run` is nested.
+fn first_of(first: &Path, before: Option<&OsStr>) -> OsString {
+    let mut paths = first.as_os_str().as_bytes().to_vec();
     let others = before.unwrap_or_default().as_bytes().split(|byte| *byte == b':');
-    for other in others.filter(|other| !other.is_empty() && *other != loader.as_os_str().as_bytes()) {
+    for other in others.filter(|other| !other.is_empty() && *other != first.as_os_str().as_bytes()) {
         paths.push(b':');
         paths.extend_from_slice(other);
     }
@@ -104,9 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn the_loader_comes_first_and_once() {
+    fn ours_comes_first_and_once() {
         let loader = Path::new("/l");
-        assert_eq!(python_path(loader, None), "/l");
-        assert_eq!(python_path(loader, Some(OsStr::new("/a:/l::/b"))), "/l:/a:/b");
+        assert_eq!(first_of(loader, None), "/l");
+        assert_eq!(first_of(loader, Some(OsStr::new("/a:/l::/b"))), "/l:/a:/b");
     }
 }
