@@ -198,6 +198,21 @@ pub fn select_changed(table: &Table, exact: bool) -> String {
     format!("SELECT {list} FROM json_each(?1) AS _lfj CROSS JOIN {} WHERE {}", table.quoted(), is_changed(table))
 }
 
+/// A SELECT of the rows that commits after the seq in `?1` name, as D1's log is at that moment; `?2` is the table's name.
+pub fn select_logged(table: &Table, exact: bool) -> String {
+    let kind = if matches!(table.identity, Identity::Primary(_)) { "keys" } else { "rowids" };
+    let name = table.quoted();
+    let log = format!("_lf_commit AS _lfc, json_each(_lfc.changes,'$.{kind}') AS _lft, json_each(_lft.value) AS _lfj");
+    let keys = tuple(&table.key_terms(""));
+    let selected = table.key_terms(&format!("{name}.")).join(",");
+    format!(
+        "SELECT {} FROM {name} WHERE {keys} IN (SELECT {selected} FROM {log} CROSS JOIN {name} \
+         WHERE _lfc.seq>CAST(?1 AS INTEGER) AND _lft.key=?2 AND {})",
+        select_list(table, exact),
+        is_changed(table)
+    )
+}
+
 /// A DELETE of the same rows, for the replica.
 pub fn delete_changed(table: &Table) -> String {
     let name = table.quoted();
