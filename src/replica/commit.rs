@@ -42,7 +42,7 @@ impl Replica {
                 return Err(error);
             }
         }
-        writer.advance(decoded);
+        writer.advance(decoded, &after);
         Ok(self.publish(after))
     }
 

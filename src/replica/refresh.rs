@@ -51,7 +51,7 @@ impl Replica {
             after.seq = seq;
             let after = after.with_change_counter(counter);
             let decoded = writer.decode(&base, &after, &changed)?;
-            writer.advance(decoded);
+            writer.advance(decoded, &after);
             after
         } else {
             let after = hydrate(&self.client, &Bounds::default())?.with_change_counter(counter);
