@@ -189,7 +189,9 @@ fn commit_something(app: &Connection, dice: &mut StdRng, no: usize) {
              UPDATE entry SET account = account - 1000 WHERE account > 1000 AND account <> {a} + 1000; \
              UPDATE account SET id = id - 1000 WHERE id > 1000 AND id <> {a} + 1000;"
         ),
-        _ if no % 10 == 0 => format!("UPDATE large SET big = zeroblob(950000 + {no}), length = 950000 + {no};"),
+        _ if no.is_multiple_of(10) => {
+            format!("UPDATE large SET big = zeroblob(950000 + {no}), length = 950000 + {no};")
+        }
         _ => format!(
             "DELETE FROM entry WHERE no IN ({no} / 2, -{no} / 2); \
              UPDATE account SET balance = 100 + coalesce((SELECT sum(amount) FROM entry WHERE account = id), 0); \

@@ -3,6 +3,9 @@
 //! `_lf_commit` names the rows that each commit changed. The present values of those rows are read in one batch together with
 //! the log itself: if nobody has committed meanwhile, the rows and the last seq are one state.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use rusqlite::Connection;
 use serde_json::Value as Json;
 
@@ -16,6 +19,7 @@ use crate::error::Error;
 use crate::image::{Image, Seq};
 use crate::plan::Schema;
 use crate::plan::schema::Table;
+use crate::runtime::Runtime;
 use crate::vfs::scratch::Scratch;
 
 /// Above so many changed rows a new replica is built instead.
@@ -31,6 +35,29 @@ impl Replica {
         let mut writer = self.writer.lock();
         self.refresh(&mut writer)?;
         Ok(self.newest().seq)
+    }
+
+    /// Asks D1 for newer commits if nobody has for `interval`, and fetches them. Nobody waits for it, and a commit does not either
+    /// unless there is something to fetch: the question is asked without the writer's lock.
+    pub(super) fn refresh_in_background(self: &Arc<Replica>, interval: Duration) {
+        {
+            let mut checked = self.checked.lock();
+            if checked.elapsed() < interval {
+                return;
+            }
+            *checked = Instant::now();
+        }
+        let replica = Arc::downgrade(self);
+        let Ok(runtime) = Runtime::current() else { return };
+        runtime.later(Duration::ZERO, move || {
+            let Some(replica) = replica.upgrade() else { return };
+            let seq = replica.newest().seq;
+            // A failure shows when somebody commits; reads go on from what there is.
+            let is_behind = replica.client.send(&[log_since(seq)]).is_ok_and(|log| !log[0].results.rows.is_empty());
+            if is_behind && let Err(error) = replica.sync() {
+                error.report();
+            }
+        });
     }
 
     pub(super) fn refresh(&self, writer: &mut Writer) -> Result<(), Error> {
@@ -50,8 +77,10 @@ impl Replica {
             let (mut after, changed) = scratch.image();
             after.seq = seq;
             let after = after.with_change_counter(counter);
-            let decoded = writer.decode(&base, &after, &changed)?;
-            writer.advance(decoded, &after);
+            match writer.decode(&base, &after, &changed) {
+                Ok(decoded) => writer.advance(decoded, &after),
+                Err(_) => *writer = Writer::new(&after)?,
+            }
             after
         } else {
             let after = hydrate(&self.client, &Bounds::default())?.with_change_counter(counter);

@@ -105,17 +105,17 @@ impl Row {
     /// Fetches the values that were too large to come along. `false`: the row is no longer there.
     pub fn complete(&mut self, client: &Client, table: &Table) -> Result<bool, Error> {
         let names = insert_names(table);
-        for index in 0..self.cells.len() {
-            if self.cells[index].is_some() {
+        for (index, name) in names.iter().enumerate() {
+            if self.cells.get(index).is_none_or(Option::is_some) {
                 continue;
             }
             let pieces = (0..PIECES).map(|piece| {
                 let start = piece * PIECE_BYTES + 1;
-                format!("hex(substr(CAST({} AS BLOB),{start},{PIECE_BYTES})) AS p{piece}", names[index])
+                format!("hex(substr(CAST({} AS BLOB),{start},{PIECE_BYTES})) AS p{piece}", name)
             });
             let sql = format!(
                 "SELECT typeof({}),{} FROM {} WHERE {}",
-                names[index],
+                name,
                 pieces.collect::<Vec<_>>().join(","),
                 table.quoted(),
                 key_equals(table)
