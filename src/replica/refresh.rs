@@ -73,8 +73,10 @@ impl Replica {
             let (mut after, changed) = scratch.image();
             after.seq = seq;
             let after = after.with_change_counter(counter);
-            let decoded = writer.decode(&base, &after, &changed)?;
-            writer.advance(decoded);
+            match writer.decode(&base, &after, &changed) {
+                Ok(decoded) => writer.advance(decoded),
+                Err(_) => *writer = Writer::new(&after)?,
+            }
             after
         } else {
             let after = hydrate(&self.client)?.with_change_counter(counter);

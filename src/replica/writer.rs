@@ -95,12 +95,10 @@ impl Writer {
         std::mem::swap(&mut self.before, &mut self.after);
     }
 
-    /// The decoded transaction has failed. Its schema may carry the cookie that the next one will carry too, so the reader that
-    /// has seen it is replaced.
-    pub fn abandon(&mut self, decoded: &Decoded, newest: &Image) -> Result<(), Error> {
-        if decoded.catalog.is_some() {
-            self.after = Reader::new(newest)?;
-        }
+    /// A transaction has failed. Its schema may carry the cookie that the next one will carry too, so the reader that has seen it
+    /// is replaced.
+    pub fn forget_after(&mut self, newest: &Image) -> Result<(), Error> {
+        self.after = Reader::new(newest)?;
         Ok(())
     }
 
