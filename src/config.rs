@@ -271,21 +271,3 @@ fn duration(name: &'static str, value: Option<String>, default: Duration) -> Res
         _ => Err(SettingError::Wrong { name, value, expected: format!("a duration such as `1s` or `500ms`{also}") }),
     }
 }
-/// stub
-pub struct R2Settings;
-impl R2Settings {
-    pub fn load() -> Result<R2Settings, SettingError> {
-        Ok(R2Settings)
-    }
-    pub fn refresh_interval(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-}
-/// stub
-pub fn mapped_folders() -> Vec<(PathBuf, String)> {
-    if env("LITEFLARE").as_deref() != Some("1") {
-        return vec![];
-    }
-    let Some(p) = env("LITEFLARE_R2_PATHS") else { return vec![] };
-    p.split(':').filter_map(|x| x.split_once('=')).map(|(a, b)| (PathBuf::from(a), b.to_string())).collect()
-}

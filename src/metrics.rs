@@ -37,6 +37,4 @@ pub struct Metrics {
     pub refreshes: Counter,
     /// Rows that D1 says it wrote.
     pub rows_written: Counter,
-    /// x
-    pub r2_cache_hits: Counter,
 }
