@@ -20,6 +20,7 @@ pub mod extension;
 pub mod image;
 pub mod metrics;
 pub mod plan;
+pub mod r2;
 pub mod replica;
 pub mod runtime;
 pub mod sqlite;
