@@ -21,6 +21,7 @@ pub mod hook;
 pub mod image;
 pub mod metrics;
 pub mod plan;
+pub mod r2;
 pub mod replica;
 pub mod runtime;
 pub mod sqlite;
