@@ -19,9 +19,25 @@ fn symbols(options: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn it_exports_the_entry_point_and_nothing_else() {
-    let exported = symbols(&["--dynamic", "--defined-only"]);
-    assert_eq!(exported, BTreeSet::from(["sqlite3_liteflare_init".to_owned()]));
+fn it_exports_the_entry_point_and_the_hooks_libc_names_and_nothing_else() {
+    let list = include_str!("../src/hook/exports.txt");
+    let mut expected: BTreeSet<String> =
+        list.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    expected.insert("sqlite3_liteflare_init".to_owned());
+    assert_eq!(symbols(&["--dynamic", "--defined-only"]), expected);
+}
+
+/// In the command, and in every program that links this crate, libc's names stay libc's.
+#[test]
+fn the_command_does_not_take_over_libc() {
+    let command = env!("CARGO_BIN_EXE_liteflare");
+    let output = Command::new("nm").args(["--defined-only", command]).output().expect("nm (binutils) runs");
+    let text = String::from_utf8(output.stdout).expect("symbols are text");
+    let defined: BTreeSet<&str> = text.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    assert!(defined.contains("lf_open"), "nm sees the command's symbols");
+    for name in ["open", "open64", "stat", "close", "unlink", "fopen", "readdir", "_exit"] {
+        assert!(!defined.contains(name), "{name}");
+    }
 }
 
 /// A symbol of SQLite's that is looked up when the library is loaded would be found in the host's SQLite, which may be another version.
