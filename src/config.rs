@@ -9,6 +9,10 @@ use std::time::Duration;
 use globset::GlobBuilder;
 use serde::{Deserialize, Deserializer};
 
+mod r2;
+
+pub use r2::{MappedFolder, R2Keys, R2Settings, is_on, mapped_folders};
+
 /// A missing or wrong setting; the message names it and says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SettingError {
@@ -110,7 +114,7 @@ pub struct Settings {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct File {
+struct Config {
     db: Option<String>,
     account_id: Option<String>,
     api_token: Option<Secret>,
@@ -119,6 +123,11 @@ struct File {
     refresh: Option<String>,
     timeout: Option<String>,
     log: Option<String>,
+    r2_bucket: Option<String>,
+    r2_endpoint: Option<String>,
+    r2_access_key_id: Option<String>,
+    r2_secret_access_key: Option<String>,
+    r2_paths: Option<String>,
 }
 
 const DEFAULT_API: &str = "https://api.cloudflare.com/client/v4";
@@ -138,13 +147,13 @@ pub fn log_filter() -> String {
     env("LITEFLARE_LOG").or_else(|| file().ok()?.log).unwrap_or_else(|| "warn".into())
 }
 
-fn file() -> Result<File, SettingError> {
+fn file() -> Result<Config, SettingError> {
     let named = env("LITEFLARE_CONFIG").map(PathBuf::from);
     let path = named.clone().unwrap_or_else(|| root().join("liteflare.toml"));
     let wrong = |reason: String| SettingError::File { path: path.clone(), reason };
     match std::fs::read_to_string(&path) {
         Ok(text) => toml::from_str(&text).map_err(|error| wrong(in_one_line(&text, &error))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(File::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(Config::default()),
         Err(error) if named.is_some() => Err(wrong(format!("{error} (LITEFLARE_CONFIG names this file)"))),
         Err(error) => Err(wrong(error.to_string())),
     }
@@ -210,15 +219,7 @@ impl Settings {
     /// Reads the environment and `liteflare.toml`.
     pub fn load() -> Result<Settings, SettingError> {
         let file = file()?;
-        let need = |name: &'static str, key: &'static str, from_file: Option<String>, hint: &'static str| {
-            env(name).or(from_file).ok_or(SettingError::Missing { name, key, hint })
-        };
-        let api = env("LITEFLARE_D1_API").or(file.d1_api).unwrap_or_else(|| DEFAULT_API.into());
-        let url = reqwest::Url::parse(&api);
-        if !url.is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()) {
-            let expected = "a URL that starts with https:// (or http:// for a local cloud)".to_string();
-            return Err(SettingError::Wrong { name: "LITEFLARE_D1_API", value: api, expected });
-        }
+        let api = api(&file)?;
         Ok(Settings {
             account: need(
                 "CLOUDFLARE_ACCOUNT_ID",
@@ -238,7 +239,7 @@ impl Settings {
                 file.d1_database,
                 "the D1 database's UUID or name (`wrangler d1 list` shows them)",
             )?,
-            api: api.trim_end_matches('/').to_string(),
+            api,
             refresh: refresh(env("LITEFLARE_REFRESH").or(file.refresh))?,
             timeout: duration("LITEFLARE_TIMEOUT", env("LITEFLARE_TIMEOUT").or(file.timeout), Duration::from_secs(30))?,
         })
@@ -252,6 +253,30 @@ fn token(value: String) -> Result<Secret, SettingError> {
     }
     let problem = "it has a space, a line break or a letter beyond ASCII in it";
     Err(SettingError::WrongSecret { name: "CLOUDFLARE_API_TOKEN", problem })
+}
+
+fn need(
+    name: &'static str,
+    key: &'static str,
+    from_file: Option<String>,
+    hint: &'static str,
+) -> Result<String, SettingError> {
+    env(name).or(from_file).ok_or(SettingError::Missing { name, key, hint })
+}
+
+/// `LITEFLARE_D1_API`, without a slash at its end.
+fn api(config: &Config) -> Result<String, SettingError> {
+    let name = "LITEFLARE_D1_API";
+    url(name, env(name).or_else(|| config.d1_api.clone()).unwrap_or_else(|| DEFAULT_API.into()))
+}
+
+fn url(name: &'static str, value: String) -> Result<String, SettingError> {
+    let url = reqwest::Url::parse(&value);
+    if !url.is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()) {
+        let expected = "a URL that starts with https:// (or http:// for a local cloud)".to_string();
+        return Err(SettingError::Wrong { name, value, expected });
+    }
+    Ok(value.trim_end_matches('/').to_string())
 }
 
 fn refresh(value: Option<String>) -> Result<Refresh, SettingError> {
@@ -270,22 +295,4 @@ fn duration(name: &'static str, value: Option<String>, default: Duration) -> Res
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(SettingError::Wrong { name, value, expected: format!("a duration such as `1s` or `500ms`{also}") }),
     }
-}
-/// stub
-pub struct R2Settings;
-impl R2Settings {
-    pub fn load() -> Result<R2Settings, SettingError> {
-        Ok(R2Settings)
-    }
-    pub fn refresh_interval(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-}
-/// stub
-pub fn mapped_folders() -> Vec<(PathBuf, String)> {
-    if env("LITEFLARE").as_deref() != Some("1") {
-        return vec![];
-    }
-    let Some(p) = env("LITEFLARE_R2_PATHS") else { return vec![] };
-    p.split(':').filter_map(|x| x.split_once('=')).map(|(a, b)| (PathBuf::from(a), b.to_string())).collect()
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between SQLite and D1, and what the application sees of it.
+//! What can go wrong between SQLite and D1, and between files and R2, and what the application sees of it.
 //!
 //! Each error is a sentence for the person who must act. It is logged once, by [`Error::report`], where it becomes a result code.
 
@@ -10,6 +10,7 @@ use crate::config::SettingError;
 use crate::d1::{Refusal, SendError};
 use crate::decode::Corrupt;
 use crate::plan::PlanError;
+use crate::r2;
 
 /// Why an operation on a replica failed.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,32 @@ impl Error {
     pub fn report(&self) -> i32 {
         tracing::warn!("{self}");
         self.sqlite_code()
+    }
+}
+
+impl r2::Error {
+    /// The `errno` that the application gets. The only place that picks one.
+    pub fn errno(&self) -> i32 {
+        match self {
+            r2::Error::NotFound { .. } => libc::ENOENT,
+            r2::Error::Exists { .. } => libc::EEXIST,
+            r2::Error::BadKey { .. } => libc::EINVAL,
+            r2::Error::LongKey { .. } => libc::ENAMETOOLONG,
+            r2::Error::TooBig { .. } => libc::EFBIG,
+            r2::Error::Setting(_)
+            | r2::Error::Refused { .. }
+            | r2::Error::Unreachable { .. }
+            | r2::Error::Thread { .. } => libc::EIO,
+        }
+    }
+
+    /// Logs the error, unless it is an ordinary answer to a question about a file, and gives its `errno`.
+    pub fn report(&self) -> i32 {
+        match self {
+            r2::Error::NotFound { .. } | r2::Error::Exists { .. } => tracing::debug!("{self}"),
+            _ => tracing::warn!("{self}"),
+        }
+        self.errno()
     }
 }
 

@@ -16,7 +16,7 @@ struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Serve a local D1 query API for development and tests
+    /// Serve a local D1 and R2 for development and tests
     Dev(cli::dev::DevArgs),
     /// Run a command with its database in D1
     Run(cli::run::RunArgs),

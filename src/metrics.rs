@@ -1,4 +1,4 @@
-//! Every counter, with its meaning. Counters belong to one replica and only grow.
+//! Every counter, with its meaning. Counters belong to one replica, or to one bucket, and only grow.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,6 +37,24 @@ pub struct Metrics {
     pub refreshes: Counter,
     /// Rows that D1 says it wrote.
     pub rows_written: Counter,
-    /// x
-    pub r2_cache_hits: Counter,
+}
+
+/// The counters of one bucket: HTTP requests, retries included, by what R2 charges for them. A multipart upload is a put for each
+/// part and two more.
+#[derive(Debug, Default)]
+pub struct R2Metrics {
+    /// Uploads and their parts.
+    pub put: Counter,
+    /// Downloads and their ranges.
+    pub get: Counter,
+    /// Questions about one object, or about the bucket.
+    pub head: Counter,
+    /// Pages of listings.
+    pub list: Counter,
+    /// Copies made by R2.
+    pub copy: Counter,
+    /// Deletions, up to 1,000 keys each, and aborted uploads.
+    pub delete: Counter,
+    /// Downloads that the object cache has spared.
+    pub cache_hits: Counter,
 }

@@ -6,15 +6,17 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use common::{DbRef, TestCloud, send};
+use common::{BucketRef, DbRef, TestCloud, send};
 use liteflare::d1::Statement;
 use liteflare::dev::{Cloud, Options};
+use liteflare::r2::PutMode;
 use serde_json::{Value, json};
 
 /// A running `liteflare dev`, killed at the end if it is still there.
 struct Dev {
     process: Child,
     settings: DbRef,
+    bucket: BucketRef,
 }
 
 impl Dev {
@@ -32,8 +34,14 @@ impl Dev {
             token: setting(&mut lines, "CLOUDFLARE_API_TOKEN"),
             database: setting(&mut lines, "LITEFLARE_D1_DATABASE"),
         };
+        let bucket = BucketRef {
+            endpoint: setting(&mut lines, "LITEFLARE_R2_ENDPOINT"),
+            bucket: setting(&mut lines, "LITEFLARE_R2_BUCKET"),
+            access_key: setting(&mut lines, "R2_ACCESS_KEY_ID"),
+            secret_key: setting(&mut lines, "R2_SECRET_ACCESS_KEY"),
+        };
         assert_eq!(lines.next().unwrap().unwrap(), "ready");
-        Dev { process, settings }
+        Dev { process, settings, bucket }
     }
 
     fn terminate(mut self) -> Option<i32> {
@@ -81,9 +89,29 @@ fn an_acknowledged_batch_survives_kill_9() {
 }
 
 #[test]
+fn an_acknowledged_object_survives_kill_9() {
+    let dir = tempfile::tempdir().unwrap();
+    let dev = Dev::start(Some(dir.path()), dir.path());
+    let client = dev.bucket.client();
+    for i in 0..20 {
+        client.put(&format!("a/{i}.txt"), i.to_string().into(), PutMode::Overwrite).unwrap();
+    }
+    let kept = BucketRef { endpoint: String::new(), ..dev.bucket.clone() };
+    drop(dev); // kill -9
+    // What a crash in the middle of an upload leaves: bytes that belong to nothing.
+    std::fs::write(dir.path().join("r2/blobs/0123"), "half").unwrap();
+    let dev = Dev::start(Some(dir.path()), dir.path());
+    assert_eq!((&dev.bucket.access_key, &dev.bucket.secret_key), (&kept.access_key, &kept.secret_key));
+    let client = dev.bucket.client();
+    assert_eq!(client.list("a").unwrap().len(), 20);
+    assert_eq!(client.get("a/7.txt").unwrap().0, "7");
+    assert_eq!(std::fs::read_dir(dir.path().join("r2/blobs")).unwrap().count(), 20);
+}
+
+#[test]
 fn settings_stay_good_when_the_cloud_is_started_again() {
     let dir = tempfile::tempdir().unwrap();
-    let start = |port| Cloud::start(&Options { dir: Some(dir.path().to_owned()), port }).unwrap();
+    let start = |port| Cloud::start(&Options { dir: Some(dir.path().to_owned()), port, s3_port: 0 }).unwrap();
     let cloud = start(0);
     let database = cloud.create_database("kept").unwrap();
     let settings = DbRef { api: cloud.api(), account: cloud.account.clone(), token: cloud.token.clone(), database };

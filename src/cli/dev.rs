@@ -16,6 +16,9 @@ pub struct DevArgs {
     /// Port of the D1 query API on 127.0.0.1 [default: a free one]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     port: u16,
+    /// Port of the S3 API on 127.0.0.1 [default: a free one]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    s3_port: u16,
 }
 
 /// Prints the settings of a local cloud and serves it until SIGINT or SIGTERM.
@@ -24,7 +27,7 @@ pub fn main(args: DevArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         // Before `ready`: whoever reads that may stop us at once.
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let cloud = Cloud::start(&Options { dir: args.dir, port: args.port })?;
+        let cloud = Cloud::start(&Options { dir: args.dir, port: args.port, s3_port: args.s3_port })?;
         announce(&cloud)?;
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -40,6 +43,10 @@ fn announce(cloud: &Cloud) -> anyhow::Result<()> {
     writeln!(out, "export CLOUDFLARE_ACCOUNT_ID={}", cloud.account)?;
     writeln!(out, "export CLOUDFLARE_API_TOKEN={}", cloud.token)?;
     writeln!(out, "export LITEFLARE_D1_DATABASE={}", cloud.first_database()?)?;
+    writeln!(out, "export LITEFLARE_R2_ENDPOINT={}", cloud.s3_endpoint())?;
+    writeln!(out, "export LITEFLARE_R2_BUCKET={}", cloud.first_bucket())?;
+    writeln!(out, "export R2_ACCESS_KEY_ID={}", cloud.access_key_id)?;
+    writeln!(out, "export R2_SECRET_ACCESS_KEY={}", cloud.secret_access_key)?;
     writeln!(out, "ready")?;
     Ok(out.flush()?)
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -24,6 +25,16 @@ impl Account {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Account::create(&path),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
+    }
+
+    /// The token's id, which is also the id of the S3 key pair that belongs to it.
+    pub(super) fn access_key_id(&self) -> String {
+        hex::encode(Sha256::digest(format!("id of {}", self.token)))[..32].to_owned()
+    }
+
+    /// The secret of that pair, made as Cloudflare makes it.
+    pub(super) fn secret_access_key(&self) -> String {
+        hex::encode(Sha256::digest(&self.token))
     }
 
     fn create(path: &Path) -> anyhow::Result<Account> {

@@ -14,9 +14,14 @@ use super::account::Account;
 use super::folder::Folder;
 use super::http;
 use super::registry::Registry;
+use super::s3::Buckets;
+use crate::r2::Requests;
 
 /// The database every cloud has from the start.
 const FIRST_DATABASE: &str = "liteflare";
+
+/// The bucket every cloud has from the start.
+const FIRST_BUCKET: &str = "liteflare";
 
 /// How long a stopping cloud waits for the statements it is running.
 const GRACE: Duration = Duration::from_secs(5);
@@ -26,19 +31,28 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Options {
     /// The folder of the data; `None` takes a temporary one, which is removed at the end.
     pub dir: Option<PathBuf>,
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port of the query API on 127.0.0.1; 0 takes a free one.
     pub port: u16,
+    /// The port of the S3 API on 127.0.0.1; 0 takes a free one.
+    pub s3_port: u16,
 }
 
 /// A running local cloud; dropping it stops it.
 pub struct Cloud {
-    /// Where it listens.
+    /// Where the query API listens.
     pub addr: SocketAddr,
+    /// Where the S3 API listens.
+    pub s3_addr: SocketAddr,
     /// The account id of its URLs; random, kept in the folder.
     pub account: String,
     /// The API token it accepts; random, kept in the folder.
     pub token: String,
+    /// The id of the S3 key pair it accepts: the one that belongs to the token.
+    pub access_key_id: String,
+    /// The secret of that pair.
+    pub secret_access_key: String,
     registry: Arc<Registry>,
+    buckets: Buckets,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
     _folder: Folder, // last: a temporary folder may go only when the databases in it are closed
@@ -50,20 +64,56 @@ impl Cloud {
         let folder = Folder::open(options.dir.as_deref())?;
         let registry = Arc::new(Registry::open(&folder.path().join("d1"))?);
         registry.find_or_create(FIRST_DATABASE)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
-            .with_context(|| format!("cannot listen on 127.0.0.1:{}", options.port))?;
-        listener.set_nonblocking(true)?; // tokio wants it so
-        let addr = listener.local_addr()?;
+        let buckets = Buckets::open(&folder.path().join("r2"), !folder.temporary())?;
+        buckets.create(FIRST_BUCKET)?;
         let account = Account::find_or_create(folder.path())?;
+        let (query, s3) = (listen(options.port)?, listen(options.s3_port)?);
+        let (addr, s3_addr) = (query.local_addr()?, s3.local_addr()?);
         let (stop, stopped) = oneshot::channel();
-        let server = serve(listener, http::router(account.clone(), Arc::clone(&registry)), stopped)?;
+        let query = (query, http::router(account.clone(), Arc::clone(&registry)));
+        let s3 = (s3, buckets.router(&account));
+        let server = serve(query, s3, stopped)?;
+        let (access_key_id, secret_access_key) = (account.access_key_id(), account.secret_access_key());
         let Account { id: account, token } = account;
-        Ok(Cloud { addr, account, token, registry, stop: Some(stop), server: Some(server), _folder: folder })
+        let (stop, server) = (Some(stop), Some(server));
+        Ok(Cloud {
+            addr,
+            s3_addr,
+            account,
+            token,
+            access_key_id,
+            secret_access_key,
+            registry,
+            buckets,
+            stop,
+            server,
+            _folder: folder,
+        })
     }
 
     /// The base of its query API, as `LITEFLARE_D1_API` takes it.
     pub fn api(&self) -> String {
         format!("http://{}/client/v4", self.addr)
+    }
+
+    /// Its S3 endpoint, as `LITEFLARE_R2_ENDPOINT` takes it.
+    pub fn s3_endpoint(&self) -> String {
+        format!("http://{}", self.s3_addr)
+    }
+
+    /// The bucket that is there from the start.
+    pub fn first_bucket(&self) -> &str {
+        FIRST_BUCKET
+    }
+
+    /// Makes a bucket, if there is none of that name.
+    pub fn create_bucket(&self, name: &str) -> anyhow::Result<()> {
+        self.buckets.create(name)
+    }
+
+    /// How many requests all buckets have had, whatever the answers.
+    pub fn s3_requests(&self) -> Requests {
+        self.buckets.requests()
     }
 
     /// Makes a database and returns its UUID.
@@ -93,32 +143,44 @@ impl Drop for Cloud {
     }
 }
 
-fn serve(
-    listener: TcpListener,
-    router: axum::Router,
-    stopped: oneshot::Receiver<()>,
-) -> anyhow::Result<JoinHandle<()>> {
+fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| format!("cannot listen on 127.0.0.1:{port}"))?;
+    listener.set_nonblocking(true)?; // tokio wants it so
+    Ok(listener)
+}
+
+type Service = (TcpListener, axum::Router);
+
+fn serve(query: Service, s3: Service, stopped: oneshot::Receiver<()>) -> anyhow::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let listener = {
-        let _entered = runtime.enter();
-        tokio::net::TcpListener::from_std(listener)?.tap_io(|connection| {
-            // A small answer must not wait for the client's acknowledgement of the one before.
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY");
-            }
-        })
-    };
+    let entered = runtime.enter();
+    let (query, s3) = (answer(query)?, answer(s3)?);
+    drop(entered);
     let thread = std::thread::Builder::new().name("liteflare-dev".into());
     Ok(thread.spawn(move || {
         runtime.block_on(async {
             // Not axum's graceful shutdown: it waits for idle connections, which clients keep open for as long as they please.
             tokio::select! {
-                ended = async { axum::serve(listener, router).await } => {
-                    if let Err(error) = ended { tracing::error!(%error, "the local cloud ended") }
-                }
+                () = query => {}
+                () = s3 => {}
                 _ = stopped => {}
             }
         });
         runtime.shutdown_timeout(GRACE);
     })?)
+}
+
+fn answer((listener, router): Service) -> anyhow::Result<impl Future<Output = ()>> {
+    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|connection| {
+        // A small answer must not wait for the client's acknowledgement of the one before.
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+    });
+    Ok(async {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the local cloud ended");
+        }
+    })
 }

@@ -23,6 +23,11 @@ impl Folder {
         Ok(Folder { path, temporary: dir.is_none(), _lock: lock })
     }
 
+    /// Whether it goes when the cloud ends.
+    pub(super) fn temporary(&self) -> bool {
+        self.temporary
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

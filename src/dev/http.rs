@@ -9,8 +9,8 @@ use axum::http::{Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::database::QueryResult;
@@ -30,7 +30,12 @@ type Databases = State<Arc<Registry>>;
 
 pub(super) fn router(account: Account, registry: Arc<Registry>) -> Router {
     let databases = format!("/client/v4/accounts/{}/d1/database", account.id);
+    let token_id = account.access_key_id();
     Router::new()
+        .route(
+            "/client/v4/user/tokens/verify",
+            get(async move || Answer::of(TokenInfo { id: token_id, status: "active" })),
+        )
         .route(&databases, get(list).post(create))
         .route(&format!("{databases}/{{id}}"), get(info).delete(delete))
         .route(&format!("{databases}/{{id}}/raw"), post(raw))
@@ -39,6 +44,13 @@ pub(super) fn router(account: Account, registry: Arc<Registry>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::new(account), authorize))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(registry)
+}
+
+/// What the API tells about the token it was asked with.
+#[derive(Serialize)]
+struct TokenInfo {
+    id: String,
+    status: &'static str,
 }
 
 async fn authorize(State(account): State<Arc<Account>>, request: Request, next: Next) -> Result<Response, Refusal> {
@@ -132,7 +144,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 
 async fn blocking<T, F>(work: F) -> Answered<T>
 where
-    T: serde::Serialize + Send + 'static,
+    T: Serialize + Send + 'static,
     F: FnOnce() -> Result<T, Refusal> + Send + 'static,
 {
     Ok(Answer::of(tokio::task::spawn_blocking(work).await??))

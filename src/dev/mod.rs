@@ -1,10 +1,11 @@
-//! A local Cloudflare: D1's query API on loopback, over SQLite files.
+//! A local Cloudflare: D1's query API over SQLite files and R2's S3 API over a folder, on loopback.
 //! In: HTTP requests as `api.cloudflare.com` takes them. Out: the same envelopes, refusals and roundings, and commits that survive
 //! `kill -9`. It is for development, demos and tests; `tests/conformance.rs` holds it against Cloudflare's own runtime.
 //!
 //! ```text
 //! http ──► registry (which database) ──► database (one batch, one transaction) ──► json (values as JavaScript prints them)
 //!                                            └─ authorizer, limits: what D1 refuses
+//! http ──► s3 (buckets and objects)
 //! ```
 //! It refuses to know liteflare: nothing here depends on what a client stores.
 
@@ -20,6 +21,7 @@ mod json;
 mod math;
 mod raw;
 mod registry;
+mod s3;
 mod split;
 
 pub use cloud::{Cloud, Options};

@@ -21,3 +21,10 @@ impl From<std::io::Error> for Errno {
         Errno(error.raw_os_error().unwrap_or(libc::EIO))
     }
 }
+
+impl From<crate::r2::Error> for Errno {
+    /// Logs the error: here it becomes a number.
+    fn from(error: crate::r2::Error) -> Errno {
+        Errno(error.report())
+    }
+}

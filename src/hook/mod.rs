@@ -1,7 +1,7 @@
 //! The path hook: with this library preloaded, file operations in the mapped folders happen in the bucket.
 //!
 //! ```text
-//! libc ──► raw ──► paths (whose file?) ──► store, tree ──► names, cache ──► r2
+//! libc ──► raw ──► paths (whose file?) ──► store, tree ──► made (directories) ──► r2
 //!             └──► table (whose descriptor?) ──► file, dir
 //! ```
 //! Without `LITEFLARE=1`, or without a bucket, every function falls straight through to libc.
@@ -10,8 +10,8 @@ pub mod dir;
 pub mod errno;
 pub mod file;
 mod later;
+pub mod made;
 mod memfd;
-pub mod names;
 pub mod paths;
 mod raw;
 mod real;
@@ -22,12 +22,12 @@ mod tree;
 
 use std::ffi::{CStr, c_int};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
-use crate::config;
+use crate::{config, r2};
 use errno::{Errno, Result};
 use paths::{Paths, Place, as_path, normalized};
 use store::Store;
@@ -70,12 +70,12 @@ fn start() -> Option<&'static Hook> {
     if PHASE.compare_exchange(UNKNOWN, STARTING, Ordering::AcqRel, Ordering::Acquire).is_err() {
         return None;
     }
-    let folders = config::mapped_folders();
+    let folders = if config::is_on() { config::mapped_folders() } else { Vec::new() };
     if folders.is_empty() {
         PHASE.store(OFF, Ordering::Release);
         return None;
     }
-    let paths = Paths::new(folders);
+    let paths = Paths::new(folders.into_iter().map(|folder| (folder.dir, folder.prefix)));
     let _ = HOOK.set(Hook {
         paths,
         table: Table::new(),
@@ -108,7 +108,7 @@ impl Hook {
             match connect() {
                 Ok(store) => Some(store),
                 Err(error) => {
-                    tracing::warn!("{error}");
+                    error.report();
                     None
                 }
             }
@@ -163,9 +163,9 @@ impl Hook {
     }
 }
 
-fn connect() -> std::result::Result<Store, String> {
-    let settings = config::R2Settings::load().map_err(|error| error.to_string())?;
-    let fresh = settings.refresh_interval();
-    let bucket = crate::r2::Bucket::connect(&settings).map_err(|error| error.to_string())?;
-    Ok(Store::new(bucket, crate::r2::Cache::default(), fresh))
+fn connect() -> std::result::Result<Store, r2::Error> {
+    // Without a bucket nothing is mapped, so there is one.
+    let missing = config::SettingError::Missing { name: "LITEFLARE_R2_BUCKET", key: "r2_bucket", hint: "the bucket" };
+    let settings = config::R2Settings::load()?.ok_or(missing)?;
+    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?))
 }

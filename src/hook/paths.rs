@@ -42,6 +42,11 @@ impl Prefix {
         &self.0
     }
 
+    /// The prefix without the `/` at its end, as `r2` has it.
+    pub fn folder(&self) -> &str {
+        self.0.trim_end_matches('/')
+    }
+
     /// The key of an entry of this directory.
     pub fn join(&self, name: &str) -> ObjectKey {
         ObjectKey(format!("{}{name}", self.0))

@@ -1,39 +1,35 @@
 //! The files of the mapped folders: what POSIX asks of one file, answered from what is known, else by requests to the bucket.
 //! (`tree` has what changes names.)
 //!
-//! Order of locks: `uploading` (4), then tables (5), then an inode's state (6), then `names` (7). None but `uploading` is held during
+//! Order of locks: `uploading` (4), then tables (5), then an inode's state (6), then what is known of names (7, 8). None but `uploading` is held during
 //! a request.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::c_int;
 use std::os::fd::{IntoRawFd, RawFd};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::errno::{Errno, Result};
 use super::file::{Inode, OpenFile, State};
+use super::made::{Entry, Made};
 use super::memfd::Memfd;
-use super::names::{Entry, Known, Names, Object};
 use super::paths::{ObjectKey, Place, Prefix};
 use super::stat::{Attributes, inode};
 use super::table::Handle;
-use crate::r2::{Bucket, Cache, PutMode};
+use crate::r2::{self, Meta, Objects, PutMode};
 
 /// The files of the mapped folders.
 pub struct Store {
-    pub(super) bucket: Bucket,
-    pub(super) names: Mutex<Names>,
-    /// Objects' bytes. Rank 7.
-    pub(super) cache: Mutex<Cache>,
+    pub(super) objects: Objects,
+    /// Directories made here. Rank 7.
+    pub(super) made: Mutex<Made>,
     /// Files that are open for writing, by key. Rank 5.
     pub(super) writing: Mutex<HashMap<ObjectKey, Weak<Inode>>>,
     /// Objects whose deletion waits for `rmdir`, so that removing a small tree is one request. Rank 5.
     pub(super) doomed: Mutex<BTreeSet<ObjectKey>>,
-    /// How old an answer may be.
-    pub(super) fresh: Duration,
 }
 
 /// What a name stands for now.
@@ -41,7 +37,7 @@ pub(super) enum Node {
     /// A file that is open for writing here.
     Open(Arc<Inode>),
     /// An object.
-    File(Object),
+    File(Meta),
     /// A directory.
     Directory,
     /// Nothing.
@@ -54,14 +50,13 @@ fn reads_only(flags: c_int) -> bool {
 
 impl Store {
     /// The files of this bucket.
-    pub fn new(bucket: Bucket, cache: Cache, fresh: Duration) -> Store {
-        let (names, writing, doomed) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Store { bucket, names, cache: Mutex::new(cache), writing, doomed, fresh }
+    pub fn new(objects: Objects) -> Store {
+        Store { objects, made: Mutex::default(), writing: Mutex::default(), doomed: Mutex::default() }
     }
 
     /// Takes every lock, in their order: for `fork`.
     pub(super) fn lock_all(&self) -> impl Sized + '_ {
-        (self.writing.lock(), self.doomed.lock(), self.names.lock(), self.cache.lock())
+        (self.writing.lock(), self.doomed.lock(), self.made.lock(), self.objects.lock())
     }
 
     /// A file that is open for writing here.
@@ -77,57 +72,29 @@ impl Store {
         if self.doomed.lock().contains(key) {
             return Ok(Node::Missing);
         }
-        let known = self.names.lock().look_up(key);
-        match known {
-            Known::File(object) => Ok(Node::File(object)),
-            Known::Directory => Ok(Node::Directory),
-            Known::Missing => Ok(self.missing(key)),
-            Known::Unknown => self.ask(key),
-        }
-    }
-
-    /// A name that is not among those listed. Somebody else may have made it since: that is found out in the background, in time
-    /// for the next question. (A file saved now would otherwise cost a request for its name beside its upload.)
-    fn missing(&self, key: &ObjectKey) -> Node {
-        if self.is_directory_of_open_files(key) {
-            return Node::Directory;
-        }
-        let listed_at = self.names.lock().listed_at(key.as_str());
-        if listed_at.is_some_and(|at| at.elapsed() > self.fresh) {
-            super::later::look_again(key.clone(), self.fresh);
-        }
-        Node::Missing
-    }
-
-    fn is_directory_of_open_files(&self, key: &ObjectKey) -> bool {
-        let prefix = key.prefix();
-        let writing = self.writing.lock();
-        writing.iter().any(|(key, inode)| key.as_str().starts_with(prefix.as_str()) && inode.strong_count() > 0)
-    }
-
-    fn ask(&self, key: &ObjectKey) -> Result<Node> {
-        if let Some(object) = self.head(key)? {
-            return Ok(Node::File(object));
-        }
-        if self.is_directory_of_open_files(key)
-            || self.bucket.has_any(key.prefix().as_str()).map_err(|e| Errno(e.errno()))?
-        {
+        if self.is_known_directory(&key.prefix()) {
             return Ok(Node::Directory);
         }
-        Ok(Node::Missing)
+        match self.objects.stat(key.as_str()) {
+            Ok(meta) => Ok(Node::File(meta)),
+            Err(r2::Error::NotFound { .. }) if self.any_below(&key.prefix())? => Ok(Node::Directory),
+            Err(r2::Error::NotFound { .. }) => Ok(Node::Missing),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Asks the bucket for an object, and remembers the answer.
-    pub(super) fn head(&self, key: &ObjectKey) -> Result<Option<Object>> {
-        let found = self.bucket.head(key.as_str()).map_err(|error| Errno(error.errno()))?.map(Object::from);
-        let mut names = self.names.lock();
-        match &found {
-            Some(object) => names.found(key, object.clone(), Instant::now()),
-            None => {
-                names.gone(key);
-            }
-        }
-        Ok(found)
+    /// Whether a directory is known to be there, without asking.
+    pub(super) fn is_known_directory(&self, prefix: &Prefix) -> bool {
+        let is_open = |(key, inode): (&ObjectKey, &Weak<Inode>)| {
+            key.as_str().starts_with(prefix.as_str()) && inode.strong_count() > 0
+        };
+        self.made.lock().has(prefix)
+            || self.objects.known_below(prefix.folder()) == Some(true)
+            || self.writing.lock().iter().any(is_open)
+    }
+
+    fn any_below(&self, prefix: &Prefix) -> Result<bool> {
+        Ok(self.objects.any_below(prefix.folder())?)
     }
 
     /// What `stat` says of a place.
@@ -135,7 +102,7 @@ impl Store {
         let Some(key) = place.key() else { return Ok(Attributes::directory(place.prefix().as_str())) };
         match self.node(key)? {
             Node::Open(inode) => inode.attributes(),
-            Node::File(object) => Ok(Attributes::file(key.as_str(), object.size, object.modified)),
+            Node::File(meta) => Ok(Attributes::file(key.as_str(), meta.size, meta.modified)),
             Node::Directory => Ok(Attributes::directory(place.prefix().as_str())),
             Node::Missing => Err(Errno(libc::ENOENT)),
         }
@@ -174,51 +141,29 @@ impl Store {
     }
 
     fn open_to_read(&self, key: &ObjectKey, flags: c_int) -> Result<(RawFd, Handle)> {
-        let Some((bytes, object)) = self.bytes(key)? else {
+        let Some((bytes, meta)) = self.bytes(key)? else {
             return match self.node(key)? {
                 Node::Directory => self.open_directory(key.prefix(), flags),
                 _ => Err(Errno(libc::ENOENT)),
             };
         };
         let memfd = Memfd::new(key.name(), &bytes)?;
-        memfd.set_modified(object.modified)?;
+        memfd.set_modified(meta.modified)?;
         let fd = memfd.open(flags)?;
-        let attributes = Attributes::file(key.as_str(), object.size, object.modified);
+        let attributes = Attributes::file(key.as_str(), meta.size, meta.modified);
         Ok((fd.into_raw_fd(), Handle::File(Arc::new(OpenFile::Read { attributes }))))
     }
 
-    /// An object's bytes, from memory if they were checked lately. `None`: there is no such object.
-    pub(super) fn bytes(&self, key: &ObjectKey) -> Result<Option<(Bytes, Object)>> {
-        if self.doomed.lock().contains(key) {
+    /// An object's bytes. `None`: there is no such object.
+    pub(super) fn bytes(&self, key: &ObjectKey) -> Result<Option<(Bytes, Meta)>> {
+        if self.doomed.lock().contains(key) || self.is_known_directory(&key.prefix()) {
             return Ok(None);
         }
-        let known = self.names.lock().look_up(key);
-        if known == Known::Directory {
-            return Ok(None);
+        match self.objects.read(key.as_str()) {
+            Ok(read) => Ok(Some(read)),
+            Err(r2::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        let seen_at = self.names.lock().seen_at(key);
-        if let Known::File(object) = &known
-            && let Some(bytes) = self.cache.lock().get(key.as_str(), &object.etag)
-        {
-            if seen_at.is_none_or(|at| at.elapsed() > self.fresh) {
-                super::later::look_again(key.clone(), Duration::ZERO);
-            }
-            self.bucket.metrics().r2_cache_hits.add(1);
-            return Ok(Some((bytes, object.clone())));
-        }
-        let Some((bytes, meta)) = self.bucket.get(key.as_str()).map_err(|error| Errno(error.errno()))? else {
-            self.names.lock().gone(key);
-            return Ok(None);
-        };
-        let object = Object::from(meta);
-        self.remember(key, object.clone(), &bytes);
-        Ok(Some((bytes, object)))
-    }
-
-    /// The bucket holds these bytes under this key.
-    pub(super) fn remember(&self, key: &ObjectKey, object: Object, bytes: &Bytes) {
-        self.cache.lock().insert(key.as_str(), &object.etag, bytes.clone());
-        self.names.lock().found(key, object, Instant::now());
     }
 
     fn open_to_write(&self, key: &ObjectKey, flags: c_int) -> Result<(RawFd, Handle)> {
@@ -226,7 +171,7 @@ impl Store {
         let truncates = flags & libc::O_TRUNC != 0;
         // "w": whatever is there is replaced, so nobody has to be asked. A directory is found out from what is known.
         if creates && truncates && !must_be_new {
-            if self.names.lock().look_up(key) == Known::Directory {
+            if self.is_known_directory(&key.prefix()) {
                 return Err(Errno(libc::EISDIR));
             }
             return self.open_new(key, None, false, flags);
@@ -303,13 +248,10 @@ impl Store {
         }
         let bytes = Bytes::from(file.memfd.read()?);
         let mode = if must_be_new { PutMode::Create } else { PutMode::Overwrite };
-        let meta = self.bucket.put(key.as_str(), bytes.clone(), mode).map_err(|error| Errno(error.errno()))?;
-        {
-            let mut state = file.state.lock();
-            state.stored = Some(bytes.clone());
-            state.must_be_new = false;
-        }
-        self.remember(&key, Object::from(meta), &bytes);
+        self.objects.write(key.as_str(), bytes.clone(), mode)?;
+        let mut state = file.state.lock();
+        state.stored = Some(bytes);
+        state.must_be_new = false;
         Ok(())
     }
 
@@ -332,7 +274,7 @@ impl Store {
     pub fn truncate(&self, place: &Place, len: u64) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EISDIR))?;
         let (fd, handle) = self.open(&Place::Below(key.clone()), libc::O_WRONLY | libc::O_CLOEXEC)?;
-        // SAFETY-free: the descriptor is only needed to keep `open`'s contract; the bytes are reached through the handle.
+        // The bytes are reached through the handle.
         super::close_raw(fd);
         let Handle::File(file) = handle else { return Err(Errno(libc::EISDIR)) };
         if let OpenFile::Shared { inode, .. } = &*file {
@@ -341,48 +283,44 @@ impl Store {
         self.closed(file)
     }
 
-    /// The entries of a directory.
+    /// The entries of a directory, by name.
     pub fn entries(&self, place: &Place) -> Result<Vec<Entry>> {
         let prefix = place.prefix();
-        self.list(&prefix)?;
-        let mut entries = self.names.lock().entries(&prefix);
+        let mut entries = self.listed(&prefix)?;
         let doomed = self.doomed.lock().clone();
-        entries.retain(|entry| entry.is_directory || !doomed.contains(&prefix.join(&entry.name)));
-        for key in self.writing.lock().iter().filter(|(_, inode)| inode.strong_count() > 0).map(|(key, _)| key) {
+        entries.retain(|name, is_directory| *is_directory || !doomed.contains(&prefix.join(name)));
+        entries.extend(self.made.lock().names_in(&prefix).into_iter().map(|name| (name, true)));
+        for (key, _) in self.writing.lock().iter().filter(|(_, inode)| inode.strong_count() > 0) {
             if let Some(rest) = key.as_str().strip_prefix(prefix.as_str()) {
                 let (name, is_directory) = rest.split_once('/').map_or((rest, false), |(name, _)| (name, true));
-                if !entries.iter().any(|entry| entry.name == name) {
-                    entries.push(Entry { name: name.to_string(), is_directory });
-                }
+                entries.insert(name.to_string(), is_directory);
             }
         }
         if entries.is_empty()
             && let Some(key) = place.key()
         {
-            return match self.node(key)? {
-                Node::Directory => Ok(entries),
-                Node::Missing => Err(Errno(libc::ENOENT)),
-                _ => Err(Errno(libc::ENOTDIR)),
-            };
+            match self.node(key)? {
+                Node::Directory => {}
+                Node::Missing => return Err(Errno(libc::ENOENT)),
+                Node::Open(_) | Node::File(_) => return Err(Errno(libc::ENOTDIR)),
+            }
         }
-        Ok(entries)
+        Ok(entries.into_iter().map(|(name, is_directory)| Entry { name, is_directory }).collect())
     }
 
-    /// Makes sure that the names below a prefix are known, and not older than the refresh interval.
-    pub(super) fn list(&self, prefix: &Prefix) -> Result<()> {
-        if self.names.lock().is_listed(prefix, self.fresh, Instant::now()) {
-            return Ok(());
+    /// Names directly below a prefix, and whether they are directories. All that lies below is listed at once: from then on every
+    /// name there is known, down to the thumbnails of the images.
+    fn listed(&self, prefix: &Prefix) -> Result<BTreeMap<String, bool>> {
+        let name = |key: &str| key.strip_prefix(prefix.as_str()).unwrap_or(key).to_string();
+        if let Some(level) = self.objects.known_level(prefix.folder()) {
+            let folders = level.folders.iter().map(|folder| (name(folder), true));
+            return Ok(folders.chain(level.objects.iter().map(|meta| (name(&meta.key), false))).collect());
         }
-        let asked = Instant::now();
-        let listed = self.bucket.list(prefix.as_str()).map_err(|error| Errno(error.errno()))?;
-        let objects = listed.into_iter().map(|meta| (meta.key.clone(), Object::from(meta))).collect();
-        self.names.lock().listed(prefix, objects, asked);
-        Ok(())
-    }
-}
-
-impl From<crate::r2::Meta> for Object {
-    fn from(meta: crate::r2::Meta) -> Object {
-        Object { size: meta.size, etag: meta.etag, modified: SystemTime::from(meta.modified) }
+        let below = self.objects.list(prefix.folder())?;
+        let split = below.iter().map(|meta| match name(&meta.key).split_once('/') {
+            Some((folder, _)) => (folder.to_string(), true),
+            None => (name(&meta.key), false),
+        });
+        Ok(split.collect())
     }
 }

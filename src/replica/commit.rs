@@ -25,7 +25,13 @@ impl Replica {
             self.metrics().conflicts.add(1);
             return Err(Error::Conflict); // a refresh came in between
         }
-        let decoded = writer.decode(base, &after, &changed)?;
+        let decoded = match writer.decode(base, &after, &changed) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                writer.forget_after(base)?;
+                return Err(error);
+            }
+        };
         let sent = self.send(&writer, &decoded, base, &after);
         match sent {
             Ok(true) => {
@@ -34,7 +40,7 @@ impl Replica {
             }
             Ok(false) => {} // VACUUM: other pages, the same rows
             Err(error) => {
-                writer.abandon(&decoded, base)?;
+                writer.forget_after(base)?;
                 if matches!(error, Error::Conflict) {
                     self.metrics().conflicts.add(1);
                     self.refresh(&mut writer)?;
@@ -42,7 +48,7 @@ impl Replica {
                 return Err(error);
             }
         }
-        writer.advance(decoded);
+        writer.advance(decoded, &after);
         Ok(self.publish(after))
     }
 

@@ -28,6 +28,7 @@ use crate::d1::Client;
 use crate::error::Error;
 use crate::image::Image;
 use crate::metrics::Metrics;
+use hydrate::Bounds;
 use writer::Writer;
 
 /// One database's copy in this process, shared by its connections.
@@ -59,7 +60,7 @@ impl Replica {
     /// Connects to D1, makes sure of our tables there and builds the first image.
     pub fn open(settings: &Settings) -> Result<Replica, Error> {
         let client = Client::connect(settings, Arc::new(Metrics::default()))?;
-        let image = hydrate::hydrate(&client)?;
+        let image = hydrate::hydrate(&client, &Bounds::default())?;
         Ok(Replica {
             client,
             refresh: settings.refresh,

@@ -7,8 +7,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use liteflare::dev;
+use liteflare::r2::Requests;
 use serde_json::Value;
 
+use super::bucket::BucketRef;
 use super::db::{self, DbRef};
 
 /// Which engine answers.
@@ -62,6 +64,22 @@ impl TestCloud {
         }
     }
 
+    /// A new, empty bucket.
+    pub fn create_bucket(&self) -> BucketRef {
+        match &self.inner {
+            Inner::Embedded(cloud) => embedded_bucket(cloud),
+            Inner::Workerd(workerd) => workerd.create_bucket(),
+        }
+    }
+
+    /// The S3 requests the embedded cloud has got; workerd does not count.
+    pub fn s3_requests(&self) -> Option<Requests> {
+        match &self.inner {
+            Inner::Embedded(cloud) => Some(cloud.s3_requests()),
+            Inner::Workerd(_) => None,
+        }
+    }
+
     /// The queries the embedded cloud has got for this database; workerd does not count.
     pub fn requests(&self, database: &DbRef) -> Option<u64> {
         match &self.inner {
@@ -76,6 +94,18 @@ fn embedded_database(cloud: &dev::Cloud) -> DbRef {
     let name = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let database = cloud.create_database(&name).expect("the name is new");
     DbRef { api: cloud.api(), account: cloud.account.clone(), token: cloud.token.clone(), database }
+}
+
+fn embedded_bucket(cloud: &dev::Cloud) -> BucketRef {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let bucket = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    cloud.create_bucket(&bucket).expect("the name is good");
+    BucketRef {
+        endpoint: cloud.s3_endpoint(),
+        bucket,
+        access_key: cloud.access_key_id.clone(),
+        secret_key: cloud.secret_access_key.clone(),
+    }
 }
 
 struct Workerd {
@@ -123,10 +153,27 @@ impl Workerd {
     }
 
     fn create_database(&self) -> DbRef {
-        let (status, answer) = db::send("POST", &format!("{}/create", self.control), "", &Value::Null);
-        let get = |key: &str| {
-            answer[key].as_str().unwrap_or_else(|| panic!("control answered {status}: {answer}")).to_owned()
-        };
+        let made = self.hand_out("create");
+        let get = |name: &str| text(&made, name);
         DbRef { api: get("api"), account: self.account.clone(), token: self.token.clone(), database: get("uuid") }
     }
+
+    fn create_bucket(&self) -> BucketRef {
+        let made = self.hand_out("create-bucket");
+        let get = |name: &str| text(&made, name);
+        BucketRef {
+            endpoint: get("endpoint"),
+            bucket: get("bucket"),
+            access_key: get("accessKeyId"),
+            secret_key: get("secretAccessKey"),
+        }
+    }
+
+    fn hand_out(&self, what: &str) -> Value {
+        db::send("POST", &format!("{}/{what}", self.control), "", &Value::Null).1
+    }
+}
+
+fn text(made: &Value, name: &str) -> String {
+    made[name].as_str().unwrap_or_else(|| panic!("control answered {made}")).to_owned()
 }

@@ -7,10 +7,17 @@
 //! proxy.matching("_lf_commit", 2, Fault::Status(503));    // the next two whose body holds the text
 //! proxy.delay(Duration::from_millis(100));                // every query: a round trip
 //! assert_eq!(proxy.requests(), 3);
+//!
+//! let proxy = Proxy::every(&bucket.endpoint);
+//! let bucket = bucket.through(&proxy);
+//! proxy.on("PUT", "/images/", 1, Fault::Reset);           // the next upload to a path that holds the text
+//! assert_eq!(proxy.count("PUT"), 1);
 //! ```
-//! Only queries (POST to `/raw` or `/query`) are counted, delayed and failed; everything else passes.
+//! In front of a database only queries (POST to `/raw` or `/query`) are counted, delayed and failed; everything else passes. In
+//! front of a bucket (`Proxy::every`) each request is.
 
-use std::io::{self, BufReader};
+use std::collections::HashMap;
+use std::io::{self, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -34,6 +41,8 @@ pub enum Fault {
     Reset,
     /// The cloud carries it out; the connection is reset instead of an answer.
     DropAnswer,
+    /// The cloud carries it out; the connection is reset in the middle of the answer's body.
+    HalfAnswer,
     /// Nothing happens until the client gives up or the proxy ends; the cloud never hears of it.
     Stall,
 }
@@ -48,6 +57,8 @@ pub struct Proxy {
 
 struct Shared {
     upstream: String,
+    /// Whether all requests are its business, or only queries.
+    every: bool,
     /// Held for moments, never while sending or waiting for a network.
     state: Mutex<State>,
     stopped: Condvar,
@@ -55,15 +66,22 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    requests: usize,
+    requests: HashMap<String, usize>,
     delay: Duration,
     rules: Vec<Rule>,
     connections: Vec<TcpStream>,
     stopping: bool,
 }
 
+#[derive(Default)]
+struct Wanted {
+    method: String,
+    path: String,
+    body: String,
+}
+
 struct Rule {
-    needle: String,
+    wanted: Wanted,
     left: usize,
     fault: Fault,
 }
@@ -71,11 +89,21 @@ struct Rule {
 impl Proxy {
     /// A proxy to the cloud whose API base this is.
     pub fn new(api: &str) -> Proxy {
-        let (upstream, path) = api.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a test URL");
+        Proxy::start(api, false)
+    }
+
+    /// A proxy to the bucket with this endpoint, or to anything else: every request is its business.
+    pub fn every(endpoint: &str) -> Proxy {
+        Proxy::start(endpoint, true)
+    }
+
+    fn start(api: &str, every: bool) -> Proxy {
+        let rest = api.strip_prefix("http://").expect("a test URL");
+        let (upstream, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
-        let shared =
-            Arc::new(Shared { upstream: upstream.to_owned(), state: Mutex::default(), stopped: Condvar::new() });
+        let (upstream, state, stopped) = (upstream.to_owned(), Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { upstream, every, state, stopped });
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
             move || accept(&listener, &shared)
@@ -83,14 +111,19 @@ impl Proxy {
         Proxy { addr, path: path.to_owned(), shared, acceptor: Some(acceptor) }
     }
 
-    /// The API base that leads through this proxy; `DbRef::through` uses it.
+    /// The API base, or the endpoint, that leads through this proxy; `DbRef::through` and `BucketRef::through` use it.
     pub fn api(&self) -> String {
-        format!("http://{}/{}", self.addr, self.path)
+        format!("http://{}{}", self.addr, self.path)
     }
 
     /// Queries that arrived, failed ones included.
     pub fn requests(&self) -> usize {
-        self.shared.state.lock().requests
+        self.shared.state.lock().requests.values().sum()
+    }
+
+    /// Those of one method.
+    pub fn count(&self, method: &str) -> usize {
+        self.shared.state.lock().requests.get(method).copied().unwrap_or(0)
     }
 
     /// Fails the next `count` queries.
@@ -100,7 +133,16 @@ impl Proxy {
 
     /// Fails the next `count` queries whose body (JSON text) holds `needle`. Earlier orders go first.
     pub fn matching(&self, needle: &str, count: usize, fault: Fault) {
-        self.shared.state.lock().rules.push(Rule { needle: needle.to_owned(), left: count, fault });
+        self.order(Wanted { body: needle.to_owned(), ..Wanted::default() }, count, fault);
+    }
+
+    /// Fails the next `count` requests of this method whose path or query holds `path`.
+    pub fn on(&self, method: &str, path: &str, count: usize, fault: Fault) {
+        self.order(Wanted { method: method.to_owned(), path: path.to_owned(), ..Wanted::default() }, count, fault);
+    }
+
+    fn order(&self, wanted: Wanted, left: usize, fault: Fault) {
+        self.shared.state.lock().rules.push(Rule { wanted, left, fault });
     }
 
     /// Lets every query from now on take this much longer.
@@ -163,6 +205,12 @@ fn serve(shared: &Shared, connection: &TcpStream) -> io::Result<()> {
                 request.exchange(&shared.upstream)?;
                 return reset(connection);
             }
+            Some(Fault::HalfAnswer) => {
+                request.exchange(&shared.upstream)?.write_half(&mut &*connection)?;
+                (&*connection).flush()?;
+                std::thread::sleep(Duration::from_millis(20)); // a reset at once would overtake the bytes
+                return reset(connection);
+            }
             Some(Fault::Stall) => {
                 shared.sleep(Duration::MAX);
                 return Ok(());
@@ -187,13 +235,20 @@ fn reset(connection: &TcpStream) -> io::Result<()> {
 impl Shared {
     /// Counts a query, waits its delay and says what is to become of it.
     fn order(&self, request: &Message) -> Option<Fault> {
-        if !is_query(request) {
+        let (method, path) = line(request);
+        let query = method == "POST" && (path.ends_with("/raw") || path.ends_with("/query"));
+        if !query && !self.every {
             return None;
         }
         let body = String::from_utf8_lossy(&request.body);
         let mut state = self.state.lock();
-        state.requests += 1;
-        let rule = state.rules.iter_mut().find(|rule| rule.left > 0 && body.contains(&rule.needle));
+        *state.requests.entry(method.to_owned()).or_default() += 1;
+        let wanted = |wanted: &Wanted| {
+            (wanted.method.is_empty() || wanted.method == method)
+                && path.contains(&wanted.path)
+                && body.contains(&wanted.body)
+        };
+        let rule = state.rules.iter_mut().find(|rule| rule.left > 0 && wanted(&rule.wanted));
         let fault = rule.map(|rule| {
             rule.left -= 1;
             rule.fault
@@ -223,8 +278,8 @@ impl Shared {
     }
 }
 
-fn is_query(request: &Message) -> bool {
+/// A request's method and target.
+fn line(request: &Message) -> (&str, &str) {
     let mut words = request.head.split_ascii_whitespace();
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    method == "POST" && (path.ends_with("/raw") || path.ends_with("/query"))
+    (words.next().unwrap_or_default(), words.next().unwrap_or_default())
 }

@@ -8,15 +8,23 @@ use std::net::TcpStream;
 pub struct Message {
     pub head: String,
     pub body: Vec<u8>,
+    /// The length that the answer to a HEAD tells of a body it does not have.
+    announced: Option<u64>,
 }
 
 impl Message {
     pub fn new(head: impl Into<String>, body: Vec<u8>) -> Message {
-        Message { head: head.into(), body }
+        Message { head: head.into(), body, announced: None }
     }
 
     /// The next message of a connection; `None` when it ended between two.
     pub fn read(from: &mut impl BufRead) -> io::Result<Option<Message>> {
+        let Some(mut message) = Message::read_head(from)? else { return Ok(None) };
+        message.body = message.read_body(from)?;
+        Ok(Some(message))
+    }
+
+    fn read_head(from: &mut impl BufRead) -> io::Result<Option<Message>> {
         let mut head = String::new();
         loop {
             let start = head.len();
@@ -28,9 +36,7 @@ impl Message {
                 break;
             }
         }
-        let mut message = Message::new(head, Vec::new());
-        message.body = message.read_body(from)?;
-        Ok(Some(message))
+        Ok(Some(Message::new(head, Vec::new())))
     }
 
     fn read_body(&self, from: &mut impl BufRead) -> io::Result<Vec<u8>> {
@@ -48,12 +54,28 @@ impl Message {
 
     /// Sends it, with a length in place of whatever framing it came with.
     pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(&self.framed())?;
+        to.write_all(&self.body)
+    }
+
+    /// Sends it up to the middle of its body.
+    pub fn write_half(&self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(&self.framed())?;
+        to.write_all(&self.body[..self.body.len() / 2])
+    }
+
+    fn framed(&self) -> Vec<u8> {
         let framing = ["content-length:", "transfer-encoding:", "connection:"];
         let kept = |line: &&str| !framing.iter().any(|name| line.to_ascii_lowercase().starts_with(name));
-        let mut bytes: Vec<u8> = self.head.split_inclusive('\n').filter(kept).collect::<String>().into_bytes();
-        bytes.extend_from_slice(format!("Content-Length: {}\r\n\r\n", self.body.len()).as_bytes());
-        bytes.extend_from_slice(&self.body);
-        to.write_all(&bytes)
+        let head: String = self.head.split_inclusive('\n').filter(kept).collect();
+        let length = self.announced.unwrap_or(self.body.len() as u64);
+        // An answer without a body must not tell a length either, if it had none.
+        let length = if self.bodiless() { String::new() } else { format!("Content-Length: {length}\r\n") };
+        format!("{head}{length}\r\n").into_bytes()
+    }
+
+    fn bodiless(&self) -> bool {
+        self.head.starts_with("HTTP/") && matches!(self.status(), Some(204 | 304))
     }
 
     /// Sends it to `host` on a connection of its own and waits for the answer.
@@ -61,7 +83,14 @@ impl Message {
         let mut stream = TcpStream::connect(host)?;
         stream.set_nodelay(true)?;
         self.write(&mut stream)?;
-        Message::read(&mut BufReader::new(stream))?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        let mut from = BufReader::new(stream);
+        let mut answer = Message::read_head(&mut from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        if self.head.starts_with("HEAD ") {
+            answer.announced = answer.header("content-length").and_then(|length| length.parse().ok());
+        } else if !answer.bodiless() {
+            answer.body = answer.read_body(&mut from)?;
+        }
+        Ok(answer)
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

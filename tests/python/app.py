@@ -73,7 +73,7 @@ class App:
     def succeed(self, code, **options) -> str:
         """Runs code that must succeed and log nothing; what it printed."""
         done = self.run(code, **options)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
         return done.stdout.strip()
 
     def complain(self, code, **options) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """What the tests against a cloud share: the cloud, databases in it, and the network in between."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,13 +19,17 @@ def pytest_configure(config):
 
 def pytest_generate_tests(metafunc):
     if "cloud" in metafunc.fixturenames:
-        # The option is defined beside InvokeAI's tests, which need not be part of a run.
-        names = metafunc.config.getoption("cloud", default=None) or ["embedded", "workerd"]
+        # The option is defined beside InvokeAI's tests, which need not be part of a run; the variable is that of the Rust tests.
+        chosen = metafunc.config.getoption("cloud", default=None)
+        names = chosen or os.environ.get("LITEFLARE_TEST_CLOUDS", "embedded,workerd").split(",")
         if metafunc.definition.get_closest_marker("any_cloud"):
             names = names[:1]
         metafunc.parametrize("cloud", names, indirect=True, scope="session")
-    if "python" in metafunc.fixturenames:
-        metafunc.parametrize("python", pythons())
+
+
+@pytest.fixture(params=pythons())
+def python(request):
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,90 @@
+//! R2's S3 API: buckets and objects below the cloud's folder, requests with real signatures.
+//!
+//! ```text
+//! http ──► count ──► s3s (signatures, XML) ──► api ──► store: index (SQLite) + blobs (files)
+//!                                                └─ list, multipart, body
+//! ```
+
+mod api;
+mod blobs;
+mod body;
+mod list;
+mod multipart;
+mod store;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::error_handling::HandleError;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::service::S3ServiceBuilder;
+use s3s::{HttpError, S3Error, S3ErrorCode, S3Result};
+
+use super::account::Account;
+use crate::metrics::R2Metrics;
+use crate::r2::{Operation, Requests};
+use api::Api;
+use store::Store;
+
+/// The buckets of one cloud.
+pub(super) struct Buckets {
+    store: Arc<Store>,
+    requests: Arc<R2Metrics>,
+}
+
+impl Buckets {
+    /// `durable`: what is acknowledged survives the machine's end, not only the process's.
+    pub(super) fn open(dir: &Path, durable: bool) -> anyhow::Result<Buckets> {
+        Ok(Buckets { store: Arc::new(Store::open(dir, durable)?), requests: Arc::default() })
+    }
+
+    pub(super) fn create(&self, name: &str) -> anyhow::Result<()> {
+        self.store.create_bucket(name)?;
+        Ok(())
+    }
+
+    pub(super) fn requests(&self) -> Requests {
+        Requests::read(&self.requests)
+    }
+
+    pub(super) fn router(&self, account: &Account) -> Router {
+        let mut service = S3ServiceBuilder::new(Api(Arc::clone(&self.store)));
+        service.set_auth(OneKey { id: account.access_key_id(), secret: account.secret_access_key() });
+        Router::new()
+            .fallback_service(HandleError::new(service.build(), failed))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.requests), count))
+    }
+}
+
+async fn failed(error: HttpError) -> (StatusCode, String) {
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}"))
+}
+
+async fn count(State(requests): State<Arc<R2Metrics>>, request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    requests.of(Operation::of(request.method(), query, request.headers())).add(1);
+    next.run(request).await
+}
+
+/// The key pair of the cloud's account; R2 answers 401 to another id, 403 to another secret.
+struct OneKey {
+    id: String,
+    secret: String,
+}
+
+#[async_trait::async_trait]
+impl S3Auth for OneKey {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        if access_key == self.id {
+            return Ok(self.secret.clone().into());
+        }
+        let mut unknown = S3Error::with_message(S3ErrorCode::Custom("Unauthorized".into()), "Unauthorized");
+        unknown.set_status_code(StatusCode::UNAUTHORIZED);
+        Err(unknown)
+    }
+}

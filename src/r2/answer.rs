@@ -1,0 +1,76 @@
+//! What R2 says instead of doing what it was asked to.
+
+use std::time::Duration;
+
+use http::response::Parts;
+use http::{StatusCode, header};
+
+/// A refusal in R2's own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message} ({code}, HTTP {status})")]
+pub struct Answer {
+    /// HTTP's status.
+    pub status: u16,
+    /// S3's error code, such as `AccessDenied`.
+    pub code: String,
+    /// R2's own words.
+    pub message: String,
+    /// How long R2 asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Answer {
+    /// Reads the answer to a request. `None`: it is one that `object_store` understands.
+    pub(super) fn read(head: &Parts, body: &[u8]) -> Option<Answer> {
+        let code = element(body, "Code");
+        let plain = match head.status {
+            StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED => true,
+            StatusCode::NOT_FOUND => code.as_deref() != Some("NoSuchBucket"),
+            status => status.is_success(),
+        };
+        if plain {
+            return None;
+        }
+        let reason = || head.status.canonical_reason().unwrap_or("an answer without a reason").to_owned();
+        let seconds = |value: &header::HeaderValue| value.to_str().ok()?.trim().parse().ok();
+        Some(Answer {
+            status: head.status.as_u16(),
+            code: code.unwrap_or_else(|| "no S3 error code".to_owned()),
+            message: element(body, "Message").unwrap_or_else(reason),
+            retry_after: head.headers.get(header::RETRY_AFTER).and_then(seconds).map(Duration::from_secs),
+        })
+    }
+
+    /// Whether the same request may succeed later.
+    pub(super) fn passes(&self) -> bool {
+        // 409: R2's and S3's answer to writes of one object at the same moment. 501: what R2 does not have it will not have later.
+        matches!(self.status, 408 | 409 | 425 | 429 | 500 | 502..=599)
+    }
+
+    pub(super) fn advice(&self) -> &'static str {
+        match (self.status, self.code.as_str()) {
+            (_, "NoSuchBucket") => ": create the bucket or check LITEFLARE_R2_BUCKET",
+            (_, "RequestTimeTooSkewed") => ": set this machine's clock",
+            (401 | 403, _) => {
+                ": check R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY, or that CLOUDFLARE_API_TOKEN may edit R2"
+            }
+            (404, _) => ": check LITEFLARE_R2_ENDPOINT",
+            _ => "",
+        }
+    }
+}
+
+// The two elements wanted stand at the top of a document of a few lines.
+fn element(body: &[u8], name: &str) -> Option<String> {
+    let text = str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (value, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(
+        value
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&apos;", "'")
+            .replace("&amp;", "&"),
+    )
+}

@@ -1,0 +1,167 @@
+//! One bucket: its client, the deadline of a request, and what is tried again.
+//!
+//! `object_store` signs and speaks S3. Trying again is done here, in one place for all operations: it must know which requests
+//! may have been carried out although no answer came, and `object_store` leaves those alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use object_store::RetryConfig;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::path::Path;
+
+use super::Error;
+use super::error::Cause;
+use super::keys::Pair;
+use super::wire::Wire;
+use crate::config::R2Settings;
+use crate::metrics::R2Metrics;
+use crate::runtime::Runtime;
+
+/// The longest key; R2's documentation, "Limits".
+const KEY_BYTES: usize = 1024;
+
+/// A bucket. Its operations may be called from any thread, also in a child made by `fork`; they wait for R2's answer.
+#[derive(Clone)]
+pub struct Bucket(pub(super) Arc<Remote>);
+
+/// What the operations share; everything here runs on the background thread.
+pub(super) struct Remote {
+    pub(super) store: AmazonS3,
+    /// What `store` was made from.
+    pub(super) builder: AmazonS3Builder,
+    pub(super) metrics: Arc<R2Metrics>,
+    timeout: Duration,
+    /// Whether R2 has shown that it knows the bucket. A head's 404 has no body to tell a missing bucket from a missing object.
+    known: AtomicBool,
+}
+
+impl Bucket {
+    /// A client for the settings' bucket. It costs no request when the settings have an S3 key pair, else one.
+    pub fn connect(settings: &R2Settings, metrics: Arc<R2Metrics>) -> Result<Bucket, Error> {
+        let (keys, timeout) = (settings.keys.clone(), settings.timeout);
+        let pair = wait(async move { Pair::find(keys, timeout).await })?;
+        // A third of the deadline for one answer: two may fail to come before the last is given up.
+        let wire = Wire { metrics: Arc::clone(&metrics), patience: settings.timeout / 3 };
+        let builder = AmazonS3Builder::new()
+            .with_endpoint(&settings.endpoint)
+            .with_bucket_name(&settings.bucket)
+            .with_region("auto")
+            .with_access_key_id(pair.id)
+            .with_secret_access_key(pair.secret.reveal())
+            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
+            .with_http_connector(wire);
+        let store = builder.clone().build().map_err(|error| Error::Thread { reason: error.to_string() })?;
+        Ok(Bucket(Arc::new(Remote { store, builder, metrics, timeout, known: AtomicBool::new(false) })))
+    }
+
+    /// What this client has asked of R2.
+    pub fn metrics(&self) -> &Arc<R2Metrics> {
+        &self.0.metrics
+    }
+
+    /// Runs an operation on the background thread.
+    pub(super) fn run<T, F>(&self, operation: impl FnOnce(Arc<Remote>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        wait(operation(Arc::clone(&self.0)))
+    }
+}
+
+fn wait<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+    let thread = |reason: String| Error::Thread { reason };
+    let runtime = Runtime::current().map_err(|error| thread(error.to_string()))?;
+    runtime.wait(work).unwrap_or_else(|| Err(thread("it ended in the middle of a request".into())))
+}
+
+/// A request's name, key and deadline, for the error it may end in.
+pub(super) struct Task<'a> {
+    pub(super) what: &'static str,
+    pub(super) key: &'a str,
+    started: Instant,
+    deadline: Instant,
+}
+
+impl Task<'_> {
+    pub(super) fn error(&self, cause: Cause) -> Error {
+        cause.into_error(&format!("{} {}", self.what, self.key), self.key, self.started.elapsed())
+    }
+}
+
+impl Remote {
+    /// A task that has `allowance` beside the deadline, for the time its bytes travel.
+    pub(super) fn task<'a>(&self, what: &'static str, key: &'a str, allowance: Duration) -> Task<'a> {
+        let started = Instant::now();
+        Task { what, key, started, deadline: started + self.timeout + allowance }
+    }
+
+    /// Attempts a request until it succeeds, is refused, or the task's deadline comes. Waits grow from 50 ms to 5 s, with jitter.
+    pub(super) async fn patiently<T, F>(&self, task: &Task<'_>, mut attempt: impl FnMut() -> F) -> Result<T, Cause>
+    where
+        F: Future<Output = Result<T, Cause>>,
+    {
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(5))
+            .without_max_times()
+            .with_jitter()
+            .build();
+        let mut last = None;
+        loop {
+            let cause = match tokio::time::timeout_at(task.deadline.into(), attempt()).await {
+                Ok(Ok(done)) => {
+                    self.known.store(true, Ordering::Relaxed);
+                    return Ok(done);
+                }
+                Ok(Err(cause)) if !cause.passes() => return Err(cause),
+                Ok(Err(cause)) => cause,
+                Err(_) => return Err(last.unwrap_or_else(silence)),
+            };
+            let wait = waits.next().unwrap_or(Duration::from_secs(5)).max(cause.retry_after());
+            if Instant::now() + wait >= task.deadline {
+                return Err(cause);
+            }
+            tracing::debug!(?cause, "{} {} is tried again", task.what, task.key);
+            last = Some(cause);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Tells a missing bucket from a missing object, the first time that may be the reason.
+    pub(super) async fn need_bucket(&self) -> Result<(), Error> {
+        if self.known.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let task = self.task("list", "the bucket", Duration::ZERO);
+        let ask = || async {
+            let one = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+            Ok(self.store.list_paginated(None, one).await.map(|_| ())?)
+        };
+        match self.patiently(&task, ask).await {
+            Err(Cause::ForeignKey(_)) | Ok(()) => Ok(()),
+            Err(cause) => Err(task.error(cause)),
+        }
+    }
+}
+
+fn silence() -> Cause {
+    Cause::Passing { reason: "no answer".into(), retry_after: None }
+}
+
+/// A key as `object_store` takes it: exactly as it is, or not at all.
+pub(super) fn path(key: &str) -> Result<Path, Error> {
+    if key.len() > KEY_BYTES {
+        return Err(Error::LongKey { key: key.to_owned() });
+    }
+    let bad = |reason: String| Error::BadKey { key: key.to_owned(), reason };
+    let path = Path::parse(key).map_err(|error| bad(error.to_string()))?;
+    if key.is_empty() || path.as_ref() != key {
+        return Err(bad("a key is not empty and neither begins nor ends with a slash".into()));
+    }
+    Ok(path)
+}

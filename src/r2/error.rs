@@ -1,0 +1,169 @@
+//! What can go wrong between a folder and the bucket. `crate::error` decides what the application sees of it.
+
+use std::time::Duration;
+
+use super::answer::Answer;
+use crate::config::SettingError;
+
+/// Why an operation on the bucket failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// There is no object under this key.
+    #[error("there is no object {key:?} in the bucket")]
+    NotFound {
+        /// Its key.
+        key: String,
+    },
+    /// An object that was to be made is there already.
+    #[error("there is an object {key:?} in the bucket already")]
+    Exists {
+        /// Its key.
+        key: String,
+    },
+    /// A key that R2, or this client, does not take.
+    #[error("{key:?} cannot be an object's key: {reason}")]
+    BadKey {
+        /// The key.
+        key: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A key over R2's limit.
+    #[error("{key:?} is longer than the 1024 bytes R2 allows a key")]
+    LongKey {
+        /// The key.
+        key: String,
+    },
+    /// More than R2 takes in one request, where only one will do.
+    #[error("{key:?}: {size} bytes are too much for a file that must be new; R2 takes 5 GB in one request")]
+    TooBig {
+        /// The key.
+        key: String,
+        /// The object's size.
+        size: u64,
+    },
+    /// R2 answered no.
+    #[error("R2 refused to {what}: {answer}{}", answer.advice())]
+    Refused {
+        /// What was asked for.
+        what: String,
+        /// What R2 said.
+        answer: Answer,
+    },
+    /// R2 gave no usable answer until the deadline.
+    #[error(
+        "gave up to {what} after {waited:.1?}: {reason}; check the network and LITEFLARE_R2_ENDPOINT (LITEFLARE_TIMEOUT sets the deadline)"
+    )]
+    Unreachable {
+        /// What was asked for.
+        what: String,
+        /// How long it was tried.
+        waited: Duration,
+        /// The last failure.
+        reason: String,
+    },
+    /// The thread that sends requests cannot run.
+    #[error("liteflare's background thread failed: {reason}")]
+    Thread {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why one attempt failed.
+#[derive(Debug)]
+pub(super) enum Cause {
+    NotFound,
+    /// 304: the object is still the one whose ETag was given.
+    NotModified,
+    /// 412 to a read: the object is no longer the one whose ETag was given.
+    Changed,
+    /// 412 to a put that must make a new object.
+    Exists,
+    /// The name of an object in a listing is none this client can have.
+    ForeignKey(String),
+    Refused(Answer),
+    /// About the moment, not about the request: it may be sent again.
+    Passing {
+        reason: String,
+        retry_after: Option<Duration>,
+    },
+}
+
+impl Cause {
+    pub(super) fn passes(&self) -> bool {
+        matches!(self, Cause::Passing { .. })
+    }
+
+    pub(super) fn retry_after(&self) -> Duration {
+        match self {
+            Cause::Passing { retry_after, .. } => retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// The error of an operation, `what`, on `key`, that was tried for `waited`.
+    pub(super) fn into_error(self, what: &str, key: &str, waited: Duration) -> Error {
+        let (what, key) = (what.to_owned(), key.to_owned());
+        match self {
+            Cause::NotFound => Error::NotFound { key },
+            Cause::Exists => Error::Exists { key },
+            Cause::ForeignKey(reason) => Error::BadKey { key, reason },
+            Cause::Refused(answer) => Error::Refused { what, answer },
+            Cause::Passing { reason, .. } => Error::Unreachable { what, waited, reason },
+            Cause::NotModified | Cause::Changed => {
+                Error::Unreachable { what, waited, reason: "the object changes faster than it can be read".into() }
+            }
+        }
+    }
+}
+
+impl From<object_store::Error> for Cause {
+    fn from(error: object_store::Error) -> Cause {
+        if let Some(answer) = find::<Answer>(&error) {
+            return answer.clone().into();
+        }
+        match error {
+            object_store::Error::NotFound { .. } => Cause::NotFound,
+            object_store::Error::NotModified { .. } => Cause::NotModified,
+            object_store::Error::Precondition { .. } => Cause::Changed,
+            object_store::Error::AlreadyExists { .. } => Cause::Exists,
+            object_store::Error::InvalidPath { source } => {
+                Cause::ForeignKey(format!("{source}; rename or delete that object, by any S3 client"))
+            }
+            error => Cause::Passing { reason: innermost(&error), retry_after: None },
+        }
+    }
+}
+
+impl From<Answer> for Cause {
+    fn from(answer: Answer) -> Cause {
+        if answer.passes() {
+            return Cause::Passing { reason: answer.to_string(), retry_after: answer.retry_after };
+        }
+        Cause::Refused(answer)
+    }
+}
+
+fn chain<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+// The outer layers say which Rust type failed; the last two say what happened.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let texts: Vec<String> = chain(error).map(|error| error.to_string()).collect();
+    match texts.as_slice() {
+        [.., outer, inner] if !outer.contains(inner.as_str()) => format!("{outer}: {inner}"),
+        [.., last] => last.clone(),
+        [] => String::new(),
+    }
+}

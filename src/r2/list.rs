@@ -1,0 +1,114 @@
+//! Names below a prefix, all of them or one level.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
+
+use super::bucket::{Bucket, Remote};
+use super::stretch::Stretch;
+use super::{Error, Meta};
+
+/// Pages on the way at once.
+const PAGES: usize = 10;
+
+/// What stands directly below a prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// The objects, by key.
+    pub objects: Vec<Meta>,
+    /// The prefixes, without a slash at their end.
+    pub folders: Vec<String>,
+}
+
+impl Bucket {
+    /// All objects below `prefix`, by key; an empty prefix stands for the bucket. Long listings are read in several places at once.
+    pub fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
+        let prefix = prefix.to_owned();
+        Ok(self.run(async move |remote| remote.list(&prefix, false).await)?.objects)
+    }
+
+    /// The objects and folders directly below `prefix`.
+    pub fn list_dir(&self, prefix: &str) -> Result<Level, Error> {
+        let prefix = prefix.to_owned();
+        self.run(async move |remote| remote.list(&prefix, true).await)
+    }
+
+    /// Whether there is any object below `prefix`.
+    pub fn any_below(&self, prefix: &str) -> Result<bool, Error> {
+        let prefix = prefix.to_owned();
+        self.run(async move |remote| remote.any_below(&prefix).await)
+    }
+}
+
+/// What the keys below a prefix begin with.
+fn folder(prefix: &str) -> String {
+    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
+}
+
+impl Remote {
+    async fn any_below(&self, prefix: &str) -> Result<bool, Error> {
+        let task = self.task("list", prefix, Duration::ZERO);
+        let attempt = || async {
+            let one = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+            let page = self.store.list_paginated(Some(&folder(prefix)), one).await?;
+            Ok(!page.result.objects.is_empty())
+        };
+        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
+    }
+
+    async fn list(&self, prefix: &str, level: bool) -> Result<Level, Error> {
+        let below = folder(prefix);
+        let mut objects = BTreeMap::new();
+        let mut folders = BTreeSet::new();
+        let mut waiting = VecDeque::from([Stretch::everything()]);
+        let mut coming = FuturesUnordered::new();
+        loop {
+            while coming.len() < PAGES
+                && let Some(stretch) = waiting.pop_front()
+            {
+                coming.push(self.page(prefix, &below, level, stretch));
+            }
+            let Some(page) = coming.next().await else { break };
+            let (stretch, page) = page?;
+            let found = page.result.objects.into_iter().map(Meta::of);
+            // `object_store` takes the slash from a folder's marker object, which then has the folder's name.
+            let found: Vec<Meta> = found.filter(|meta| meta.key.starts_with(&below)).collect();
+            let deeper: Vec<String> = page.result.common_prefixes.iter().map(|path| format!("{path}/")).collect();
+            let mut names: Vec<&str> =
+                found.iter().map(|meta| meta.key.as_str()).chain(deeper.iter().map(String::as_str)).collect();
+            names.sort_unstable();
+            let here = stretch.clone();
+            waiting.extend(stretch.rest(&names, page.page_token));
+            folders.extend(deeper.into_iter().filter(|name| here.has(name)));
+            objects.extend(found.into_iter().filter(|meta| here.has(&meta.key)).map(|meta| (meta.key.clone(), meta)));
+        }
+        let folders = folders.into_iter().map(|name| name.trim_end_matches('/').to_owned()).collect();
+        Ok(Level { objects: objects.into_values().collect(), folders })
+    }
+
+    async fn page(
+        &self,
+        prefix: &str,
+        below: &str,
+        level: bool,
+        stretch: Stretch,
+    ) -> Result<(Stretch, PaginatedListResult), Error> {
+        let task = self.task("list", prefix, Duration::ZERO);
+        let attempt = || async {
+            let options = PaginatedListOptions {
+                offset: stretch.after.clone().filter(|_| stretch.token.is_none()),
+                page_token: stretch.token.clone(),
+                delimiter: level.then_some("/".into()),
+                ..PaginatedListOptions::default()
+            };
+            Ok(self.store.list_paginated(Some(below), options).await?)
+        };
+        match self.patiently(&task, attempt).await {
+            Ok(page) => Ok((stretch, page)),
+            Err(cause) => Err(task.error(cause)),
+        }
+    }
+}

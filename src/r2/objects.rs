@@ -1,0 +1,211 @@
+//! The bucket with a memory: what the path hook calls. Most questions cost no request.
+//!
+//! In a folder that was listed once, a new file costs its upload and nothing more; what was written or read is there for the next
+//! reader; and what another writer does shows within the refresh interval.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{Bucket, Cache, Error, Level, Meta, Name, PutMode};
+use crate::config::R2Settings;
+use crate::metrics::R2Metrics;
+
+/// Bytes of objects kept in memory.
+const CACHE_BYTES: usize = 256 << 20;
+
+/// The objects of one bucket. After `fork` the child opens its own.
+pub struct Objects {
+    bucket: Bucket,
+    /// What is known. Rank 8. Held to look and to note, never while R2 is asked.
+    cache: Mutex<Cache>,
+}
+
+impl Objects {
+    /// Opens the settings' bucket.
+    pub fn open(settings: &R2Settings, metrics: Arc<R2Metrics>) -> Result<Objects, Error> {
+        let cache = Mutex::new(Cache::new(settings.refresh, CACHE_BYTES));
+        Ok(Objects { bucket: Bucket::connect(settings, metrics)?, cache })
+    }
+
+    /// The bucket itself, past what is known.
+    pub fn bucket(&self) -> &Bucket {
+        &self.bucket
+    }
+
+    /// What is known of a name, without asking.
+    pub fn known_name(&self, key: &str) -> Name {
+        self.cache.lock().name(key, Instant::now())
+    }
+
+    /// Whether anything stands below a prefix, as far as is known without asking.
+    pub fn known_below(&self, prefix: &str) -> Option<bool> {
+        self.cache.lock().any_below(prefix, Instant::now())
+    }
+
+    /// What stands directly below a prefix, if all of it is known and recent.
+    pub fn known_level(&self, prefix: &str) -> Option<Level> {
+        self.cache.lock().level(prefix, Instant::now())
+    }
+
+    /// Keeps what is known still, for `fork`.
+    pub fn lock(&self) -> impl Sized + '_ {
+        self.cache.lock()
+    }
+
+    /// What an object is like.
+    pub fn stat(&self, key: &str) -> Result<Meta, Error> {
+        let asked = Instant::now();
+        match self.cache.lock().name(key, asked) {
+            Name::Present { meta, fresh: true } => return Ok(meta),
+            Name::Absent { fresh: true } => return Err(missing(key)),
+            _ => {}
+        }
+        let answer = self.bucket.head(key);
+        match &answer {
+            Ok(meta) => self.cache.lock().saw(meta.clone(), asked),
+            Err(error) => self.forget(key, asked, error),
+        }
+        answer
+    }
+
+    /// An object's bytes.
+    pub fn read(&self, key: &str) -> Result<(Bytes, Meta), Error> {
+        let asked = Instant::now();
+        let (meta, fresh, bytes) = match self.kept(key, asked) {
+            Known::Nothing => return self.download(key, asked),
+            Known::Absence => return Err(missing(key)),
+            Known::Bytes { meta, fresh, bytes } => (meta, fresh, bytes),
+        };
+        if !fresh {
+            match self.bucket.get_if_changed(key, &meta.etag) {
+                Ok(None) => self.cache.lock().saw(meta.clone(), asked),
+                Ok(Some(read)) => return Ok(self.keep(read, asked)),
+                Err(error) => {
+                    self.forget(key, asked, &error);
+                    return Err(error);
+                }
+            }
+        }
+        self.bucket.metrics().cache_hits.add(1);
+        Ok((bytes, meta))
+    }
+
+    fn kept(&self, key: &str, now: Instant) -> Known {
+        let mut cache = self.cache.lock();
+        match cache.name(key, now) {
+            Name::Absent { fresh: true } => Known::Absence,
+            Name::Present { meta, fresh } => {
+                let bytes = cache.bytes(key, &meta.etag);
+                bytes.map_or(Known::Nothing, |bytes| Known::Bytes { meta, fresh, bytes })
+            }
+            _ => Known::Nothing,
+        }
+    }
+
+    fn download(&self, key: &str, asked: Instant) -> Result<(Bytes, Meta), Error> {
+        match self.bucket.get(key) {
+            Ok(read) => Ok(self.keep(read, asked)),
+            Err(error) => {
+                self.forget(key, asked, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes an object; whoever reads it next gets it from memory.
+    pub fn write(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<Meta, Error> {
+        let put = self.bucket.put(key, bytes.clone(), mode);
+        let mut cache = self.cache.lock();
+        match &put {
+            Ok(meta) => {
+                cache.wrote(meta.clone(), Instant::now());
+                cache.keep(key, &meta.etag, bytes);
+            }
+            Err(_) => cache.doubt(key, Instant::now()),
+        }
+        put
+    }
+
+    /// Deletes objects; those that are not there are no error.
+    pub fn delete<K: AsRef<str>>(&self, keys: &[K]) -> Result<(), Error> {
+        let done = self.bucket.delete(keys);
+        let mut cache = self.cache.lock();
+        for key in keys {
+            match done {
+                Ok(()) => cache.deleted(key.as_ref(), Instant::now()),
+                Err(_) => cache.doubt(key.as_ref(), Instant::now()),
+            }
+        }
+        done
+    }
+
+    /// Gives an object another key, replacing what is there: a copy within R2, and a deletion.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.copy(from, to)?;
+        self.delete(&[from])
+    }
+
+    /// Copies an object within R2.
+    pub fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
+        let copied = self.bucket.copy(from, to);
+        let now = Instant::now();
+        let mut cache = self.cache.lock();
+        match (&copied, cache.name(from, now)) {
+            // R2 may give the copy of an object uploaded in parts another ETag.
+            (Ok(()), Name::Present { meta, .. }) if !meta.etag.contains('-') => {
+                if let Some(bytes) = cache.bytes(from, &meta.etag) {
+                    cache.keep(to, &meta.etag, bytes);
+                }
+                cache.wrote(Meta { key: to.to_owned(), modified: std::time::SystemTime::now(), ..meta }, now);
+            }
+            (Err(Error::NotFound { .. }), _) => cache.saw_nothing(from, now),
+            _ => cache.doubt(to, now),
+        }
+        copied
+    }
+
+    /// All objects below a prefix, asked of R2; from then on every name below it is known.
+    pub fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
+        let asked = Instant::now();
+        let objects = self.bucket.list(prefix)?;
+        self.cache.lock().saw_all(prefix, &objects, asked);
+        Ok(objects)
+    }
+
+    /// Whether anything stands below a prefix: whether there is such a folder.
+    pub fn any_below(&self, prefix: &str) -> Result<bool, Error> {
+        let known = self.cache.lock().any_below(prefix, Instant::now());
+        known.map_or_else(|| self.bucket.any_below(prefix), Ok)
+    }
+
+    /// Another process has written, as its commit in D1 shows: names are checked more often for a while.
+    pub fn others_wrote(&self) {
+        self.cache.lock().others_wrote(Instant::now());
+    }
+
+    fn forget(&self, key: &str, asked: Instant, error: &Error) {
+        if matches!(error, Error::NotFound { .. }) {
+            self.cache.lock().saw_nothing(key, asked);
+        }
+    }
+
+    fn keep(&self, (bytes, meta): (Bytes, Meta), asked: Instant) -> (Bytes, Meta) {
+        let mut cache = self.cache.lock();
+        cache.saw(meta.clone(), asked);
+        cache.keep(&meta.key, &meta.etag, bytes.clone());
+        (bytes, meta)
+    }
+}
+
+enum Known {
+    Nothing,
+    Absence,
+    Bytes { meta: Meta, fresh: bool, bytes: Bytes },
+}
+
+fn missing(key: &str) -> Error {
+    Error::NotFound { key: key.to_owned() }
+}

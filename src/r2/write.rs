@@ -1,0 +1,170 @@
+//! Changes to objects. Each is there whole or not at all.
+//!
+//! An overwrite, a copy or a deletion whose answer was lost is simply done again. A put that must make a new object is not that
+//! simple: the object that is in the way may be our own. It carries a random id, by which it is recognized.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+use object_store::path::Path;
+use object_store::{
+    Attribute, Attributes, ClientOptions, CopyOptions, GetOptions, ObjectStore, PutMode as Mode, PutOptions,
+};
+use uuid::Uuid;
+
+use super::bucket::{Bucket, Remote, path};
+use super::error::Cause;
+use super::multipart::PART_BYTES;
+use super::read::bare;
+use super::wire::time_for;
+use super::{Error, Meta};
+
+/// Larger objects are uploaded in parts.
+const SINGLE_BYTES: usize = 2 * PART_BYTES;
+
+/// The largest body of one request; R2's documentation, "Limits": 5 GiB less 5 MiB.
+const REQUEST_BYTES: u64 = (5 << 30) - (5 << 20);
+
+/// Keys in one deletion; R2's documentation, DeleteObjects.
+const DELETE_KEYS: usize = 1000;
+
+/// Deletions on the way at once.
+const DELETIONS: usize = 4;
+
+/// Where an upload's random id stands among an object's metadata.
+const ID: &str = "liteflare-id";
+
+/// What becomes of an object that is in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutMode {
+    /// It is replaced.
+    Overwrite,
+    /// It stays, and the put fails.
+    Create,
+}
+
+impl Bucket {
+    /// Uploads an object; its content type is that of its key's extension. Large ones go in parts, except those that must be new:
+    /// R2 checks that for whole objects only.
+    pub fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<Meta, Error> {
+        let (key, path) = (key.to_owned(), path(key)?);
+        let size = bytes.len() as u64;
+        self.run(async move |remote| {
+            let etag = match mode {
+                PutMode::Overwrite if bytes.len() > SINGLE_BYTES => remote.put_parts(&key, &path, bytes).await?,
+                PutMode::Overwrite => remote.overwrite(&key, &path, bytes).await?,
+                PutMode::Create if size > REQUEST_BYTES => return Err(Error::TooBig { key, size }),
+                PutMode::Create => remote.create(&key, &path, bytes).await?,
+            };
+            Ok(Meta { key, size, etag, modified: SystemTime::now() })
+        })
+    }
+
+    /// Copies an object within R2. The copy has the content type of its own key's extension.
+    pub fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
+        let (source, from, to) = (from.to_owned(), path(from)?, path(to)?);
+        self.run(async move |remote| remote.copy(&source, &from, &to).await)
+    }
+
+    /// Deletes objects, 1,000 in a request. Those that are not there are no error.
+    pub fn delete<K: AsRef<str>>(&self, keys: &[K]) -> Result<(), Error> {
+        let paths = keys.iter().map(|key| path(key.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        self.run(async move |remote| {
+            let batches: Vec<Vec<Path>> = paths.chunks(DELETE_KEYS).map(<[Path]>::to_vec).collect();
+            stream::iter(batches).map(|batch| remote.delete(batch)).buffer_unordered(DELETIONS).try_collect().await
+        })
+    }
+}
+
+impl Remote {
+    async fn overwrite(&self, key: &str, path: &Path, bytes: Bytes) -> Result<String, Error> {
+        let task = self.task("put", key, time_for(bytes.len() as u64));
+        let options = || PutOptions { attributes: typed(key), ..PutOptions::default() };
+        let attempt = || async { Ok(self.store.put_opts(path, bytes.clone().into(), options()).await?) };
+        let put = self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))?;
+        Ok(bare(put.e_tag.unwrap_or_default()))
+    }
+
+    async fn create(&self, key: &str, path: &Path, bytes: Bytes) -> Result<String, Error> {
+        let task = self.task("create", key, time_for(bytes.len() as u64));
+        let id = Uuid::new_v4().to_string();
+        let in_doubt = AtomicBool::new(false);
+        let attempt = || async {
+            let options = PutOptions { mode: Mode::Create, attributes: with_id(key, &id), ..PutOptions::default() };
+            match self.store.put_opts(path, bytes.clone().into(), options).await.map_err(Cause::from) {
+                Ok(put) => Ok(bare(put.e_tag.unwrap_or_default())),
+                // Behind an answer that never came, the object in the way may be our own.
+                Err(Cause::Exists) if in_doubt.load(Ordering::Relaxed) => {
+                    self.find_upload(path, &id).await?.ok_or(Cause::Exists)
+                }
+                Err(cause) => {
+                    in_doubt.store(true, Ordering::Relaxed);
+                    Err(cause)
+                }
+            }
+        };
+        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
+    }
+
+    /// The ETag of the object, if it is the one uploaded with this id.
+    pub(super) async fn find_upload(&self, path: &Path, id: &str) -> Result<Option<String>, Cause> {
+        let head = GetOptions { head: true, ..GetOptions::default() };
+        let found = match self.store.get_opts(path, head).await.map_err(Cause::from) {
+            Err(Cause::NotFound) => return Ok(None),
+            found => found?,
+        };
+        let ours = found.attributes.get(&Attribute::Metadata(ID.into())).is_some_and(|value| value.as_ref() == id);
+        Ok(ours.then(|| bare(found.meta.e_tag.unwrap_or_default())))
+    }
+
+    async fn copy(&self, key: &str, from: &Path, to: &Path) -> Result<(), Error> {
+        let task = self.task("copy", key, Duration::ZERO);
+        let replaced;
+        let store = if content_type(from.as_ref()) == content_type(to.as_ref()) {
+            &self.store
+        } else {
+            replaced = self.retyping(content_type(to.as_ref()))?;
+            &replaced
+        };
+        let attempt = || async { Ok(store.copy_opts(from, to, CopyOptions::default()).await?) };
+        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
+    }
+
+    /// A client whose copies get this content type; `object_store` has no such option, but signs headers it is told to add.
+    fn retyping(&self, content_type: &'static str) -> Result<object_store::aws::AmazonS3, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-metadata-directive", HeaderValue::from_static("REPLACE"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let options = ClientOptions::new().with_default_headers(headers);
+        let client = self.builder.clone().with_client_options(options).build();
+        client.map_err(|error| Error::Thread { reason: error.to_string() })
+    }
+
+    async fn delete(&self, batch: Vec<Path>) -> Result<(), Error> {
+        let task = self.task("delete", batch.first().map_or("nothing", Path::as_ref), Duration::ZERO);
+        let attempt = || async {
+            let paths = stream::iter(batch.clone().into_iter().map(Ok)).boxed();
+            self.store.delete_stream(paths).try_for_each(|_| std::future::ready(Ok(()))).await.map_err(Cause::from)
+        };
+        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
+    }
+}
+
+/// The content type that belongs to a key.
+pub fn content_type(key: &str) -> &'static str {
+    mime_guess::from_path(key).first_raw().unwrap_or("application/octet-stream")
+}
+
+pub(super) fn typed(key: &str) -> Attributes {
+    Attributes::from_iter([(Attribute::ContentType, content_type(key))])
+}
+
+pub(super) fn with_id(key: &str, id: &str) -> Attributes {
+    let mut attributes = typed(key);
+    attributes.insert(Attribute::Metadata(ID.into()), id.to_owned().into());
+    attributes
+}
