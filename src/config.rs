@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 mod r2;
 
-pub use r2::{MappedFolder, R2Keys, R2Settings, is_on, mapped_folders};
+pub use r2::{INHERITED, MappedFolder, R2Keys, R2Settings, inherited_files, is_on, mapped_folders};
 
 /// A missing or wrong setting; the message names it and says what to do.
 #[derive(Debug, Clone, thiserror::Error)]

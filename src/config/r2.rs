@@ -92,6 +92,14 @@ pub fn is_on() -> bool {
     env("LITEFLARE").as_deref() == Some("1")
 }
 
+/// Tells a program which of the files it inherits are in the bucket. Set by the path hook for child processes, not a setting.
+pub const INHERITED: &str = "LITEFLARE_INHERITED";
+
+/// What the parent process has said of the files this process inherits.
+pub fn inherited_files() -> Option<String> {
+    env(INHERITED)
+}
+
 fn endpoint(config: &Config) -> Result<String, SettingError> {
     let name = "LITEFLARE_R2_ENDPOINT";
     if let Some(value) = env(name).or_else(|| config.r2_endpoint.clone()) {

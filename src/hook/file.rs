@@ -1,82 +1,143 @@
-//! Open files. A file that is only read is a copy of its object's bytes. A file that may be written is an [`Inode`]: all who have it
-//! open share its bytes, and `close` and `fsync` put them into the bucket when they have changed.
+//! Open files. All who have a file open share its bytes, an [`Inode`]; `close` and `fsync` put them into the bucket when they have
+//! changed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::errno::Result;
 use super::memfd::Memfd;
 use super::paths::ObjectKey;
 use super::stat::Attributes;
 
-/// A file that may be written.
+/// A file that is open.
 pub struct Inode {
     /// The bytes.
     pub memfd: Memfd,
-    /// The process that will put them into the bucket. A child made by `fork` shares the bytes, but leaves that to its parent.
-    pub pid: u32,
     /// Rank 6. Held to look at or change the fields.
     pub state: Mutex<State>,
-    /// Held while the bytes are put into the bucket, so that two puts of the same file cannot pass each other. Rank 4.
-    pub uploading: Mutex<()>,
+    /// How many open files may write the bytes.
+    writers: AtomicUsize,
+    /// Held while the bytes are put into the bucket, or get another name there, so that two requests about the same file cannot
+    /// pass each other. Rank 4.
+    uploading: Mutex<()>,
+    /// Whether nobody will ever give the turn back.
+    is_turn_lost: AtomicBool,
 }
 
 /// What becomes of a file's bytes.
 pub struct State {
     /// Where they belong; `None`: unlinked, they go nowhere.
     pub key: Option<ObjectKey>,
-    /// What the bucket holds; `None`: nothing yet, so that even an empty file has to be put.
-    pub stored: Option<Bytes>,
+    /// What the bucket holds.
+    pub stored: Stored,
     /// Opened with O_EXCL, and not put yet: nobody else may have made it in the meantime.
     pub must_be_new: bool,
     /// The inode number it was opened with, which a rename does not change while it is open.
     pub inode: u64,
 }
 
+/// What the bucket holds of a file, as far as this process knows.
+#[derive(Clone)]
+pub enum Stored {
+    /// Nothing, or something that this file replaces: even an empty file has to be put.
+    Nothing,
+    /// This object.
+    Object {
+        /// Its bytes.
+        bytes: Bytes,
+        /// Its version.
+        etag: String,
+    },
+    /// What the file held then: it was inherited from another process, which has put that, or will.
+    Before(SystemTime),
+}
+
 impl Inode {
+    /// A file with these bytes.
+    pub fn new(memfd: Memfd, key: ObjectKey, stored: Stored, must_be_new: bool) -> Inode {
+        let inode = super::stat::inode(key.as_str());
+        let state = Mutex::new(State { key: Some(key), stored, must_be_new, inode });
+        Inode { memfd, state, writers: AtomicUsize::new(0), uploading: Mutex::new(()), is_turn_lost: AtomicBool::new(false) }
+    }
+
     /// What `fstat` says.
     pub fn attributes(&self) -> Result<Attributes> {
         let (size, modified) = (self.memfd.len()?, self.memfd.modified()?);
-        Ok(Attributes { inode: self.state.lock().inode, is_directory: false, size, modified })
+        let state = self.state.lock();
+        Ok(Attributes { inode: state.inode, is_directory: false, size, modified, is_unlinked: state.key.is_none() })
     }
 
     /// Whether the bytes differ from what the bucket holds.
     pub fn is_changed(&self) -> Result<bool> {
         let stored = self.state.lock().stored.clone();
-        stored.map_or(Ok(true), |stored| Ok(!self.memfd.holds(&stored)?))
+        match stored {
+            Stored::Nothing => Ok(true),
+            Stored::Object { bytes, .. } => Ok(!self.memfd.holds(&bytes)?),
+            Stored::Before(then) => Ok(self.memfd.modified()? != then),
+        }
+    }
+
+    /// Whether these are the bytes of the object's version with this ETag.
+    pub fn is_version(&self, etag: &str) -> bool {
+        matches!(&self.state.lock().stored, Stored::Object { etag: stored, .. } if stored == etag)
+    }
+
+    /// Whether somebody may write it.
+    pub fn is_written(&self) -> bool {
+        self.writers.load(Ordering::Acquire) > 0
+    }
+
+    /// The turn to ask the bucket for something that concerns this file.
+    pub fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        (!self.is_turn_lost.load(Ordering::Relaxed)).then(|| self.uploading.lock())
+    }
+
+    /// In a child made by `fork`: a thread that does not exist here never gives its turn back.
+    pub fn forked(&self) {
+        self.is_turn_lost.store(self.uploading.is_locked(), Ordering::Relaxed);
     }
 }
 
 /// An open file: what descriptors made by `dup` share.
-pub enum OpenFile {
-    /// Opened for reading only, when nobody was writing it.
-    Read {
-        /// What `fstat` says.
-        attributes: Attributes,
-    },
-    /// A file that somebody may write.
-    Shared {
-        /// Its bytes.
-        inode: Arc<Inode>,
-        /// Whether this open file may write them.
-        writes: bool,
-    },
+pub struct OpenFile {
+    /// Its bytes.
+    pub inode: Arc<Inode>,
+    /// Whether this open file may write them.
+    pub writes: bool,
+    /// The process that has opened it, and puts its bytes into the bucket. A child made by `fork` shares the file and leaves that to it.
+    pid: u32,
 }
 
 impl OpenFile {
-    /// What `fstat` says.
-    pub fn attributes(&self) -> Result<Attributes> {
-        match self {
-            OpenFile::Read { attributes } => Ok(*attributes),
-            OpenFile::Shared { inode, .. } => inode.attributes(),
+    /// An open file of this process.
+    pub fn new(inode: Arc<Inode>, writes: bool) -> OpenFile {
+        if writes {
+            inode.writers.fetch_add(1, Ordering::AcqRel);
+        }
+        OpenFile { inode, writes, pid: std::process::id() }
+    }
+
+    /// Whether it falls to this process to put the bytes into the bucket: it has opened the file, or who has is no more.
+    pub fn is_ours_to_put(&self) -> bool {
+        self.writes && (self.pid == std::process::id() || !is_alive(self.pid))
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if self.writes {
+            self.inode.writers.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
 
-/// A new file's time, or one whose object has none.
-pub fn now() -> SystemTime {
-    SystemTime::now()
+#[allow(unsafe_code)]
+fn is_alive(pid: u32) -> bool {
+    // SAFETY: signal 0 only asks whether there is such a process.
+    let asked = unsafe { libc::kill(pid.cast_signed(), 0) };
+    asked == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }

@@ -4,36 +4,84 @@
 use std::ffi::{CString, c_int};
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::SystemTime;
 
 use super::errno::{Errno, Result};
 use super::real;
 
+/// Our own descriptors have numbers from here on, where the process allows it: `open` is to give the lowest free number, as some
+/// programs expect who close descriptor 1 and open another.
+const HIGH: c_int = 512;
+
+/// What the kernel takes for a name.
+const NAME_BYTES: usize = 200;
+
 /// A file in memory.
 #[derive(Debug)]
-pub struct Memfd(File);
+pub struct Memfd {
+    file: ManuallyDrop<File>,
+    identity: Identity,
+}
+
+/// Device and inode number: how to recognize a file of ours by any of its descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    /// Unlike other files', a memfd's number is of its own for as long as the machine runs.
+    pub inode: u64,
+}
+
+impl Identity {
+    /// Of an open file.
+    pub fn of(file: &File) -> Result<Identity> {
+        let metadata = file.metadata()?;
+        Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+    }
+}
 
 impl Memfd {
     /// A file with these bytes. `name` is for people who look at `/proc/PID/fd`.
     pub fn new(name: &str, bytes: &[u8]) -> Result<Memfd> {
-        let name = CString::new(name.replace('\0', "")).unwrap_or_default();
+        let name: Vec<u8> = name.bytes().filter(|byte| *byte != 0).take(NAME_BYTES).collect();
+        let name = CString::new(name).unwrap_or_default();
         // SAFETY: the name is a C string for the time of the call; a descriptor that comes back is ours alone.
         let mut file = unsafe {
             match libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) {
                 -1 => return Err(Errno::last()),
-                fd => File::from_raw_fd(fd),
+                fd => File::from_raw_fd(out_of_the_way(fd)),
             }
         };
         file.write_all(bytes)?;
-        Ok(Memfd(file))
+        Memfd::from_file(file)
+    }
+
+    /// A file in memory that this process has inherited.
+    pub fn inherited(fd: c_int) -> Result<Memfd> {
+        // SAFETY: copies a descriptor; the copy is ours alone.
+        match unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) } {
+            -1 => Err(Errno::last()),
+            // SAFETY: as above.
+            copy => Memfd::from_file(unsafe { File::from_raw_fd(out_of_the_way(copy)) }),
+        }
+    }
+
+    fn from_file(file: File) -> Result<Memfd> {
+        let identity = Identity::of(&file)?;
+        Ok(Memfd { file: ManuallyDrop::new(file), identity })
+    }
+
+    /// How to recognize it.
+    pub fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// Another open file on the same bytes, with its own position and with the access that `flags` ask for.
     pub fn open(&self, flags: c_int) -> Result<OwnedFd> {
         let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_DIRECTORY | libc::O_NOCTTY);
-        let path = format!("/proc/self/fd/{}\0", self.0.as_raw_fd());
+        let path = format!("/proc/self/fd/{}\0", self.file()?.as_raw_fd());
         // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
         unsafe {
             match (real::open64())(path.as_ptr().cast(), flags, 0) {
@@ -43,23 +91,31 @@ impl Memfd {
         }
     }
 
+    /// The file, unless somebody has closed its descriptor: a program that closes every number may do so, and another file may have
+    /// it now.
+    fn file(&self) -> Result<&File> {
+        if Identity::of(&self.file)? == self.identity { Ok(&self.file) } else { Err(Errno(libc::EBADF)) }
+    }
+
     /// All bytes.
     pub fn read(&self) -> Result<Vec<u8>> {
-        let size = self.0.metadata()?.len();
+        let file = self.file()?;
+        let size = file.metadata()?.len();
         let mut bytes = vec![0; usize::try_from(size).map_err(|_| Errno(libc::EFBIG))?];
-        self.0.read_exact_at(&mut bytes, 0)?;
+        file.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
     }
 
     /// Whether the file holds exactly these bytes, without reading it all into memory.
     pub fn holds(&self, bytes: &[u8]) -> Result<bool> {
-        if self.0.metadata()?.len() != bytes.len() as u64 {
+        let file = self.file()?;
+        if file.metadata()?.len() != bytes.len() as u64 {
             return Ok(false);
         }
-        let mut buffer = vec![0; 1 << 16];
-        for (index, expected) in bytes.chunks(buffer.len()).enumerate() {
+        let mut buffer = vec![0; bytes.len().min(1 << 16)];
+        for (index, expected) in bytes.chunks(1 << 16).enumerate() {
             let part = &mut buffer[..expected.len()];
-            self.0.read_exact_at(part, (index as u64) << 16)?;
+            file.read_exact_at(part, (index as u64) << 16)?;
             if part != expected {
                 return Ok(false);
             }
@@ -69,26 +125,59 @@ impl Memfd {
 
     /// Bytes it has now.
     pub fn len(&self) -> Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file()?.metadata()?.len())
     }
 
     /// Cuts or extends the file.
     pub fn set_len(&self, len: u64) -> Result<()> {
-        Ok(self.0.set_len(len)?)
+        Ok(self.file()?.set_len(len)?)
     }
 
     /// Gives the file the time its object was written.
     pub fn set_modified(&self, at: SystemTime) -> Result<()> {
-        Ok(self.0.set_modified(at)?)
+        Ok(self.file()?.set_modified(at)?)
     }
 
     /// When it was last written.
     pub fn modified(&self) -> Result<SystemTime> {
-        Ok(self.0.metadata()?.modified()?)
+        Ok(self.file()?.metadata()?.modified()?)
     }
+}
 
-    /// Gives the descriptor away.
-    pub fn into_fd(self) -> OwnedFd {
-        self.0.into()
+impl Drop for Memfd {
+    fn drop(&mut self) {
+        let is_ours = self.file().is_ok();
+        // SAFETY: taken once, here.
+        let file = unsafe { ManuallyDrop::take(&mut self.file) };
+        if !is_ours {
+            let _ = file.into_raw_fd(); // another file's by now, and not ours to close
+        }
+    }
+}
+
+/// The descriptor under a high number; as it is when that is not possible.
+fn out_of_the_way(fd: c_int) -> c_int {
+    // SAFETY: the caller owns the descriptor and hands it over.
+    unsafe {
+        match libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, HIGH) {
+            -1 => fd,
+            copy => {
+                (real::close())(fd);
+                copy
+            }
+        }
+    }
+}
+
+/// A descriptor of a directory that is nobody's: what it stands for is in the table. It is a real directory's, so that reading from
+/// it is refused as it should be.
+pub fn directory(flags: c_int) -> Result<OwnedFd> {
+    let flags = (flags & libc::O_CLOEXEC) | libc::O_RDONLY | libc::O_DIRECTORY;
+    // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
+    unsafe {
+        match (real::open64())(c"/proc/self/fdinfo".as_ptr(), flags, 0) {
+            -1 => Err(Errno::last()),
+            fd => Ok(OwnedFd::from_raw_fd(fd)),
+        }
     }
 }

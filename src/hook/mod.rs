@@ -9,6 +9,7 @@
 pub mod dir;
 pub mod errno;
 pub mod file;
+mod inherit;
 mod later;
 pub mod made;
 mod memfd;
@@ -22,14 +23,14 @@ mod tree;
 
 use std::ffi::{CStr, c_int};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::{config, r2};
 use errno::{Errno, Result};
-use paths::{Paths, Place, as_path, normalized};
+use paths::{Paths, Place, as_path};
 use store::Store;
 use table::{Handle, Table};
 
@@ -43,6 +44,8 @@ pub struct Hook {
     connecting: Mutex<()>,
     /// The working directory, when it is known. Rank 7.
     directory: RwLock<Option<PathBuf>>,
+    /// The process all this is about. A child made by `vfork` runs in its parent's memory and must leave it as it is.
+    pid: AtomicU32,
 }
 
 const UNKNOWN: u8 = 0;
@@ -82,10 +85,13 @@ fn start() -> Option<&'static Hook> {
         store: OnceLock::new(),
         connecting: Mutex::new(()),
         directory: RwLock::new(None),
+        pid: AtomicU32::new(std::process::id()),
     });
     raw::process::watch();
     PHASE.store(ON, Ordering::Release);
-    HOOK.get()
+    let hook = HOOK.get()?;
+    inherit::take(hook);
+    Some(hook)
 }
 
 /// The store, if some operation has connected it.
@@ -105,8 +111,11 @@ impl Hook {
         let _turn = self.connecting.lock();
         let store = self.store.get_or_init(|| {
             crate::extension::start_log();
-            match connect() {
-                Ok(store) => Some(store),
+            match connect(&self.paths) {
+                Ok(store) => {
+                    self.table.files().iter().for_each(|file| store.inherited(&file.inode));
+                    Some(store)
+                }
                 Err(error) => {
                     error.report();
                     None
@@ -133,13 +142,12 @@ impl Hook {
         }
         match self.table.get(directory) {
             Some(Handle::Directory(prefix)) => {
-                let above = self.paths.host_path(&prefix.join("x"))?;
-                self.paths.find(&normalized(&above.parent()?.join(as_path(path))))
+                self.paths.find(&self.paths.host_folder(&prefix)?.join(as_path(path)))
             }
             Some(Handle::File(_)) => None, // the kernel says ENOTDIR
             None => {
                 let above = std::fs::read_link(format!("/proc/self/fd/{directory}")).ok()?;
-                self.paths.find(&normalized(&above.join(as_path(path))))
+                self.paths.find(&above.join(as_path(path)))
             }
         }
     }
@@ -154,7 +162,12 @@ impl Hook {
                 directory
             }
         };
-        self.paths.find(&normalized(&directory.join(path)))
+        self.paths.find(&directory.join(path))
+    }
+
+    /// Whether this is the process whose files these are, and not a child of it that `vfork` made.
+    fn is_this_process(&self) -> bool {
+        self.pid.load(Ordering::Relaxed) == std::process::id()
     }
 
     /// The process may be in another directory now.
@@ -163,9 +176,10 @@ impl Hook {
     }
 }
 
-fn connect() -> std::result::Result<Store, r2::Error> {
+fn connect(paths: &Paths) -> std::result::Result<Store, r2::Error> {
     // Without a bucket nothing is mapped, so there is one.
     let missing = config::SettingError::Missing { name: "LITEFLARE_R2_BUCKET", key: "r2_bucket", hint: "the bucket" };
     let settings = config::R2Settings::load()?.ok_or(missing)?;
-    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?))
+    let roots = paths.prefixes().map(str::to_owned).collect();
+    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?, roots))
 }

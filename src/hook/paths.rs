@@ -26,6 +26,11 @@ impl ObjectKey {
         Prefix(format!("{}/", self.0))
     }
 
+    /// The directory the key is in, as a key; `None` at the bucket's top.
+    pub fn parent(&self) -> Option<ObjectKey> {
+        self.0.rsplit_once('/').map(|(above, _)| ObjectKey(above.to_owned()))
+    }
+
     /// The last part of the key.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
@@ -66,6 +71,8 @@ pub enum Place {
     Root(Prefix),
     /// Something below it, a file or a directory.
     Below(ObjectKey),
+    /// The same by a path that ends with `/`: it can only be a directory.
+    Folder(ObjectKey),
 }
 
 impl Place {
@@ -73,16 +80,21 @@ impl Place {
     pub fn prefix(&self) -> Prefix {
         match self {
             Place::Root(prefix) => prefix.clone(),
-            Place::Below(key) => key.prefix(),
+            Place::Below(key) | Place::Folder(key) => key.prefix(),
         }
     }
 
-    /// Whether the path said "directory" is not kept: `a/` is `a`.
+    /// The key it has as a file.
     pub fn key(&self) -> Option<&ObjectKey> {
         match self {
             Place::Root(_) => None,
-            Place::Below(key) => Some(key),
+            Place::Below(key) | Place::Folder(key) => Some(key),
         }
+    }
+
+    /// Whether the path said "directory".
+    pub fn says_folder(&self) -> bool {
+        matches!(self, Place::Folder(_))
     }
 }
 
@@ -132,7 +144,12 @@ impl Paths {
         if plain && !bytes.starts_with(&self.common) {
             return None;
         }
-        if plain { self.place(path) } else { self.place(&normalized(path)) }
+        let place = if plain { self.place(path) } else { self.place(&normalized(path)) }?;
+        let says_folder = [&b"/"[..], b"/.", b"/.."].iter().any(|end| bytes.ends_with(end));
+        Some(match place {
+            Place::Below(key) if says_folder => Place::Folder(key),
+            place => place,
+        })
     }
 
     /// Whether `path` can be told apart at a glance: absolute, without `.`, `..` or `//`, and outside of all mapped folders.
@@ -150,6 +167,16 @@ impl Paths {
         } else {
             Place::Below(ObjectKey(format!("{}/{rest}", mapping.prefix)))
         })
+    }
+
+    /// The prefixes of the mapped folders.
+    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+        self.mappings.iter().map(|mapping| mapping.prefix.as_str())
+    }
+
+    /// The host path of a directory.
+    pub fn host_folder(&self, prefix: &Prefix) -> Option<PathBuf> {
+        Some(self.host_path(&prefix.join("x"))?.parent()?.to_path_buf())
     }
 
     /// The host path of a key, for `realpath` and messages.
@@ -220,8 +247,15 @@ mod tests {
     fn key(path: &str) -> Option<String> {
         match paths().find(Path::new(path))? {
             Place::Root(prefix) => Some(prefix.0),
-            Place::Below(key) => Some(key.0),
+            Place::Below(key) | Place::Folder(key) => Some(key.0),
         }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_says_folder() {
+        let says = |path: &str| paths().find(Path::new(path)).is_some_and(|place| place.says_folder());
+        assert!(says("/srv/app/models/pics/a/") && says("/srv/app/models/pics/a/.") && says("/srv/app/models/pics/a/b/.."));
+        assert!(!says("/srv/app/models/pics/a") && !says("/srv/app/models/pics/a.") && !says("/srv/app/models/pics/"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{DIR, FILE, dirent64, gid_t, mode_t, off64_t, size_t, ssize_t, stat64, timespec, timeval, uid_t};
+use libc::{DIR, FILE, dirent64, gid_t, mode_t, off64_t, pid_t, size_t, ssize_t, stat64, timespec, timeval, uid_t};
 
 /// The next function of this name after ours: libc's, or that of another preloaded library.
 fn next(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
@@ -109,6 +109,10 @@ real! {
     lgetxattr(Path, Path, *mut c_void, size_t) -> ssize_t;
     setxattr(Path, Path, *const c_void, size_t, c_int) -> c_int;
     lsetxattr(Path, Path, *const c_void, size_t, c_int) -> c_int;
+    removexattr(Path, Path) -> c_int;
+    lremovexattr(Path, Path) -> c_int;
+    fstatfs64(c_int, *mut libc::statfs64) -> c_int;
+    fstatvfs64(c_int, *mut libc::statvfs64) -> c_int;
     dup(c_int) -> c_int;
     dup2(c_int, c_int) -> c_int;
     dup3(c_int, c_int, c_int) -> c_int;
@@ -120,10 +124,10 @@ real! {
     fsync(c_int) -> c_int;
     fdatasync(c_int) -> c_int;
     execve(Path, *const Path, *const Path) -> c_int;
-    execv(Path, *const Path) -> c_int;
-    execvp(Path, *const Path) -> c_int;
     execvpe(Path, *const Path, *const Path) -> c_int;
     fexecve(c_int, *const Path, *const Path) -> c_int;
+    posix_spawn(*mut pid_t, Path, *const c_void, *const c_void, *const Path, *const Path) -> c_int;
+    posix_spawnp(*mut pid_t, Path, *const c_void, *const c_void, *const Path, *const Path) -> c_int;
     _exit(c_int) -> ();
 }
 

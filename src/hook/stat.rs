@@ -8,6 +8,8 @@ use libc::{stat64, statx, statx_timestamp, timespec};
 
 /// The device of everything in the bucket: one, so that files may be moved between all mapped folders ("lf" in ASCII).
 const DEVICE: u32 = 0x6c66;
+/// 2000-01-01 00:00 UTC. Not 1970, which zip archives cannot hold.
+const DIRECTORY_TIME: Duration = Duration::from_secs(946_684_800);
 /// Unit of `st_blocks`, whatever the block size.
 const BLOCK_BYTES: u64 = 512;
 
@@ -22,18 +24,21 @@ pub struct Attributes {
     pub size: u64,
     /// When it was written.
     pub modified: SystemTime,
+    /// Whether it has no name any more.
+    pub is_unlinked: bool,
 }
 
 impl Attributes {
     /// Of a file under this key.
     pub fn file(key: &str, size: u64, modified: SystemTime) -> Attributes {
-        Attributes { inode: inode(key), is_directory: false, size, modified }
+        Attributes { inode: inode(key), is_directory: false, size, modified, is_unlinked: false }
     }
 
-    /// Of a directory with this prefix. A bucket keeps no times of directories.
+    /// Of a directory with this prefix. A bucket keeps no times of directories: all are from the year 2000.
     pub fn directory(prefix: &str) -> Attributes {
         let key = prefix.trim_end_matches('/');
-        Attributes { inode: inode(key), is_directory: true, size: 4096, modified: SystemTime::UNIX_EPOCH }
+        let modified = SystemTime::UNIX_EPOCH + DIRECTORY_TIME;
+        Attributes { inode: inode(key), is_directory: true, size: 4096, modified, is_unlinked: false }
     }
 
     fn mode(&self) -> u32 {
@@ -41,7 +46,11 @@ impl Attributes {
     }
 
     fn links(&self) -> u32 {
-        if self.is_directory { 2 } else { 1 }
+        match (self.is_unlinked, self.is_directory) {
+            (true, _) => 0,
+            (false, true) => 2,
+            (false, false) => 1,
+        }
     }
 
     fn since_epoch(&self) -> Duration {

@@ -1,8 +1,8 @@
 //! The files of the mapped folders: what POSIX asks of one file, answered from what is known, else by requests to the bucket.
 //! (`tree` has what changes names.)
 //!
-//! Order of locks: `uploading` (4), then tables (5), then an inode's state (6), then what is known of names (7, 8). None but `uploading` is held during
-//! a request.
+//! Order of locks: an inode's turn and `deleting` (4), then tables (5), then an inode's state (6), then what is known of names (7, 8).
+//! Only those of rank 4 are held during a request.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::c_int;
@@ -13,23 +13,32 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::errno::{Errno, Result};
-use super::file::{Inode, OpenFile, State};
+use super::file::{Inode, OpenFile, Stored};
 use super::made::{Entry, Made};
-use super::memfd::Memfd;
+use super::memfd::{self, Memfd};
 use super::paths::{ObjectKey, Place, Prefix};
-use super::stat::{Attributes, inode};
+use super::stat::Attributes;
 use super::table::Handle;
-use crate::r2::{self, Meta, Objects, PutMode};
+use crate::r2::{self, Meta, Name, Objects, PutMode};
+
+/// The longest name of a file, as on a disk.
+const NAME_BYTES: usize = 255;
+/// The longest key; R2's documentation, "Limits".
+const KEY_BYTES: usize = 1024;
 
 /// The files of the mapped folders.
 pub struct Store {
     pub(super) objects: Objects,
+    /// The mapped folders' prefixes: directories that are always there.
+    roots: Vec<String>,
     /// Directories made here. Rank 7.
     pub(super) made: Mutex<Made>,
-    /// Files that are open for writing, by key. Rank 5.
-    pub(super) writing: Mutex<HashMap<ObjectKey, Weak<Inode>>>,
+    /// Files that are open here, by key. Rank 5.
+    pub(super) open: Mutex<HashMap<ObjectKey, Weak<Inode>>>,
     /// Objects whose deletion waits for `rmdir`, so that removing a small tree is one request. Rank 5.
     pub(super) doomed: Mutex<BTreeSet<ObjectKey>>,
+    /// Held while doomed objects are deleted. Rank 4.
+    pub(super) deleting: Mutex<()>,
 }
 
 /// What a name stands for now.
@@ -48,36 +57,90 @@ fn reads_only(flags: c_int) -> bool {
     flags & libc::O_ACCMODE == libc::O_RDONLY
 }
 
+/// Refuses a name that no file can have: too long for a disk or for R2, or with characters that S3's listings cannot carry.
+pub(super) fn check_name(key: &ObjectKey) -> Result<()> {
+    let key = key.as_str();
+    if key.len() > KEY_BYTES || key.split('/').any(|name| name.len() > NAME_BYTES) {
+        return Err(Errno(libc::ENAMETOOLONG));
+    }
+    if key.bytes().any(|byte| byte.is_ascii_control()) { Err(Errno(libc::EINVAL)) } else { Ok(()) }
+}
+
 impl Store {
-    /// The files of this bucket.
-    pub fn new(objects: Objects) -> Store {
-        Store { objects, made: Mutex::default(), writing: Mutex::default(), doomed: Mutex::default() }
+    /// The files of this bucket, of which the prefixes `roots` are mapped.
+    pub fn new(objects: Objects, roots: Vec<String>) -> Store {
+        Store {
+            objects,
+            roots,
+            made: Mutex::default(),
+            open: Mutex::default(),
+            doomed: Mutex::default(),
+            deleting: Mutex::default(),
+        }
     }
 
-    /// Takes every lock, in their order: for `fork`.
+    /// Takes every lock that is never held during a request, in their order: for `fork`.
     pub(super) fn lock_all(&self) -> impl Sized + '_ {
-        (self.writing.lock(), self.doomed.lock(), self.made.lock(), self.objects.lock())
+        (self.open.lock(), self.doomed.lock(), self.made.lock(), self.objects.lock())
+    }
+
+    /// In a child made by `fork`: what waits for its deletion is the parent's to delete.
+    pub(super) fn forked(&self) {
+        self.doomed.lock().clear();
+        for inode in self.open.lock().values().filter_map(Weak::upgrade) {
+            inode.forked();
+        }
+    }
+
+    /// A file that was open before there was a store: this process has inherited it.
+    pub(super) fn inherited(&self, inode: &Arc<Inode>) {
+        let key = inode.state.lock().key.clone();
+        if let Some(key) = key {
+            remember(&mut self.open.lock(), &key, inode);
+        }
+    }
+
+    fn open_file(&self, key: &ObjectKey) -> Option<Arc<Inode>> {
+        self.open.lock().get(key)?.upgrade()
     }
 
     /// A file that is open for writing here.
     pub(super) fn open_for_writing(&self, key: &ObjectKey) -> Option<Arc<Inode>> {
-        self.writing.lock().get(key)?.upgrade()
+        self.open_file(key).filter(|inode| inode.is_written())
+    }
+
+    /// The keys of files that are open for writing and lie below a prefix.
+    pub(super) fn written_below(&self, prefix: &Prefix) -> Vec<ObjectKey> {
+        let open = self.open.lock();
+        let is_written = |inode: &Weak<Inode>| inode.upgrade().is_some_and(|inode| inode.is_written());
+        open.iter()
+            .filter(|(key, inode)| key.as_str().starts_with(prefix.as_str()) && is_written(inode))
+            .map(|(key, _)| key.clone())
+            .collect()
     }
 
     /// What a name stands for, by a request when it is not known.
     pub(super) fn node(&self, key: &ObjectKey) -> Result<Node> {
+        match check_name(key) {
+            Err(Errno(libc::EINVAL)) => return Ok(Node::Missing), // nothing of that name can be there
+            other => other?,
+        }
         if let Some(inode) = self.open_for_writing(key) {
             return Ok(Node::Open(inode));
+        }
+        let prefix = key.prefix();
+        if self.is_known_directory(&prefix) {
+            return Ok(Node::Directory);
         }
         if self.doomed.lock().contains(key) {
             return Ok(Node::Missing);
         }
-        if self.is_known_directory(&key.prefix()) {
-            return Ok(Node::Directory);
-        }
         match self.objects.stat(key.as_str()) {
             Ok(meta) => Ok(Node::File(meta)),
-            Err(r2::Error::NotFound { .. }) if self.any_below(&key.prefix())? => Ok(Node::Directory),
+            Err(r2::Error::NotFound { .. }) if self.any_below(&prefix)? => {
+                self.made.lock().make(&prefix, false);
+                Ok(Node::Directory)
+            }
             Err(r2::Error::NotFound { .. }) => Ok(Node::Missing),
             Err(error) => Err(error.into()),
         }
@@ -85,26 +148,53 @@ impl Store {
 
     /// Whether a directory is known to be there, without asking.
     pub(super) fn is_known_directory(&self, prefix: &Prefix) -> bool {
-        let is_open = |(key, inode): (&ObjectKey, &Weak<Inode>)| {
-            key.as_str().starts_with(prefix.as_str()) && inode.strong_count() > 0
-        };
-        self.made.lock().has(prefix)
+        self.roots.iter().any(|root| root == prefix.folder())
+            || self.made.lock().has(prefix)
             || self.objects.known_below(prefix.folder()) == Some(true)
-            || self.writing.lock().iter().any(is_open)
+            || !self.written_below(prefix).is_empty()
     }
 
     fn any_below(&self, prefix: &Prefix) -> Result<bool> {
         Ok(self.objects.any_below(prefix.folder())?)
     }
 
+    /// Why there is nothing of this name: ENOTDIR below a file, else ENOENT.
+    pub(super) fn absent(&self, key: &ObjectKey) -> Errno {
+        let is_file = |key: &ObjectKey| {
+            self.open_for_writing(key).is_some()
+                || matches!(self.objects.known_name(key.as_str()), Name::Present { .. })
+                    && !self.doomed.lock().contains(key)
+        };
+        let mut above = key.parent();
+        while let Some(key) = above.filter(|key| !self.is_known_directory(&key.prefix())) {
+            if is_file(&key) {
+                return Errno(libc::ENOTDIR);
+            }
+            above = key.parent();
+        }
+        Errno(libc::ENOENT)
+    }
+
+    /// Refuses a new name that cannot be made: an impossible one, or one in a directory that is not there.
+    pub(super) fn check_new(&self, key: &ObjectKey) -> Result<()> {
+        check_name(key)?;
+        let Some(parent) = key.parent() else { return Ok(()) };
+        match self.node(&parent)? {
+            Node::Directory => Ok(()),
+            Node::Missing => Err(self.absent(&parent)),
+            Node::Open(_) | Node::File(_) => Err(Errno(libc::ENOTDIR)),
+        }
+    }
+
     /// What `stat` says of a place.
     pub fn attributes(&self, place: &Place) -> Result<Attributes> {
         let Some(key) = place.key() else { return Ok(Attributes::directory(place.prefix().as_str())) };
         match self.node(key)? {
+            Node::Directory => Ok(Attributes::directory(place.prefix().as_str())),
+            Node::Missing => Err(self.absent(key)),
+            Node::Open(_) | Node::File(_) if place.says_folder() => Err(Errno(libc::ENOTDIR)),
             Node::Open(inode) => inode.attributes(),
             Node::File(meta) => Ok(Attributes::file(key.as_str(), meta.size, meta.modified)),
-            Node::Directory => Ok(Attributes::directory(place.prefix().as_str())),
-            Node::Missing => Err(Errno(libc::ENOENT)),
         }
     }
 
@@ -113,16 +203,19 @@ impl Store {
         if flags & libc::O_TMPFILE == libc::O_TMPFILE {
             return Err(Errno(libc::EOPNOTSUPP)); // Python's tempfile then takes a name instead
         }
-        let Some(key) = place.key() else { return self.open_directory(place.prefix(), flags) };
-        if flags & libc::O_DIRECTORY != 0 {
+        let Some(key) = place.key() else { return open_directory(place.prefix(), flags) };
+        if place.says_folder() && flags & libc::O_CREAT != 0 {
+            return Err(Errno(libc::EISDIR));
+        }
+        if place.says_folder() || flags & libc::O_DIRECTORY != 0 {
             return match self.node(key)? {
-                Node::Directory => self.open_directory(key.prefix(), flags),
-                Node::Missing => Err(Errno(libc::ENOENT)),
-                _ => Err(Errno(libc::ENOTDIR)),
+                Node::Directory => open_directory(key.prefix(), flags),
+                Node::Missing => Err(self.absent(key)),
+                Node::Open(_) | Node::File(_) => Err(Errno(libc::ENOTDIR)),
             };
         }
         if let Some(inode) = self.open_for_writing(key) {
-            return self.open_shared(inode, flags);
+            return open_shared(inode, flags);
         }
         if reads_only(flags) && flags & libc::O_CREAT == 0 {
             self.open_to_read(key, flags)
@@ -131,31 +224,22 @@ impl Store {
         }
     }
 
-    fn open_directory(&self, prefix: Prefix, flags: c_int) -> Result<(RawFd, Handle)> {
-        if !reads_only(flags) || flags & libc::O_CREAT != 0 {
-            return Err(Errno(libc::EISDIR));
-        }
-        // A descriptor needs some open file behind it; what it stands for is in the table.
-        let fd = Memfd::new("liteflare directory", &[])?.open(flags & libc::O_CLOEXEC)?;
-        Ok((fd.into_raw_fd(), Handle::Directory(prefix)))
-    }
-
     fn open_to_read(&self, key: &ObjectKey, flags: c_int) -> Result<(RawFd, Handle)> {
-        let Some((bytes, meta)) = self.bytes(key)? else {
-            return match self.node(key)? {
-                Node::Directory => self.open_directory(key.prefix(), flags),
-                _ => Err(Errno(libc::ENOENT)),
-            };
-        };
-        let memfd = Memfd::new(key.name(), &bytes)?;
-        memfd.set_modified(meta.modified)?;
-        let fd = memfd.open(flags)?;
-        let attributes = Attributes::file(key.as_str(), meta.size, meta.modified);
-        Ok((fd.into_raw_fd(), Handle::File(Arc::new(OpenFile::Read { attributes }))))
+        match self.bytes(key)? {
+            Some((bytes, meta)) => open_shared(self.stored_inode(key, bytes, &meta)?, flags),
+            None => match self.node(key)? {
+                Node::Directory => open_directory(key.prefix(), flags),
+                _ => Err(self.absent(key)),
+            },
+        }
     }
 
     /// An object's bytes. `None`: there is no such object.
     pub(super) fn bytes(&self, key: &ObjectKey) -> Result<Option<(Bytes, Meta)>> {
+        match check_name(key) {
+            Err(Errno(libc::EINVAL)) => return Ok(None),
+            other => other?,
+        }
         if self.doomed.lock().contains(key) || self.is_known_directory(&key.prefix()) {
             return Ok(None);
         }
@@ -169,75 +253,92 @@ impl Store {
     fn open_to_write(&self, key: &ObjectKey, flags: c_int) -> Result<(RawFd, Handle)> {
         let (creates, must_be_new) = (flags & libc::O_CREAT != 0, flags & libc::O_EXCL != 0);
         let truncates = flags & libc::O_TRUNC != 0;
-        // "w": whatever is there is replaced, so nobody has to be asked. A directory is found out from what is known.
-        if creates && truncates && !must_be_new {
-            if self.is_known_directory(&key.prefix()) {
-                return Err(Errno(libc::EISDIR));
-            }
-            return self.open_new(key, None, false, flags);
-        }
         if creates && must_be_new {
             return match self.node(key)? {
-                Node::Missing => self.open_new(key, None, true, flags),
+                Node::Missing => {
+                    self.check_new(key)?;
+                    self.open_new(key, true, flags)
+                }
                 _ => Err(Errno(libc::EEXIST)),
             };
         }
-        match self.bytes(key)? {
-            Some((bytes, _)) => self.open_new(key, Some(bytes), false, flags),
-            None => match self.node(key)? {
-                Node::Directory => Err(Errno(libc::EISDIR)),
-                _ if creates => self.open_new(key, None, false, flags),
-                _ => Err(Errno(libc::ENOENT)),
-            },
+        // "w": whatever is there is replaced, so nobody has to be asked. A directory is found out from what is known.
+        if creates && truncates {
+            if self.is_known_directory(&key.prefix()) {
+                return Err(Errno(libc::EISDIR));
+            }
+            self.check_new(key)?;
+            return self.open_new(key, false, flags);
+        }
+        if let Some((bytes, meta)) = self.bytes(key)? {
+            return open_shared(self.stored_inode(key, bytes, &meta)?, flags);
+        }
+        match self.node(key)? {
+            Node::Directory => Err(Errno(libc::EISDIR)),
+            _ if creates => {
+                self.check_new(key)?;
+                self.open_new(key, false, flags)
+            }
+            _ => Err(self.absent(key)),
         }
     }
 
-    fn open_new(
-        &self,
-        key: &ObjectKey,
-        stored: Option<Bytes>,
-        must_be_new: bool,
-        flags: c_int,
-    ) -> Result<(RawFd, Handle)> {
-        self.doomed.lock().remove(key);
-        let truncates = flags & libc::O_TRUNC != 0;
-        let content = stored.as_ref().filter(|_| !truncates).map_or(&[][..], |bytes| &bytes[..]);
-        let made = Arc::new(Inode {
-            memfd: Memfd::new(key.name(), content)?,
-            pid: std::process::id(),
-            state: Mutex::new(State { key: Some(key.clone()), stored, must_be_new, inode: inode(key.as_str()) }),
-            uploading: Mutex::new(()),
-        });
+    /// The open file of an object: all who have this version of it open share one.
+    fn stored_inode(&self, key: &ObjectKey, bytes: Bytes, meta: &Meta) -> Result<Arc<Inode>> {
+        let is_this = |inode: &Arc<Inode>| inode.is_written() || inode.is_version(&meta.etag);
+        if let Some(inode) = self.open_file(key).filter(is_this) {
+            return Ok(inode);
+        }
+        let memfd = Memfd::new(key.name(), &bytes)?;
+        memfd.set_modified(meta.modified)?;
+        let stored = Stored::Object { bytes, etag: meta.etag.clone() };
+        let made = Arc::new(Inode::new(memfd, key.clone(), stored, false));
+        let mut open = self.open.lock();
+        // Another thread may have opened it meanwhile.
+        if let Some(other) = open.get(key).and_then(Weak::upgrade).filter(is_this) {
+            return Ok(other);
+        }
+        remember(&mut open, key, &made);
+        Ok(made)
+    }
+
+    /// Opens a file that is empty, whatever the bucket has under its name.
+    fn open_new(&self, key: &ObjectKey, must_be_new: bool, flags: c_int) -> Result<(RawFd, Handle)> {
+        let was_doomed = self.spare(key);
+        let memfd = Memfd::new(key.name(), &[])?;
+        let made = Arc::new(Inode::new(memfd, key.clone(), Stored::Nothing, must_be_new && !was_doomed));
         let shared = {
-            let mut writing = self.writing.lock();
-            writing.retain(|_, inode| inode.strong_count() > 0);
-            // Another thread may have opened it meanwhile: both share one file then.
-            match writing.get(key).and_then(Weak::upgrade) {
-                Some(other) => other,
-                None => {
-                    writing.insert(key.clone(), Arc::downgrade(&made));
+            let mut open = self.open.lock();
+            match open.get(key).and_then(Weak::upgrade) {
+                // Another thread was first.
+                Some(other) if must_be_new && other.is_written() => return Err(Errno(libc::EEXIST)),
+                // Who has it open already sees it emptied and written, as on a disk.
+                Some(other) if !must_be_new => {
+                    other.state.lock().stored = Stored::Nothing;
+                    other
+                }
+                _ => {
+                    remember(&mut open, key, &made);
                     made
                 }
             }
         };
-        self.open_shared(shared, flags & !libc::O_EXCL)
+        open_shared(shared, flags & !libc::O_EXCL)
     }
 
-    fn open_shared(&self, inode: Arc<Inode>, flags: c_int) -> Result<(RawFd, Handle)> {
-        if flags & libc::O_CREAT != 0 && flags & libc::O_EXCL != 0 {
-            return Err(Errno(libc::EEXIST));
+    /// A name is used again: an object of that name that waits for its deletion is replaced instead. Whether there was one.
+    pub(super) fn spare(&self, key: &ObjectKey) -> bool {
+        if !self.doomed.lock().contains(key) {
+            return false;
         }
-        let fd = inode.memfd.open(flags)?;
-        let file = OpenFile::Shared { inode, writes: !reads_only(flags) || flags & libc::O_CREAT != 0 };
-        Ok((fd.into_raw_fd(), Handle::File(Arc::new(file))))
+        // A deletion that is on its way must have arrived before anything new does.
+        let _turn = self.deleting.lock();
+        self.doomed.lock().remove(key)
     }
 
     /// Puts a file's bytes into the bucket if they have changed. `fsync`, and the last `close` of a file open for writing.
     pub fn flush(&self, file: &Inode) -> Result<()> {
-        if file.pid != std::process::id() {
-            return Ok(()); // inherited by `fork`: the parent's to put
-        }
-        let _turn = file.uploading.lock();
+        let _turn = file.turn();
         let (key, must_be_new) = {
             let state = file.state.lock();
             (state.key.clone(), state.must_be_new)
@@ -248,38 +349,27 @@ impl Store {
         }
         let bytes = Bytes::from(file.memfd.read()?);
         let mode = if must_be_new { PutMode::Create } else { PutMode::Overwrite };
-        self.objects.write(key.as_str(), bytes.clone(), mode)?;
+        let meta = self.objects.write(key.as_str(), bytes.clone(), mode)?;
         let mut state = file.state.lock();
-        state.stored = Some(bytes);
+        state.stored = Stored::Object { bytes, etag: meta.etag };
         state.must_be_new = false;
         Ok(())
     }
 
     /// The last descriptor of an open file was closed.
     pub fn closed(&self, file: Arc<OpenFile>) -> Result<()> {
-        let OpenFile::Shared { inode, writes } = &*file else { return Ok(()) };
-        let done = if *writes { self.flush(inode) } else { Ok(()) };
-        let key = inode.state.lock().key.clone();
-        let mut writing = self.writing.lock();
-        // Two counts are ours: `inode`, by way of `file`. Whoever else has the file open keeps it in the table.
-        if let Some(key) = key
-            && Arc::strong_count(inode) == 1
-        {
-            writing.remove(&key);
-        }
-        done
+        if file.is_ours_to_put() { self.flush(&file.inode) } else { Ok(()) }
     }
 
     /// Sets a file's length by its path.
     pub fn truncate(&self, place: &Place, len: u64) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EISDIR))?;
-        let (fd, handle) = self.open(&Place::Below(key.clone()), libc::O_WRONLY | libc::O_CLOEXEC)?;
+        check_name(key)?;
+        let (fd, handle) = self.open(place, libc::O_WRONLY | libc::O_CLOEXEC)?;
         // The bytes are reached through the handle.
         super::close_raw(fd);
         let Handle::File(file) = handle else { return Err(Errno(libc::EISDIR)) };
-        if let OpenFile::Shared { inode, .. } = &*file {
-            inode.memfd.set_len(len)?;
-        }
+        file.inode.memfd.set_len(len)?;
         self.closed(file)
     }
 
@@ -290,7 +380,7 @@ impl Store {
         let doomed = self.doomed.lock().clone();
         entries.retain(|name, is_directory| *is_directory || !doomed.contains(&prefix.join(name)));
         entries.extend(self.made.lock().names_in(&prefix).into_iter().map(|name| (name, true)));
-        for (key, _) in self.writing.lock().iter().filter(|(_, inode)| inode.strong_count() > 0) {
+        for key in self.written_below(&prefix) {
             if let Some(rest) = key.as_str().strip_prefix(prefix.as_str()) {
                 let (name, is_directory) = rest.split_once('/').map_or((rest, false), |(name, _)| (name, true));
                 entries.insert(name.to_string(), is_directory);
@@ -301,7 +391,7 @@ impl Store {
         {
             match self.node(key)? {
                 Node::Directory => {}
-                Node::Missing => return Err(Errno(libc::ENOENT)),
+                Node::Missing => return Err(self.absent(key)),
                 Node::Open(_) | Node::File(_) => return Err(Errno(libc::ENOTDIR)),
             }
         }
@@ -323,4 +413,25 @@ impl Store {
         });
         Ok(split.collect())
     }
+}
+
+fn remember(open: &mut HashMap<ObjectKey, Weak<Inode>>, key: &ObjectKey, inode: &Arc<Inode>) {
+    open.retain(|_, inode| inode.strong_count() > 0);
+    open.insert(key.clone(), Arc::downgrade(inode));
+}
+
+fn open_directory(prefix: Prefix, flags: c_int) -> Result<(RawFd, Handle)> {
+    if !reads_only(flags) || flags & libc::O_CREAT != 0 {
+        return Err(Errno(libc::EISDIR));
+    }
+    Ok((memfd::directory(flags)?.into_raw_fd(), Handle::Directory(prefix)))
+}
+
+fn open_shared(inode: Arc<Inode>, flags: c_int) -> Result<(RawFd, Handle)> {
+    if flags & libc::O_CREAT != 0 && flags & libc::O_EXCL != 0 {
+        return Err(Errno(libc::EEXIST));
+    }
+    let fd = inode.memfd.open(flags)?;
+    let writes = !reads_only(flags) || flags & (libc::O_CREAT | libc::O_TRUNC) != 0;
+    Ok((fd.into_raw_fd(), Handle::File(Arc::new(OpenFile::new(inode, writes)))))
 }

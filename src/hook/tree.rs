@@ -1,14 +1,17 @@
 //! What changes names: making and removing directories, deleting and renaming.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use super::errno::{Errno, Result};
-use super::file::Inode;
+use super::file::{Inode, Stored};
 use super::paths::{ObjectKey, Place, Prefix};
-use super::store::{Node, Store};
+use super::store::{Node, Store, check_name};
 use crate::r2::{Name, PutMode};
 
 /// A directory with more files than this is not renamed: each takes a copy and a delete. `mv` then copies file by file.
@@ -18,14 +21,21 @@ impl Store {
     /// Makes a directory, without a request: a bucket has no directories, only keys with `/` in them.
     pub fn mkdir(&self, place: &Place) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EEXIST))?;
+        self.check_new(key)?;
         let prefix = key.prefix();
         let known = self.objects.known_name(key.as_str());
-        let is_file = self.open_for_writing(key).is_some() || matches!(known, Name::Present { fresh: true, .. });
-        if is_file || self.is_known_directory(&prefix) {
+        let is_doomed = self.doomed.lock().contains(key);
+        let is_there = match known {
+            // Asked again if that is a while ago: it may not be there any more.
+            Name::Present { .. } if !is_doomed => !matches!(self.node(key)?, Node::Missing),
+            _ => self.open_for_writing(key).is_some() || self.is_known_directory(&prefix),
+        };
+        if is_there {
             return Err(Errno(libc::EEXIST));
         }
         // Known to be new only if a listing says so; nobody is asked.
-        let is_new = matches!(known, Name::Absent { .. }) && self.objects.known_below(prefix.folder()) == Some(false);
+        let is_absent = is_doomed || matches!(known, Name::Absent { .. });
+        let is_new = is_absent && self.objects.known_below(prefix.folder()) == Some(false);
         self.made.lock().make(&prefix, is_new);
         Ok(())
     }
@@ -35,7 +45,7 @@ impl Store {
         let key = place.key().ok_or(Errno(libc::EBUSY))?;
         match self.node(key)? {
             Node::Directory => {}
-            Node::Missing => return Err(Errno(libc::ENOENT)),
+            Node::Missing => return Err(self.absent(key)),
             Node::Open(_) | Node::File(_) => return Err(Errno(libc::ENOTDIR)),
         }
         let prefix = key.prefix();
@@ -54,10 +64,7 @@ impl Store {
         let prefix = place.prefix();
         let is_known_empty = self.objects.known_below(prefix.folder()) == Some(false);
         if is_known_empty && self.made.lock().is_private(&prefix.join("x")) {
-            let writing = self.writing.lock();
-            let has_open = writing
-                .iter()
-                .any(|(key, inode)| key.as_str().starts_with(prefix.as_str()) && inode.strong_count() > 0);
+            let has_open = !self.written_below(&prefix).is_empty();
             return Ok(!has_open && self.made.lock().names_in(&prefix).is_empty());
         }
         Ok(self.entries(place)?.is_empty())
@@ -67,20 +74,44 @@ impl Store {
     pub fn unlink(&self, place: &Place) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EISDIR))?;
         match self.node(key)? {
+            Node::Directory => Err(Errno(libc::EISDIR)),
+            Node::Missing => Err(self.absent(key)),
+            Node::Open(_) | Node::File(_) if place.says_folder() => Err(Errno(libc::ENOTDIR)),
+            Node::File(_) => {
+                self.detach(key);
+                self.delete(key)
+            }
             Node::Open(inode) => {
-                let _turn = inode.uploading.lock();
-                let is_stored = {
-                    let mut state = inode.state.lock();
-                    state.key = None;
-                    state.stored.is_some()
-                };
-                self.writing.lock().remove(key);
+                let _turn = inode.turn();
+                let is_stored = self.may_be_stored(key, &inode);
+                self.let_go(key, &inode);
                 if is_stored { self.delete(key) } else { Ok(()) }
             }
-            Node::File(_) => self.delete(key),
-            Node::Directory => Err(Errno(libc::EISDIR)),
-            Node::Missing => Err(Errno(libc::ENOENT)),
         }
+    }
+
+    /// Whether the bucket may have an object under the key of a file that is open for writing: this file, or the one it replaces.
+    fn may_be_stored(&self, key: &ObjectKey, inode: &Inode) -> bool {
+        let state = inode.state.lock();
+        match state.stored {
+            Stored::Object { .. } | Stored::Before(_) => true,
+            Stored::Nothing if state.must_be_new => false,
+            Stored::Nothing => !matches!(self.objects.known_name(key.as_str()), Name::Absent { fresh: true }),
+        }
+    }
+
+    /// Who has the file of this name open keeps it, without a name.
+    fn detach(&self, key: &ObjectKey) {
+        let open = self.open.lock().get(key).and_then(Weak::upgrade);
+        if let Some(inode) = open {
+            let _turn = inode.turn();
+            self.let_go(key, &inode);
+        }
+    }
+
+    fn let_go(&self, key: &ObjectKey, inode: &Inode) {
+        self.open.lock().remove(key);
+        inode.state.lock().key = None;
     }
 
     fn delete(&self, key: &ObjectKey) -> Result<()> {
@@ -98,6 +129,10 @@ impl Store {
 
     /// Deletes what waits for it.
     pub(super) fn delete_doomed_where(&self, which: impl Fn(&ObjectKey) -> bool) -> Result<()> {
+        if self.doomed.lock().is_empty() {
+            return Ok(());
+        }
+        let _turn = self.deleting.lock();
         let keys: Vec<ObjectKey> = self.doomed.lock().iter().filter(|key| which(key)).cloned().collect();
         if keys.is_empty() {
             return Ok(());
@@ -113,21 +148,30 @@ impl Store {
 
     /// Renames within the bucket.
     pub fn rename(&self, from: &Place, to: &Place, replaces: bool) -> Result<()> {
-        let (Some(from), Some(to)) = (from.key(), to.key()) else { return Err(Errno(libc::EBUSY)) };
-        let source = self.node(from)?;
-        if from == to && !matches!(source, Node::Missing) {
-            return Ok(());
+        let (Some(source), Some(target)) = (from.key(), to.key()) else { return Err(Errno(libc::EBUSY)) };
+        let node = self.node(source)?;
+        match &node {
+            Node::Missing => return Err(self.absent(source)),
+            Node::Open(_) | Node::File(_) if from.says_folder() || to.says_folder() => {
+                return Err(Errno(libc::ENOTDIR));
+            }
+            _ => {}
         }
-        if !replaces && !matches!(self.node(to)?, Node::Missing) {
+        self.check_new(target)?;
+        if !replaces && !matches!(self.node(target)?, Node::Missing) {
             return Err(Errno(libc::EEXIST));
         }
-        match source {
-            Node::Missing => Err(Errno(libc::ENOENT)),
-            Node::Directory => self.rename_directory(from, to),
-            Node::Open(inode) => self.rename_open(&inode, from, to),
-            Node::File(_) => {
-                self.make_way(to)?;
-                self.move_object(from, to)
+        if source == target {
+            return Ok(());
+        }
+        match node {
+            Node::Directory => self.rename_directory(source, target),
+            Node::Open(inode) => self.rename_open(&inode, source, target),
+            Node::File(_) | Node::Missing => {
+                self.make_way(target)?;
+                self.move_object(source, target)?;
+                self.reopen_as(source, target);
+                Ok(())
             }
         }
     }
@@ -135,16 +179,28 @@ impl Store {
     /// A file that is open for writing takes its new name at once; what the bucket has of it follows.
     fn rename_open(&self, inode: &Arc<Inode>, from: &ObjectKey, to: &ObjectKey) -> Result<()> {
         self.make_way(to)?;
-        let _turn = inode.uploading.lock();
-        let is_stored = inode.state.lock().stored.is_some();
-        if is_stored {
+        let _turn = inode.turn();
+        let is_object = matches!(inode.state.lock().stored, Stored::Object { .. } | Stored::Before(_));
+        if is_object {
             self.move_object(from, to)?;
+        } else if self.may_be_stored(from, inode) {
+            self.objects.delete(&[from.as_str()])?; // an older file that this one was to replace
         }
-        inode.state.lock().key = Some(to.clone());
-        let mut writing = self.writing.lock();
-        writing.remove(from);
-        writing.insert(to.clone(), Arc::downgrade(inode));
+        inode.state.lock().must_be_new = false; // whatever is there is replaced now
+        self.reopen_as(from, to);
+        self.made.lock().keep_parent(from);
         Ok(())
+    }
+
+    /// An open file goes by another name.
+    fn reopen_as(&self, from: &ObjectKey, to: &ObjectKey) {
+        let mut open = self.open.lock();
+        if let Some(inode) = open.remove(from) {
+            if let Some(inode) = inode.upgrade() {
+                inode.state.lock().key = Some(to.clone());
+            }
+            open.insert(to.clone(), inode);
+        }
     }
 
     /// What a name stood for is about to be replaced: whoever has the old file open keeps it, as on a disk.
@@ -152,10 +208,8 @@ impl Store {
         if self.is_known_directory(&key.prefix()) {
             return Err(Errno(libc::EISDIR));
         }
-        if let Some(old) = self.writing.lock().remove(key).and_then(|inode| inode.upgrade()) {
-            old.state.lock().key = None;
-        }
-        self.doomed.lock().remove(key);
+        self.detach(key);
+        self.spare(key);
         Ok(())
     }
 
@@ -171,13 +225,14 @@ impl Store {
         if new.as_str().starts_with(old.as_str()) {
             return Err(Errno(libc::EINVAL));
         }
+        let is_below = |prefix: &Prefix, key: &ObjectKey| key.as_str().starts_with(prefix.as_str());
+        self.delete_doomed_where(|key| is_below(&old, key) || is_below(&new, key) || key == to)?;
         match self.node(to)? {
             Node::Missing => {}
             Node::Directory if self.is_empty(&Place::Below(to.clone()))? => {}
             Node::Directory => return Err(Errno(libc::ENOTEMPTY)),
             Node::Open(_) | Node::File(_) => return Err(Errno(libc::ENOTDIR)),
         }
-        self.delete_doomed_where(|key| key.as_str().starts_with(old.as_str()))?;
         let keys: Vec<String> = self.objects.list(old.folder())?.into_iter().map(|meta| meta.key).collect();
         if keys.len() > RENAMED_FILES {
             return Err(Errno(libc::EXDEV));
@@ -187,10 +242,9 @@ impl Store {
             let target = new.join(&key[old.as_str().len()..]);
             self.move_object(&ObjectKey::listed(key), &target)?;
         }
-        for (key, inode) in self.take_writing_below(&old) {
-            let target = new.join(&key.as_str()[old.as_str().len()..]);
-            inode.state.lock().key = Some(target.clone());
-            self.writing.lock().insert(target, Arc::downgrade(&inode));
+        for (key, inode) in self.open_below(&old) {
+            let _turn = inode.turn();
+            self.reopen_as(&key, &new.join(&key.as_str()[old.as_str().len()..]));
         }
         let mut made = self.made.lock();
         made.remove(&old);
@@ -199,11 +253,10 @@ impl Store {
         Ok(())
     }
 
-    fn take_writing_below(&self, prefix: &Prefix) -> Vec<(ObjectKey, Arc<Inode>)> {
-        let mut writing = self.writing.lock();
-        let is_below = |key: &&ObjectKey| key.as_str().starts_with(prefix.as_str());
-        let below: Vec<ObjectKey> = writing.keys().filter(is_below).cloned().collect();
-        below.into_iter().filter_map(|key| Some((key.clone(), writing.remove(&key)?.upgrade()?))).collect()
+    fn open_below(&self, prefix: &Prefix) -> Vec<(ObjectKey, Arc<Inode>)> {
+        let open = self.open.lock();
+        let below = open.iter().filter(|(key, _)| key.as_str().starts_with(prefix.as_str()));
+        below.filter_map(|(key, inode)| Some((key.clone(), inode.upgrade()?))).collect()
     }
 
     /// Moves a local file into the bucket.
@@ -212,6 +265,10 @@ impl Store {
         if !from.symlink_metadata()?.is_file() {
             return Err(Errno(libc::EXDEV)); // `shutil.move` and `mv` then copy file by file
         }
+        if to.says_folder() {
+            return Err(Errno(libc::ENOTDIR));
+        }
+        self.check_new(key)?;
         if !replaces && !matches!(self.node(key)?, Node::Missing) {
             return Err(Errno(libc::EEXIST));
         }
@@ -223,19 +280,35 @@ impl Store {
     }
 
     /// Moves a file of the bucket to a local path.
-    pub fn export(&self, from: &Place, to: &Path) -> Result<()> {
+    pub fn export(&self, from: &Place, to: &Path, replaces: bool) -> Result<()> {
         let key = from.key().ok_or(Errno(libc::EBUSY))?;
+        check_name(key)?;
         match self.node(key)? {
-            Node::Open(inode) => self.flush(&inode)?,
             Node::Directory => return Err(Errno(libc::EXDEV)),
-            Node::File(_) | Node::Missing => {}
+            Node::Missing => return Err(self.absent(key)),
+            Node::Open(_) | Node::File(_) if from.says_folder() => return Err(Errno(libc::ENOTDIR)),
+            Node::Open(inode) => self.flush(&inode)?,
+            Node::File(_) => {}
         }
-        let (bytes, _) = self.bytes(key)?.ok_or(Errno(libc::ENOENT))?;
+        if !replaces && to.symlink_metadata().is_ok() {
+            return Err(Errno(libc::EEXIST));
+        }
+        let (bytes, meta) = self.bytes(key)?.ok_or(Errno(libc::ENOENT))?;
         // Under its name only when it is whole.
         let mut temporary = to.as_os_str().to_os_string();
         temporary.push(".liteflare-part");
-        std::fs::write(&temporary, &bytes)?;
-        std::fs::rename(&temporary, to)?;
+        let temporary = Path::new(&temporary);
+        let moved = write_as(temporary, &bytes, meta.modified).and_then(|()| std::fs::rename(temporary, to));
+        if let Err(error) = moved {
+            let _ = std::fs::remove_file(temporary); // it may not even be there
+            return Err(error.into());
+        }
         self.unlink(from)
     }
+}
+
+fn write_as(path: &Path, bytes: &[u8], modified: SystemTime) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.set_modified(modified)
 }

@@ -18,7 +18,7 @@ fn by_place(hook: &Hook, place: &Place) -> Result<Attributes> {
 /// Attributes of a descriptor, if it is ours.
 fn by_descriptor(fd: c_int) -> Option<Result<Attributes>> {
     Some(match hook()?.table.get(fd)? {
-        Handle::File(file) => file.attributes(),
+        Handle::File(file) => file.inode.attributes(),
         Handle::Directory(prefix) => Ok(Attributes::directory(prefix.as_str())),
     })
 }
@@ -235,6 +235,40 @@ interpose! {
             }
         }
     }
+    fn lf_fstatfs(fd: c_int, out: *mut statfs64) -> c_int {
+        unsafe {
+            if by_descriptor(fd).is_none() {
+                return real::fstatfs64()(fd, out);
+            }
+            out.write(space());
+            0
+        }
+    }
+    fn lf_fstatvfs(fd: c_int, out: *mut statvfs64) -> c_int {
+        unsafe {
+            if by_descriptor(fd).is_none() {
+                return real::fstatvfs64()(fd, out);
+            }
+            out.write(space_of_vfs());
+            0
+        }
+    }
+    fn lf_removexattr(path: *const c_char, name: *const c_char) -> c_int {
+        unsafe {
+            match route(libc::AT_FDCWD, path) {
+                None => real::removexattr()(path, name),
+                Some((hook, place)) => done(|| by_place(hook, &place).and(Err(Errno(libc::ENODATA)))),
+            }
+        }
+    }
+    fn lf_lremovexattr(path: *const c_char, name: *const c_char) -> c_int {
+        unsafe {
+            match route(libc::AT_FDCWD, path) {
+                None => real::lremovexattr()(path, name),
+                Some((hook, place)) => done(|| by_place(hook, &place).and(Err(Errno(libc::ENODATA)))),
+            }
+        }
+    }
     fn lf_listxattr(path: *const c_char, list: *mut c_char, size: size_t) -> ssize_t {
         unsafe {
             match route(libc::AT_FDCWD, path) {
@@ -255,7 +289,7 @@ interpose! {
         unsafe {
             match route(libc::AT_FDCWD, path) {
                 None => real::getxattr()(path, name, value, size),
-                Some(_) => returning(|| Err(Errno(libc::ENODATA))) as ssize_t,
+                Some((hook, place)) => returning(|| by_place(hook, &place).and(Err(Errno(libc::ENODATA)))) as ssize_t,
             }
         }
     }
@@ -263,7 +297,7 @@ interpose! {
         unsafe {
             match route(libc::AT_FDCWD, path) {
                 None => real::lgetxattr()(path, name, value, size),
-                Some(_) => returning(|| Err(Errno(libc::ENODATA))) as ssize_t,
+                Some((hook, place)) => returning(|| by_place(hook, &place).and(Err(Errno(libc::ENODATA)))) as ssize_t,
             }
         }
     }
@@ -271,7 +305,7 @@ interpose! {
         unsafe {
             match route(libc::AT_FDCWD, path) {
                 None => real::setxattr()(path, name, value, size, flags),
-                Some(_) => done(|| Err(Errno(libc::ENOTSUP))),
+                Some((hook, place)) => done(|| by_place(hook, &place).and(Err(Errno(libc::ENOTSUP)))),
             }
         }
     }
@@ -279,7 +313,7 @@ interpose! {
         unsafe {
             match route(libc::AT_FDCWD, path) {
                 None => real::lsetxattr()(path, name, value, size, flags),
-                Some(_) => done(|| Err(Errno(libc::ENOTSUP))),
+                Some((hook, place)) => done(|| by_place(hook, &place).and(Err(Errno(libc::ENOTSUP)))),
             }
         }
     }

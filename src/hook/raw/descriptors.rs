@@ -17,6 +17,9 @@ pub fn close_descriptor(fd: c_int) {
 
 /// A descriptor of ours is about to be closed: the last one of its open file puts the bytes into the bucket.
 fn release(hook: &Hook, fd: c_int) -> Result<()> {
+    if !hook.is_this_process() {
+        return Ok(());
+    }
     match hook.table.remove(fd) {
         Some(Handle::File(file)) if std::sync::Arc::strong_count(&file) == 1 => hook.store()?.closed(file),
         _ => Ok(()),
@@ -40,10 +43,8 @@ fn release_range(first: c_uint, last: c_uint) {
 
 fn sync(hook: &Hook, fd: c_int) -> c_int {
     done(|| match hook.table.get(fd) {
-        Some(Handle::File(file)) => match &*file {
-            crate::hook::file::OpenFile::Shared { inode, .. } => hook.store()?.flush(inode),
-            crate::hook::file::OpenFile::Read { .. } => Ok(()),
-        },
+        Some(Handle::File(file)) if file.writes => hook.store()?.flush(&file.inode),
+        Some(Handle::File(_)) => Ok(()),
         // Names are in the bucket as soon as the call that made them has returned.
         Some(Handle::Directory(_)) | None => Ok(()),
     })
@@ -105,20 +106,14 @@ interpose! {
     }
     fn lf_dup2(fd: c_int, target: c_int) -> c_int {
         unsafe {
-            if fd != target {
-                replaced(target);
-            }
             let copy = real::dup2()(fd, target);
-            if fd == target { copy } else { copied(fd, copy) }
+            if fd == target { copy } else { replaced(fd, copy) }
         }
     }
     fn lf_dup3(fd: c_int, target: c_int, flags: c_int) -> c_int {
         unsafe {
-            if fd != target {
-                replaced(target);
-            }
             let copy = real::dup3()(fd, target, flags);
-            copied(fd, copy)
+            replaced(fd, copy)
         }
     }
     fn lf_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
@@ -152,15 +147,16 @@ interpose! {
 }
 
 fn copied(from: c_int, to: c_int) -> c_int {
-    if let Some(hook) = ours(from) {
+    if let Some(hook) = ours(from).filter(|hook| hook.is_this_process()) {
         hook.table.copied(from, to);
     }
     to
 }
 
-/// `dup2` closes what its target was; its errors are lost, on a disk too.
-fn replaced(target: c_int) {
-    if let Some(hook) = ours(target) {
-        let _ = release(hook, target);
+/// `dup2` has closed what its target was; errors of that are lost, on a disk too. (Afterwards, since a `dup2` that fails closes nothing.)
+fn replaced(from: c_int, to: c_int) -> c_int {
+    if let Some(hook) = ours(to) {
+        let _ = release(hook, to);
     }
+    copied(from, to)
 }

@@ -2,13 +2,14 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use libc::{size_t, ssize_t};
 
 use super::{done, pointing, returning, route};
 use crate::hook::errno::{Errno, Result};
-use crate::hook::paths::{Place, as_path};
+use crate::hook::paths::{Place, Prefix, as_path};
+use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};
 
 /// `RENAME_NOREPLACE` and `RENAME_EXCHANGE` of `renameat2`.
@@ -57,7 +58,7 @@ unsafe fn rename(from: (c_int, *const c_char), to: (c_int, *const c_char), flags
             (None, Some((hook, place))) => {
                 Some(done(|| hook.store()?.import(&local(from.0, from.1)?, &place, replaces)))
             }
-            (Some((hook, place)), None) => Some(done(|| hook.store()?.export(&place, &local(to.0, to.1)?))),
+            (Some((hook, place)), None) => Some(done(|| hook.store()?.export(&place, &local(to.0, to.1)?, replaces))),
         }
     }
 }
@@ -85,10 +86,8 @@ unsafe fn real_path(path: *const c_char) -> Option<Result<CString>> {
     Some((|| {
         hook.store()?.attributes(&place)?;
         let inside = match &place {
-            Place::Below(key) => hook.paths.host_path(key),
-            Place::Root(prefix) => {
-                hook.paths.host_path(&prefix.join("x")).and_then(|path| Some(path.parent()?.to_path_buf()))
-            }
+            Place::Below(key) | Place::Folder(key) => hook.paths.host_path(key),
+            Place::Root(prefix) => hook.paths.host_folder(prefix),
         };
         let path = inside.ok_or(Errno(libc::ENOENT))?;
         CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno(libc::EINVAL))
@@ -204,14 +203,56 @@ interpose! {
         unsafe { lf_realpath(path, std::ptr::null_mut()) }
     }
     fn lf_chdir(path: *const c_char) -> c_int {
-        let result = unsafe { libc::syscall(libc::SYS_chdir, path) } as c_int;
+        let result = match unsafe { route(libc::AT_FDCWD, path) } {
+            None => unsafe { libc::syscall(libc::SYS_chdir, path) as c_int },
+            Some((hook, place)) => done(|| enter(hook, &place)),
+        };
         directory_changed();
         result
     }
     fn lf_fchdir(fd: c_int) -> c_int {
-        let result = unsafe { libc::syscall(libc::SYS_fchdir, fd) } as c_int;
+        let ours = hook().and_then(|hook| Some((hook, hook.table.get(fd)?)));
+        let result = match ours {
+            Some((hook, Handle::Directory(prefix))) => done(|| enter_folder(hook, &prefix)),
+            _ => unsafe { libc::syscall(libc::SYS_fchdir, fd) as c_int },
+        };
         directory_changed();
         result
+    }
+}
+
+fn enter(hook: &Hook, place: &Place) -> Result<()> {
+    if !hook.store()?.attributes(place)?.is_directory {
+        return Err(Errno(libc::ENOTDIR));
+    }
+    enter_folder(hook, &place.prefix())
+}
+
+/// A process is always in a directory of the kernel's: so the one it enters is made on the disk, empty, and entered there. Relative
+/// paths lead into the bucket from it, also those of child processes.
+fn enter_folder(hook: &Hook, prefix: &Prefix) -> Result<()> {
+    let path = hook.paths.host_folder(prefix).ok_or(Errno(libc::ENOENT))?;
+    let c_path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno(libc::EINVAL))?;
+    // SAFETY: a C string for the time of the call.
+    let change = || unsafe { libc::syscall(libc::SYS_chdir, c_path.as_ptr()) };
+    if change() == 0 {
+        return Ok(());
+    }
+    make_on_disk(&path)?;
+    if change() == 0 { Ok(()) } else { Err(Errno::last()) }
+}
+
+/// Makes a directory and those above it, past the hook.
+fn make_on_disk(path: &Path) -> Result<()> {
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_on_disk(above)?;
+    }
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno(libc::EINVAL))?;
+    // SAFETY: a C string for the time of the call.
+    match unsafe { real::mkdir()(path.as_ptr(), 0o777) } {
+        0 => Ok(()),
+        _ if Errno::last() == Errno(libc::EEXIST) => Ok(()),
+        _ => Err(Errno::last()),
     }
 }
 

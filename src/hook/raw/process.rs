@@ -5,34 +5,41 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::Ordering;
+
+use libc::pid_t;
 
 use crate::hook::errno::Errno;
-use crate::hook::file::OpenFile;
-use crate::hook::{HOOK, connected, real};
+use crate::hook::{HOOK, connected, inherit, real};
 
 /// Called once, when the hook is switched on.
 pub fn watch() {
     // SAFETY: both only register functions that stay where they are: the library is never unloaded.
     unsafe {
         libc::atexit(at_exit);
-        libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork));
+        libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork_in_child));
     }
 }
 
 extern "C" fn at_exit() {
-    crate::sqlite::guard((), finish);
+    crate::sqlite::guard((), || {
+        // libc writes what streams still hold after this function, into files that nobody looks at any more.
+        // SAFETY: null stands for all streams.
+        unsafe { libc::fflush(std::ptr::null_mut()) };
+        finish();
+    });
 }
 
 /// Puts everything into the bucket that is not there yet.
 fn finish() {
-    let (Some(hook), Some(store)) = (HOOK.get(), connected()) else { return };
-    for file in hook.table.files() {
-        if let OpenFile::Shared { inode, writes: true } = &*file {
-            let _ = store.flush(inode); // it was logged; nobody is left to be told
-        }
+    let Some(hook) = HOOK.get().filter(|hook| hook.is_this_process()) else { return };
+    for file in hook.table.files().iter().filter(|file| file.is_ours_to_put()) {
+        let _ = hook.store().and_then(|store| store.flush(&file.inode)); // it was logged; nobody is left to be told
     }
-    let _ = store.delete_doomed_where(|_| true);
+    if let Some(store) = connected() {
+        let _ = store.delete_doomed_where(|_| true);
+    }
 }
 
 thread_local! {
@@ -53,33 +60,66 @@ extern "C" fn after_fork() {
     crate::sqlite::guard((), || drop(HELD.with(|held| held.borrow_mut().take())));
 }
 
-/// `exec` failed or is about to happen: either way everything is in the bucket before.
-fn before_exec() {
-    let before = Errno::last();
-    crate::sqlite::guard((), finish);
-    super::set_errno(before);
+extern "C" fn after_fork_in_child() {
+    after_fork();
+    crate::sqlite::guard((), || {
+        if let Some(hook) = HOOK.get() {
+            hook.pid.store(std::process::id(), Ordering::Relaxed);
+        }
+        if let Some(store) = connected() {
+            store.forked();
+        }
+    });
 }
 
+/// `exec` failed or is about to happen: either way everything is in the bucket before, and the new program is told of the files it
+/// inherits. Calls `exec` with the environment it is to have.
+///
+/// SAFETY (of the callers): `environment` is a list of C strings that ends with null.
+unsafe fn replace(environment: *const *const c_char, exec: impl FnOnce(*const *const c_char) -> c_int) -> c_int {
+    let before = Errno::last();
+    crate::sqlite::guard((), finish);
+    // SAFETY: as above.
+    let offered = crate::sqlite::guard(None, || unsafe { inherit::offer(environment) });
+    super::set_errno(before);
+    exec(offered.as_ref().map_or(environment, |offered| offered.as_ptr()))
+}
+
+unsafe extern "C" {
+    static environ: *const *const c_char;
+}
+
+type List = *const *const c_char;
+
 interpose! {
-    fn lf_execve(path: *const c_char, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
-        before_exec();
-        unsafe { real::execve()(path, arguments, environment) }
+    fn lf_execve(path: *const c_char, arguments: List, environment: List) -> c_int {
+        unsafe { replace(environment, |environment| real::execve()(path, arguments, environment)) }
     }
-    fn lf_execv(path: *const c_char, arguments: *const *const c_char) -> c_int {
-        before_exec();
-        unsafe { real::execv()(path, arguments) }
+    fn lf_execv(path: *const c_char, arguments: List) -> c_int {
+        unsafe { replace(environ, |environment| real::execve()(path, arguments, environment)) }
     }
-    fn lf_execvp(path: *const c_char, arguments: *const *const c_char) -> c_int {
-        before_exec();
-        unsafe { real::execvp()(path, arguments) }
+    fn lf_execvp(path: *const c_char, arguments: List) -> c_int {
+        unsafe { replace(environ, |environment| real::execvpe()(path, arguments, environment)) }
     }
-    fn lf_execvpe(path: *const c_char, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
-        before_exec();
-        unsafe { real::execvpe()(path, arguments, environment) }
+    fn lf_execvpe(path: *const c_char, arguments: List, environment: List) -> c_int {
+        unsafe { replace(environment, |environment| real::execvpe()(path, arguments, environment)) }
     }
-    fn lf_fexecve(fd: c_int, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
-        before_exec();
-        unsafe { real::fexecve()(fd, arguments, environment) }
+    fn lf_fexecve(fd: c_int, arguments: List, environment: List) -> c_int {
+        unsafe { replace(environment, |environment| real::fexecve()(fd, arguments, environment)) }
+    }
+    fn lf_posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int {
+        unsafe {
+            let offered = crate::sqlite::guard(None, || inherit::offer(environment));
+            let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
+            real::posix_spawn()(pid, path, actions, attributes, arguments, environment)
+        }
+    }
+    fn lf_posix_spawnp(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int {
+        unsafe {
+            let offered = crate::sqlite::guard(None, || inherit::offer(environment));
+            let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
+            real::posix_spawnp()(pid, path, actions, attributes, arguments, environment)
+        }
     }
     fn lf_exit_now(code: c_int) -> () {
         crate::sqlite::guard((), finish);
