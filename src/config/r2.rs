@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, Refresh, Secret, SettingError, api, duration, env, file, need, refresh, root, url};
+use super::{Config, Refresh, Secret, SettingError, api, duration, env, file, need, refresh, root, secret, token, url};
 
 /// InvokeAI's media folders and their prefixes.
 const FOLDERS: &str = "outputs/images=images:outputs/videos=videos:style_presets/images=style_presets:\
@@ -86,25 +86,29 @@ fn endpoint(config: &Config) -> Result<String, SettingError> {
 
 fn keys(config: &Config) -> Result<R2Keys, SettingError> {
     let id = env("R2_ACCESS_KEY_ID").or_else(|| config.r2_access_key_id.clone());
-    let secret = env("R2_SECRET_ACCESS_KEY").or_else(|| config.r2_secret_access_key.clone());
-    if id.is_none() && secret.is_none() {
+    let from_file = || config.r2_secret_access_key.as_ref().map(|secret| secret.reveal().to_string());
+    let found = env("R2_SECRET_ACCESS_KEY").or_else(from_file);
+    if id.is_none() && found.is_none() {
         let hint = "an API token that may edit R2, from the Cloudflare dashboard (or R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY)";
-        let token = need("CLOUDFLARE_API_TOKEN", "api_token", config.api_token.clone(), hint)?;
-        return Ok(R2Keys::OfToken { api: api(config)?, token: Secret::new(token) });
+        return Ok(R2Keys::OfToken { api: api(config)?, token: token(config, hint)? });
     }
     let hint = "it goes with the other half of the R2 key pair";
-    let id = id.ok_or(SettingError::Missing { name: "R2_ACCESS_KEY_ID", key: "r2_access_key_id", hint })?;
-    let secret =
-        secret.ok_or(SettingError::Missing { name: "R2_SECRET_ACCESS_KEY", key: "r2_secret_access_key", hint })?;
-    Ok(R2Keys::Given { id, secret: Secret::new(secret) })
+    let missing = |name, key| SettingError::Missing { name, key, hint };
+    let id = id.ok_or(missing("R2_ACCESS_KEY_ID", "r2_access_key_id"))?;
+    let found = found.ok_or(missing("R2_SECRET_ACCESS_KEY", "r2_secret_access_key"))?;
+    Ok(R2Keys::Given { id, secret: secret("R2_SECRET_ACCESS_KEY", found)? })
 }
 
 fn folders(value: Option<String>, root: &Path) -> Result<Vec<MappedFolder>, SettingError> {
     let value = value.unwrap_or_else(|| FOLDERS.to_string());
-    let wrong = |reason: String| SettingError::Wrong { name: "LITEFLARE_R2_PATHS", value: value.clone(), reason };
+    let wrong = |why: String| SettingError::Wrong {
+        name: "LITEFLARE_R2_PATHS",
+        value: value.clone(),
+        expected: format!("`folder=prefix`, separated by `:`, none within another; {why}"),
+    };
     let mut folders: Vec<MappedFolder> = Vec::new();
     for entry in value.split(':').filter(|entry| !entry.is_empty()) {
-        let folder = folder(entry, root).ok_or_else(|| wrong(format!("{entry:?} is not `folder=prefix`")))?;
+        let folder = folder(entry, root).ok_or_else(|| wrong(format!("{entry:?} is not like that")))?;
         // One file must not have two keys, nor one key two files.
         let clash = |other: &&MappedFolder| {
             nested(Path::new(&other.prefix), Path::new(&folder.prefix)) || nested(&other.dir, &folder.dir)

@@ -165,11 +165,23 @@ impl Client {
                 Ok(done) => return Ok(done),
                 Err(error) => {
                     if !patience.wait_after(&error) {
-                        return Err(error);
+                        return Err(self.gave_up(error));
                     }
                     self.metrics.retries.add(1);
                 }
             }
+        }
+    }
+
+    /// The last failure, with how long this client has tried.
+    pub(super) fn gave_up(&self, error: SendError) -> SendError {
+        let after = |reason| format!("gave up after {:?} (LITEFLARE_TIMEOUT): {reason}", self.timeout);
+        match error {
+            SendError::Refused(refusal) => SendError::Refused(refusal),
+            SendError::NotApplied { reason, retry_after } => {
+                SendError::NotApplied { reason: after(reason), retry_after }
+            }
+            SendError::Unknown(reason) => SendError::Unknown(after(reason)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::ablation::{Rule, holds};
 use super::lexer::quoted;
 use super::pair::{Fate, Pair};
 use super::schema::{Generated, Table};
@@ -38,12 +39,15 @@ pub(super) fn delta(
 ) -> Result<Delta, PlanError> {
     let mut delta = Delta::default();
     let (Some((old, new)), Fate::Kept) = (pair.kept(), pair.fate) else { return Ok(delta) };
+    let [deleted, inserted, updated] = pair.keys(changes);
+    if !pair.compare_all && deleted.is_empty() && inserted.is_empty() && updated.is_empty() {
+        return Ok(delta);
+    }
     let mut comparison = Comparison::new(before, after, pair, old, new)?;
-    if pair.compare_all {
+    if pair.compare_all && holds(Rule::CompareAll) {
         all_keys(before, old, |key| comparison.sort(&key, &mut delta))?;
         return all_keys(after, new, |key| comparison.sort_new(key, &mut delta)).map(|()| delta);
     }
-    let [deleted, inserted, updated] = pair.keys(changes);
     delta.deleted.extend(deleted.into_iter().cloned());
     delta.inserted.extend(inserted.into_iter().cloned());
     for key in updated {
@@ -157,7 +161,14 @@ impl UniqueColumns {
     }
 
     fn touched_by(&self, changed: &[usize]) -> bool {
-        if self.any { !changed.is_empty() } else { changed.iter().any(|column| self.columns.contains(column)) }
+        if !holds(Rule::Unique) {
+            return false;
+        }
+        if self.any && holds(Rule::OpaqueUnique) {
+            !changed.is_empty()
+        } else {
+            changed.iter().any(|column| self.columns.contains(column))
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
+use super::ablation::{Rule, holds};
 use super::delta::Delta;
 use super::pair::{Fate, Pair};
 use super::payload::{Form, write_row};
@@ -25,7 +26,7 @@ pub(super) fn statements(
 ) -> Result<Vec<Statement>, PlanError> {
     let (old, new) = schemas;
     // Without such a table in AFTER, D1 may not have sqlite_sequence at all.
-    if !new.tables.values().any(|table| table.autoincrement) {
+    if !new.tables.values().any(|table| table.autoincrement) || !holds(Rule::Sequence) {
         return Ok(Vec::new());
     }
     let wanted = read(after, new)?;
@@ -36,7 +37,7 @@ pub(super) fn statements(
         let names = pair.old.iter().chain(&pair.new).map(|table| name(&table.name));
         if pair.fate != Fate::Kept || pair.altered {
             unsure.extend(names);
-        } else if pair.new.is_some_and(|table| table.autoincrement) {
+        } else if pair.new.is_some_and(|table| table.autoincrement) && !delta.inserted.is_empty() {
             count(expected.entry(name(pair.name())).or_default(), &delta.inserted);
         }
     }

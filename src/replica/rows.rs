@@ -105,17 +105,17 @@ impl Row {
     /// Fetches the values that were too large to come along. `false`: the row is no longer there.
     pub fn complete(&mut self, client: &Client, table: &Table) -> Result<bool, Error> {
         let names = insert_names(table);
-        for index in 0..self.cells.len() {
-            if self.cells[index].is_some() {
+        for (index, name) in names.iter().enumerate() {
+            if self.cells.get(index).is_none_or(Option::is_some) {
                 continue;
             }
             let pieces = (0..PIECES).map(|piece| {
                 let start = piece * PIECE_BYTES + 1;
-                format!("hex(substr(CAST({} AS BLOB),{start},{PIECE_BYTES})) AS p{piece}", names[index])
+                format!("hex(substr(CAST({} AS BLOB),{start},{PIECE_BYTES})) AS p{piece}", name)
             });
             let sql = format!(
                 "SELECT typeof({}),{} FROM {} WHERE {}",
-                names[index],
+                name,
                 pieces.collect::<Vec<_>>().join(","),
                 table.quoted(),
                 key_equals(table)
@@ -196,6 +196,21 @@ pub fn key_order(table: &Table) -> String {
 pub fn select_changed(table: &Table, exact: bool) -> String {
     let list = select_list(table, exact);
     format!("SELECT {list} FROM json_each(?1) AS _lfj CROSS JOIN {} WHERE {}", table.quoted(), is_changed(table))
+}
+
+/// A SELECT of the rows that commits after the seq in `?1` name, as D1's log is at that moment; `?2` is the table's name.
+pub fn select_logged(table: &Table, exact: bool) -> String {
+    let kind = if matches!(table.identity, Identity::Primary(_)) { "keys" } else { "rowids" };
+    let name = table.quoted();
+    let log = format!("_lf_commit AS _lfc, json_each(_lfc.changes,'$.{kind}') AS _lft, json_each(_lft.value) AS _lfj");
+    let keys = tuple(&table.key_terms(""));
+    let selected = table.key_terms(&format!("{name}.")).join(",");
+    format!(
+        "SELECT {} FROM {name} WHERE {keys} IN (SELECT {selected} FROM {log} CROSS JOIN {name} \
+         WHERE _lfc.seq>CAST(?1 AS INTEGER) AND _lft.key=?2 AND {})",
+        select_list(table, exact),
+        is_changed(table)
+    )
 }
 
 /// A DELETE of the same rows, for the replica.

@@ -24,8 +24,30 @@ pub fn install(sqlite: Sqlite) -> Result<(), Code> {
     raw::register(sqlite, NAME, &Router, true)
 }
 
-/// Replicas in use, by path. Rank 0: held while a replica is hydrated, so that two connections do not hydrate it twice.
-static REPLICAS: Mutex<Option<HashMap<PathBuf, Open>>> = Mutex::new(None);
+/// The replicas of a process.
+#[derive(Default)]
+struct Replicas {
+    /// Rank 0. Held while a replica is hydrated, so that two connections do not hydrate it twice.
+    hydrating: Mutex<()>,
+    /// Those in use, by path. Rank 6: held to look or to add one, never while calling anything.
+    open: Mutex<HashMap<PathBuf, Open>>,
+}
+
+/// This process's replicas. A child made by `fork` begins with none: its parent's may be locked by a thread that does not exist
+/// there, and their images stop at the moment of the fork. (The child's copy of them is leaked, with what it locks.)
+fn replicas() -> &'static Replicas {
+    /// With the process's id. Rank 10: held to look, never while calling anything.
+    static CURRENT: Mutex<Option<(u32, &'static Replicas)>> = Mutex::new(None);
+    let mut current = CURRENT.lock();
+    match *current {
+        Some((pid, replicas)) if pid == std::process::id() => replicas,
+        _ => {
+            let replicas: &'static Replicas = Box::leak(Box::default());
+            *current = Some((std::process::id(), replicas));
+            replicas
+        }
+    }
+}
 
 struct Open {
     settings: Settings,
@@ -44,7 +66,11 @@ fn settings_for(path: &Path) -> Option<Result<Settings, Error>> {
     let attached = ATTACHED.lock().get(path).cloned();
     match attached {
         Some(settings) => Some(Ok(settings)),
-        None => config::serves(path).then(|| Settings::load().map_err(Error::from)),
+        None => match config::serves(path) {
+            Ok(true) => Some(Settings::load().map_err(Error::from)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error.into())), // it may be a database of D1's: no silent local one instead
+        },
     }
 }
 
@@ -61,12 +87,14 @@ impl Vfs for Router {
         })
     }
 
-    /// A replica has neither a rollback journal nor a WAL on disk; SQLite asks before every read transaction.
+    /// A replica has neither a rollback journal nor a WAL on disk. SQLite asks before every read transaction, and would play back a
+    /// journal that was left there when the database was still a local file.
     fn exists(&self, path: &CStr) -> Option<bool> {
         let bytes = path.to_bytes();
         let main = bytes.strip_suffix(b"-journal").or_else(|| bytes.strip_suffix(b"-wal"))?;
-        let replicas = REPLICAS.try_lock()?; // busy hydrating another one: the VFS below knows of no such file either
-        replicas.as_ref()?.contains_key(Path::new(OsStr::from_bytes(main))).then_some(false)
+        let open = replicas().open.lock();
+        let is_ours = open.get(Path::new(OsStr::from_bytes(main))).is_some_and(|open| open.replica.strong_count() > 0);
+        is_ours.then_some(false)
     }
 
     fn is_full_path(&self, _name: &CStr) -> bool {
@@ -76,25 +104,24 @@ impl Vfs for Router {
 
 /// The replica of a path, hydrated when no connection of this process uses it yet.
 fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> {
-    let mut replicas = REPLICAS.lock();
-    let replicas = replicas.get_or_insert_default();
-    if let Some(open) = replicas.get(path)
-        && open.settings == settings
-        && let Some(replica) = open.replica.upgrade()
-    {
+    let replicas = replicas();
+    let _hydrating = replicas.hydrating.lock();
+    let same = |open: &&Open| open.settings == settings;
+    let present = replicas.open.lock().get(path).filter(same).and_then(|open| open.replica.upgrade());
+    if let Some(replica) = present {
         return Ok(replica);
     }
     marker::check(path)?;
     let replica = Arc::new(Replica::open(&settings)?);
     marker::leave(path, &settings)?;
-    replicas.retain(|_, open| open.replica.strong_count() > 0);
-    replicas.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica) });
+    let mut open = replicas.open.lock();
+    open.retain(|_, open| open.replica.strong_count() > 0);
+    open.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica) });
     Ok(replica)
 }
 
 /// The replicas that connections of this process use now, with their paths.
 pub fn open_replicas() -> Vec<(PathBuf, Arc<Replica>)> {
-    let replicas = REPLICAS.lock();
-    let open = replicas.iter().flatten();
-    open.filter_map(|(path, open)| Some((path.clone(), open.replica.upgrade()?))).collect()
+    let open = replicas().open.lock();
+    open.iter().filter_map(|(path, open)| Some((path.clone(), open.replica.upgrade()?))).collect()
 }
