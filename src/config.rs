@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 mod r2;
 
-pub use r2::{MappedFolder, R2Keys, R2Settings};
+pub use r2::{MappedFolder, R2Keys, R2Settings, is_on, mapped_folders};
 
 /// A missing or wrong setting; the message names it and says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -220,7 +220,6 @@ impl Settings {
     pub fn load() -> Result<Settings, SettingError> {
         let file = file()?;
         let api = api(&file)?;
-        let token = token(&file, "an API token that may edit D1, from the Cloudflare dashboard");
         Ok(Settings {
             account: need(
                 "CLOUDFLARE_ACCOUNT_ID",
@@ -228,7 +227,12 @@ impl Settings {
                 file.account_id,
                 "the account's id, from the Cloudflare dashboard",
             )?,
-            token: token?,
+            token: token(need(
+                "CLOUDFLARE_API_TOKEN",
+                "api_token",
+                file.api_token.map(|token| token.0),
+                "an API token that may edit D1, from the Cloudflare dashboard",
+            )?)?,
             database: need(
                 "LITEFLARE_D1_DATABASE",
                 "d1_database",
@@ -240,6 +244,15 @@ impl Settings {
             timeout: duration("LITEFLARE_TIMEOUT", env("LITEFLARE_TIMEOUT").or(file.timeout), Duration::from_secs(30))?,
         })
     }
+}
+
+/// A token that no HTTP header can carry would fail at every request, and look like a broken network.
+fn token(value: String) -> Result<Secret, SettingError> {
+    if value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Secret(value));
+    }
+    let problem = "it has a space, a line break or a letter beyond ASCII in it";
+    Err(SettingError::WrongSecret { name: "CLOUDFLARE_API_TOKEN", problem })
 }
 
 fn need(
@@ -264,22 +277,6 @@ fn url(name: &'static str, value: String) -> Result<String, SettingError> {
         return Err(SettingError::Wrong { name, value, expected });
     }
     Ok(value.trim_end_matches('/').to_string())
-}
-
-/// `CLOUDFLARE_API_TOKEN`.
-fn token(config: &Config, hint: &'static str) -> Result<Secret, SettingError> {
-    let name = "CLOUDFLARE_API_TOKEN";
-    let value = need(name, "api_token", config.api_token.as_ref().map(|token| token.0.clone()), hint)?;
-    secret(name, value)
-}
-
-/// A secret that no HTTP header can carry would fail at every request, and look like a broken network.
-fn secret(name: &'static str, value: String) -> Result<Secret, SettingError> {
-    if value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(Secret(value));
-    }
-    let problem = "it has a space, a line break or a letter beyond ASCII in it";
-    Err(SettingError::WrongSecret { name, problem })
 }
 
 fn refresh(value: Option<String>) -> Result<Refresh, SettingError> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, Refresh, Secret, SettingError, api, duration, env, file, need, refresh, root, secret, token, url};
+use super::{Config, Refresh, Secret, SettingError, api, duration, env, file, need, refresh, root, token, url};
 
 /// InvokeAI's media folders and their prefixes.
 const FOLDERS: &str = "outputs/images=images:outputs/videos=videos:style_presets/images=style_presets:\
@@ -74,6 +74,24 @@ impl R2Settings {
     }
 }
 
+/// The folders that the path hook redirects: none without a bucket. Settings that cannot be understood map InvokeAI's folders, so
+/// that every operation there fails with the error's name instead of going to the disk.
+pub fn mapped_folders() -> Vec<MappedFolder> {
+    let read = || -> Result<Vec<MappedFolder>, SettingError> {
+        let config = file()?;
+        match env("LITEFLARE_R2_BUCKET").or(config.r2_bucket) {
+            Some(_) => folders(env("LITEFLARE_R2_PATHS").or(config.r2_paths), &root()),
+            None => Ok(Vec::new()),
+        }
+    };
+    read().or_else(|_| folders(None, &root())).unwrap_or_default()
+}
+
+/// Whether the process was started with liteflare switched on.
+pub fn is_on() -> bool {
+    env("LITEFLARE").as_deref() == Some("1")
+}
+
 fn endpoint(config: &Config) -> Result<String, SettingError> {
     let name = "LITEFLARE_R2_ENDPOINT";
     if let Some(value) = env(name).or_else(|| config.r2_endpoint.clone()) {
@@ -86,35 +104,36 @@ fn endpoint(config: &Config) -> Result<String, SettingError> {
 
 fn keys(config: &Config) -> Result<R2Keys, SettingError> {
     let id = env("R2_ACCESS_KEY_ID").or_else(|| config.r2_access_key_id.clone());
-    let from_file = || config.r2_secret_access_key.as_ref().map(|secret| secret.reveal().to_string());
-    let found = env("R2_SECRET_ACCESS_KEY").or_else(from_file);
-    if id.is_none() && found.is_none() {
+    let secret = env("R2_SECRET_ACCESS_KEY").map(Secret::new).or_else(|| config.r2_secret_access_key.clone());
+    if id.is_none() && secret.is_none() {
         let hint = "an API token that may edit R2, from the Cloudflare dashboard (or R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY)";
-        return Ok(R2Keys::OfToken { api: api(config)?, token: token(config, hint)? });
+        let from_file = config.api_token.clone().map(|token| token.0);
+        let token = token(need("CLOUDFLARE_API_TOKEN", "api_token", from_file, hint)?)?;
+        return Ok(R2Keys::OfToken { api: api(config)?, token });
     }
     let hint = "it goes with the other half of the R2 key pair";
-    let missing = |name, key| SettingError::Missing { name, key, hint };
-    let id = id.ok_or(missing("R2_ACCESS_KEY_ID", "r2_access_key_id"))?;
-    let found = found.ok_or(missing("R2_SECRET_ACCESS_KEY", "r2_secret_access_key"))?;
-    Ok(R2Keys::Given { id, secret: secret("R2_SECRET_ACCESS_KEY", found)? })
+    let id = id.ok_or(SettingError::Missing { name: "R2_ACCESS_KEY_ID", key: "r2_access_key_id", hint })?;
+    let secret =
+        secret.ok_or(SettingError::Missing { name: "R2_SECRET_ACCESS_KEY", key: "r2_secret_access_key", hint })?;
+    Ok(R2Keys::Given { id, secret })
 }
 
 fn folders(value: Option<String>, root: &Path) -> Result<Vec<MappedFolder>, SettingError> {
     let value = value.unwrap_or_else(|| FOLDERS.to_string());
-    let wrong = |why: String| SettingError::Wrong {
-        name: "LITEFLARE_R2_PATHS",
-        value: value.clone(),
-        expected: format!("`folder=prefix`, separated by `:`, none within another; {why}"),
-    };
+    let wrong = |expected: String| SettingError::Wrong { name: "LITEFLARE_R2_PATHS", value: value.clone(), expected };
     let mut folders: Vec<MappedFolder> = Vec::new();
     for entry in value.split(':').filter(|entry| !entry.is_empty()) {
-        let folder = folder(entry, root).ok_or_else(|| wrong(format!("{entry:?} is not like that")))?;
+        let folder = folder(entry, root).ok_or_else(|| wrong(format!("`folder=prefix` instead of {entry:?}")))?;
         // One file must not have two keys, nor one key two files.
         let clash = |other: &&MappedFolder| {
             nested(Path::new(&other.prefix), Path::new(&folder.prefix)) || nested(&other.dir, &folder.dir)
         };
         if let Some(other) = folders.iter().find(clash) {
-            return Err(wrong(format!("{entry:?} and {}={} overlap", other.dir.display(), other.prefix)));
+            return Err(wrong(format!(
+                "folders apart: {entry:?} and {}={} overlap",
+                other.dir.display(),
+                other.prefix
+            )));
         }
         folders.push(folder);
     }

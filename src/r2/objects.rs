@@ -35,6 +35,26 @@ impl Objects {
         &self.bucket
     }
 
+    /// What is known of a name, without asking.
+    pub fn known_name(&self, key: &str) -> Name {
+        self.cache.lock().name(key, Instant::now())
+    }
+
+    /// Whether anything stands below a prefix, as far as is known without asking.
+    pub fn known_below(&self, prefix: &str) -> Option<bool> {
+        self.cache.lock().any_below(prefix, Instant::now())
+    }
+
+    /// What stands directly below a prefix, if all of it is known and recent.
+    pub fn known_level(&self, prefix: &str) -> Option<Level> {
+        self.cache.lock().level(prefix, Instant::now())
+    }
+
+    /// Keeps what is known still, for `fork`.
+    pub fn lock(&self) -> impl Sized + '_ {
+        self.cache.lock()
+    }
+
     /// What an object is like.
     pub fn stat(&self, key: &str) -> Result<Meta, Error> {
         let asked = Instant::now();
@@ -54,7 +74,7 @@ impl Objects {
     /// An object's bytes.
     pub fn read(&self, key: &str) -> Result<(Bytes, Meta), Error> {
         let asked = Instant::now();
-        let (meta, fresh, bytes) = match self.known(key, asked) {
+        let (meta, fresh, bytes) = match self.kept(key, asked) {
             Known::Nothing => return self.download(key, asked),
             Known::Absence => return Err(missing(key)),
             Known::Bytes { meta, fresh, bytes } => (meta, fresh, bytes),
@@ -73,7 +93,7 @@ impl Objects {
         Ok((bytes, meta))
     }
 
-    fn known(&self, key: &str, now: Instant) -> Known {
+    fn kept(&self, key: &str, now: Instant) -> Known {
         let mut cache = self.cache.lock();
         match cache.name(key, now) {
             Name::Absent { fresh: true } => Known::Absence,
@@ -153,18 +173,6 @@ impl Objects {
         let objects = self.bucket.list(prefix)?;
         self.cache.lock().saw_all(prefix, &objects, asked);
         Ok(objects)
-    }
-
-    /// The objects and folders directly below a prefix.
-    pub fn list_dir(&self, prefix: &str) -> Result<Level, Error> {
-        let now = Instant::now();
-        if let Some(level) = self.cache.lock().level(prefix, now) {
-            return Ok(level);
-        }
-        let level = self.bucket.list_dir(prefix)?;
-        let mut cache = self.cache.lock();
-        level.objects.iter().for_each(|meta| cache.saw(meta.clone(), now));
-        Ok(level)
     }
 
     /// Whether anything stands below a prefix: whether there is such a folder.

@@ -84,7 +84,7 @@ fn what_others_write_shows_within_the_refresh_interval() {
         other.delete(&["images/old.png"]).unwrap();
         std::thread::sleep(LATER);
         assert!(matches!(objects.read("images/old.png"), Err(Error::NotFound { .. })));
-        assert_eq!(objects.list_dir("images").unwrap().objects.len(), 1);
+        assert_eq!(objects.list("images").unwrap().len(), 1);
     });
 }
 
@@ -126,7 +126,7 @@ fn deleting_many_is_one_request_and_then_known() {
             assert!(keys.iter().all(|key| objects.stat(key).is_err()));
         });
         assert_eq!(deleted, Requests { delete: 1, ..NONE });
-        assert_eq!(objects.list_dir("images").unwrap().objects.len(), 1);
+        assert_eq!(objects.list("images").unwrap().len(), 1);
     });
 }
 
