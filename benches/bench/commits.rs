@@ -57,7 +57,10 @@ pub fn small() {
                   VALUES (printf('new-%08d.png', ?1), 'general', 512, 512, '{\"seed\":1}', datetime(?1, 'unixepoch'))";
     let kinds = [
         ("insert one row", insert),
-        ("update one row (with a trigger)", "UPDATE images SET starred = 1-starred WHERE image_name = printf('image-%08d.png', ?1)"),
+        (
+            "update one row (with a trigger)",
+            "UPDATE images SET starred = 1-starred WHERE image_name = printf('image-%08d.png', ?1)",
+        ),
         ("update one row by rowid", "UPDATE pages SET version = version+1 WHERE id = ?1"),
         ("delete one row", "DELETE FROM images WHERE image_name = printf('new-%08d.png', ?1)"),
     ];

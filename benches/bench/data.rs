@@ -11,8 +11,18 @@ const IMAGES_PER_BOARD: u64 = 100;
 
 /// Tables nobody writes to here; a commit must not become slower by their number.
 const OTHERS: [&str; 12] = [
-    "workflows", "workflow_images", "session_queue", "models", "model_files", "style_presets", "users", "user_settings",
-    "app_settings", "client_state", "downloads", "migrations",
+    "workflows",
+    "workflow_images",
+    "session_queue",
+    "models",
+    "model_files",
+    "style_presets",
+    "users",
+    "user_settings",
+    "app_settings",
+    "client_state",
+    "downloads",
+    "migrations",
 ];
 
 /// The schema, a statement a line.

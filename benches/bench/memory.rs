@@ -13,8 +13,12 @@ pub const CHILD: &str = "--hydrate";
 
 /// Prints the table.
 pub fn run(megabytes: &[u64]) {
-    println!("\nA start from nothing, and what the process takes (resident bytes over the database's size, without the {CHILD} process itself)");
-    println!("| MB | rows | time | rows/s | MB/s | replica | peak | after a scan and 200 commits |\n| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!(
+        "\nA start from nothing, and what the process takes (resident bytes over the database's size, without the {CHILD} process itself)"
+    );
+    println!(
+        "| MB | rows | time | rows/s | MB/s | replica | peak | after a scan and 200 commits |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
+    );
     for size in megabytes {
         let world = World::new(*size);
         let program = std::env::current_exe().expect("we run");

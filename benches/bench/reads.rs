@@ -54,7 +54,11 @@ const READS: [Read; 5] = [
 /// Prints the table.
 pub fn run() {
     let world = World::new(MEGABYTES);
-    println!("\nReads, {} MB ({} pages), the same pages in a plain file", world.image().size() / 1_000_000, world.image().page_count());
+    println!(
+        "\nReads, {} MB ({} pages), the same pages in a plain file",
+        world.image().size() / 1_000_000,
+        world.image().page_count()
+    );
     println!("| read | page cache | plain SQLite | liteflare | ratio |\n| --- | --- | --- | --- | --- |");
     // 400 KB: nearly every page comes through the VFS. 2 MB is SQLite's default. 200 MB holds the database.
     for (cache, kilobytes) in [("400 KB", 400), ("2 MB", 2000), ("all", 200_000)] {

@@ -113,6 +113,7 @@ fn compare(before: &[u8], after: &[u8], pairs: &[TreePair]) {
     let comparison = Comparison::new(&before, &after, &changed, &owners);
     let mut update = OwnersUpdate::default();
     let accepted = pairs.iter().all(|pair| comparison.table(pair, &mut update).is_ok());
+    let accepted = accepted && comparison.check(&update).is_ok();
     drop(comparison);
     if accepted && let Ok(rebuilt) = Owners::build(&after, roots(|pair| pair.new_root)) {
         owners.apply(&update);
