@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use globset::{GlobBuilder, GlobMatcher};
-use serde::Deserialize;
+use globset::GlobBuilder;
+use serde::{Deserialize, Deserializer};
 
 /// A missing or wrong setting; the message names it and says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -23,14 +23,22 @@ pub enum SettingError {
         hint: &'static str,
     },
     /// A setting whose value cannot be understood.
-    #[error("{name}={value:?} is wrong: {reason}")]
+    #[error("{name}={value:?} is wrong: expected {expected}")]
     Wrong {
         /// The environment variable.
         name: &'static str,
         /// What was found.
         value: String,
         /// What is expected.
-        reason: String,
+        expected: String,
+    },
+    /// A secret that cannot be one. The message does not show it.
+    #[error("{name} is wrong: {problem}; copy it again")]
+    WrongSecret {
+        /// The environment variable.
+        name: &'static str,
+        /// What it has that it cannot have.
+        problem: &'static str,
     },
     /// `liteflare.toml` cannot be read.
     #[error("{path}: {reason}", path = .path.display())]
@@ -55,6 +63,14 @@ impl Secret {
     /// The secret itself, for the one header it belongs in.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    /// As a string; the error does not repeat what was found.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+        let wrong = |_| serde::de::Error::custom("invalid type, expected a string");
+        String::deserialize(from).map(Secret).map_err(wrong)
     }
 }
 
@@ -97,7 +113,7 @@ pub struct Settings {
 struct File {
     db: Option<String>,
     account_id: Option<String>,
-    api_token: Option<String>,
+    api_token: Option<Secret>,
     d1_database: Option<String>,
     d1_api: Option<String>,
     refresh: Option<String>,
@@ -127,35 +143,67 @@ fn file() -> Result<File, SettingError> {
     let path = named.clone().unwrap_or_else(|| root().join("liteflare.toml"));
     let wrong = |reason: String| SettingError::File { path: path.clone(), reason };
     match std::fs::read_to_string(&path) {
-        Ok(text) => toml::from_str(&text).map_err(|error| wrong(error.to_string().trim_end().to_string())),
+        Ok(text) => toml::from_str(&text).map_err(|error| wrong(in_one_line(&text, &error))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(File::default()),
+        Err(error) if named.is_some() => Err(wrong(format!("{error} (LITEFLARE_CONFIG names this file)"))),
         Err(error) => Err(wrong(error.to_string())),
     }
 }
 
-/// Whether `path` (absolute) is a database that belongs on D1: `LITEFLARE_DB`, an absolute path or a glob, several
-/// separated by `:`; by default `ROOT/databases/invokeai.db`.
-pub fn serves(path: &Path) -> bool {
-    let patterns = env("LITEFLARE_DB").or_else(|| file().ok()?.db);
-    let Some(patterns) = patterns else {
-        let default = root().join("databases").join("invokeai.db");
-        return path == default || path == resolved(&default);
-    };
-    patterns.split(':').any(|pattern| {
-        let literal = Path::new(pattern);
-        path == literal || path == resolved(literal) || glob(pattern).is_some_and(|glob| glob.is_match(path))
-    })
+/// Where and what, without the line itself, which toml's own message shows: a token may stand there.
+fn in_one_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
-/// SQLite resolves symbolic links before it opens a file, so patterns are compared that way too.
+/// Whether `path` (absolute) is a database that belongs on D1: `LITEFLARE_DB`, an absolute path or a glob, several
+/// separated by `:`; by default `ROOT/databases/invokeai.db`. An error when that cannot be told.
+pub fn serves(path: &Path) -> Result<bool, SettingError> {
+    let resolved_path = resolved(path);
+    let patterns = match env("LITEFLARE_DB") {
+        Some(patterns) => patterns,
+        None => match file()?.db {
+            Some(patterns) => patterns,
+            None => return Ok(resolved_path == resolved(&root().join("databases").join("invokeai.db"))),
+        },
+    };
+    for pattern in patterns.split(':') {
+        let literal = Path::new(pattern);
+        if resolved_path == resolved(literal) {
+            return Ok(true);
+        }
+        match glob(pattern) {
+            Ok(glob) if glob.is_match(&resolved_path) => return Ok(true),
+            Ok(_) => {}
+            Err(_) if literal.is_absolute() && literal.parent().is_some_and(Path::is_dir) => {} // a path with a `[` in it
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+/// Without symbolic links, which may lead to the same file on several ways. A file that does not exist yet has a folder that does.
 fn resolved(path: &Path) -> PathBuf {
     let whole = path.canonicalize().ok();
     let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
     whole.or_else(by_parent).unwrap_or_else(|| path.to_path_buf())
 }
 
-fn glob(pattern: &str) -> Option<GlobMatcher> {
-    Some(GlobBuilder::new(pattern).literal_separator(true).build().ok()?.compile_matcher())
+/// The folders before the first `*` and the like are resolved as those of a path are.
+fn glob(pattern: &str) -> Result<globset::GlobMatcher, SettingError> {
+    let wrong = |problem: &str| SettingError::Wrong {
+        name: "LITEFLARE_DB",
+        value: pattern.to_string(),
+        expected: format!("an absolute path or a glob{problem}"),
+    };
+    if !pattern.starts_with('/') {
+        return Err(wrong(""));
+    }
+    let special = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
+    let (folder, rest) = pattern.split_at(pattern[..special].rfind('/').unwrap_or(0));
+    let folder = globset::escape(&resolved(Path::new(folder)).to_string_lossy());
+    let glob = GlobBuilder::new(&format!("{folder}{rest}")).literal_separator(true).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| wrong(&format!(" ({})", error.kind())))
 }
 
 impl Settings {
@@ -166,9 +214,10 @@ impl Settings {
             env(name).or(from_file).ok_or(SettingError::Missing { name, key, hint })
         };
         let api = env("LITEFLARE_D1_API").or(file.d1_api).unwrap_or_else(|| DEFAULT_API.into());
-        if !(api.starts_with("http://") || api.starts_with("https://")) {
-            let reason = "a URL that starts with https:// (or http:// for a local cloud)".to_string();
-            return Err(SettingError::Wrong { name: "LITEFLARE_D1_API", value: api, reason });
+        let url = reqwest::Url::parse(&api);
+        if !url.is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()) {
+            let expected = "a URL that starts with https:// (or http:// for a local cloud)".to_string();
+            return Err(SettingError::Wrong { name: "LITEFLARE_D1_API", value: api, expected });
         }
         Ok(Settings {
             account: need(
@@ -177,12 +226,12 @@ impl Settings {
                 file.account_id,
                 "the account's id, from the Cloudflare dashboard",
             )?,
-            token: Secret(need(
+            token: token(need(
                 "CLOUDFLARE_API_TOKEN",
                 "api_token",
-                file.api_token,
+                file.api_token.map(|token| token.0),
                 "an API token that may edit D1, from the Cloudflare dashboard",
-            )?),
+            )?)?,
             database: need(
                 "LITEFLARE_D1_DATABASE",
                 "d1_database",
@@ -196,6 +245,15 @@ impl Settings {
     }
 }
 
+/// A token that no HTTP header can carry would fail at every request, and look like a broken network.
+fn token(value: String) -> Result<Secret, SettingError> {
+    if value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Secret(value));
+    }
+    let problem = "it has a space, a line break or a letter beyond ASCII in it";
+    Err(SettingError::WrongSecret { name: "CLOUDFLARE_API_TOKEN", problem })
+}
+
 fn refresh(value: Option<String>) -> Result<Refresh, SettingError> {
     match value.as_deref() {
         Some("always") => Ok(Refresh::Always),
@@ -204,12 +262,12 @@ fn refresh(value: Option<String>) -> Result<Refresh, SettingError> {
     }
 }
 
+/// A duration of 0 would give no request the time to be answered.
 fn duration(name: &'static str, value: Option<String>, default: Duration) -> Result<Duration, SettingError> {
     let Some(value) = value else { return Ok(default) };
     let also = if name == "LITEFLARE_REFRESH" { ", `always` or `never`" } else { "" };
-    humantime::parse_duration(&value).map_err(|_| SettingError::Wrong {
-        name,
-        value,
-        reason: format!("a duration such as `1s` or `500ms`{also}"),
-    })
+    match humantime::parse_duration(&value) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(SettingError::Wrong { name, value, expected: format!("a duration such as `1s` or `500ms`{also}") }),
+    }
 }

@@ -3,7 +3,6 @@
 //! Each error is a sentence for the person who must act. It is logged once, by [`Error::report`], where it becomes a result code.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use rusqlite::ffi;
 
@@ -26,6 +25,12 @@ pub enum Error {
         /// What is there.
         what: &'static str,
     },
+    /// There is no place for the marker file.
+    #[error("{path}: its folder does not exist; make it first", path = .path.display())]
+    NoFolder {
+        /// The database path.
+        path: PathBuf,
+    },
     /// The marker file cannot be written or read.
     #[error("{path}: {source}", path = .path.display())]
     Marker {
@@ -41,15 +46,8 @@ pub enum Error {
     #[error("{0}")]
     Refused(Refusal),
     /// D1 gave no answer until the deadline.
-    #[error(
-        "gave up after {waited:?}: {reason}; the transaction was rolled back (LITEFLARE_TIMEOUT sets the deadline)"
-    )]
-    Unreachable {
-        /// How long it was tried.
-        waited: Duration,
-        /// The last failure.
-        reason: String,
-    },
+    #[error("{0}")]
+    Unreachable(String),
     /// The transaction cannot be expressed on D1.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -75,10 +73,12 @@ impl Error {
         match self {
             Error::Conflict => ffi::SQLITE_BUSY,
             Error::Plan(PlanError::ValueTooBig { .. }) => ffi::SQLITE_TOOBIG,
-            Error::Setting(_) | Error::Occupied { .. } | Error::Marker { .. } | Error::Hydrate { .. } => {
-                ffi::SQLITE_CANTOPEN
-            }
-            Error::Refused(_) | Error::Unreachable { .. } | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {
+            Error::Setting(_)
+            | Error::Occupied { .. }
+            | Error::NoFolder { .. }
+            | Error::Marker { .. }
+            | Error::Hydrate { .. } => ffi::SQLITE_CANTOPEN,
+            Error::Refused(_) | Error::Unreachable(_) | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {
                 ffi::SQLITE_IOERR
             }
         }
@@ -95,9 +95,7 @@ impl From<SendError> for Error {
     fn from(error: SendError) -> Error {
         match error {
             SendError::Refused(refusal) => Error::Refused(refusal),
-            SendError::NotApplied { reason, .. } | SendError::Unknown(reason) => {
-                Error::Unreachable { waited: Duration::ZERO, reason }
-            }
+            SendError::NotApplied { reason, .. } | SendError::Unknown(reason) => Error::Unreachable(reason),
         }
     }
 }

@@ -59,4 +59,12 @@ impl Runtime {
         });
         answer.recv().ok()
     }
+
+    /// Does `work`, which may block, after `wait`, on a thread of ours.
+    pub fn later(&self, wait: std::time::Duration, work: impl FnOnce() + Send + 'static) {
+        self.tokio.spawn(async move {
+            tokio::time::sleep(wait).await;
+            tokio::task::spawn_blocking(work);
+        });
+    }
 }

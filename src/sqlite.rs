@@ -35,6 +35,7 @@ impl Sqlite {
     ///
     /// # Safety
     /// `api` is null or the table that SQLite passed to an extension's entry point.
+    #[allow(clippy::missing_transmute_annotations, reason = "the fields' types say it")]
     pub unsafe fn host(api: *const sqlite3_api_routines) -> Option<Sqlite> {
         // SAFETY: SQLite's table lives as long as the process (it is a static of SQLite's), says the caller.
         let api = unsafe { api.as_ref() }?;

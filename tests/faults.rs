@@ -221,6 +221,29 @@ fn every_read_asks_d1_when_the_setting_says_so() {
 }
 
 #[test]
+fn a_replica_in_use_sees_the_work_of_others_within_its_interval() {
+    for cloud in clouds() {
+        let app = App::new(&cloud);
+        let mut soon = settings(&app.database.through(&app.proxy));
+        soon.refresh = Refresh::Every(Duration::from_millis(100));
+        let reader = open(&app.folder.attach("soon.db", soon));
+        app.insert("second").unwrap();
+        let start = Instant::now();
+        while values(&reader) != ["first", "second"] {
+            assert!(start.elapsed() < Duration::from_secs(10), "it never came");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let before = app.proxy.requests();
+        for _ in 0..25 {
+            assert_eq!(values(&reader), ["first", "second"]);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let asked = app.proxy.requests() - before;
+        assert!(asked <= 6, "{asked} questions in 500 ms");
+    }
+}
+
+#[test]
 fn requests_are_counted() {
     for cloud in clouds() {
         let app = App::new(&cloud);

@@ -52,7 +52,7 @@ impl Client {
             let unknown = matches!(error, SendError::Unknown(_));
             in_doubt |= unknown;
             if !patience.wait_after(&error) {
-                return Err(give_up(error, in_doubt));
+                return Err(give_up(self.gave_up(error), in_doubt));
             }
             self.metrics.retries.add(1);
             if unknown && self.has(txn, in_doubt)? {

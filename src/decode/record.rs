@@ -57,7 +57,7 @@ fn field(serial: u64, bytes: &[u8]) -> Option<Field> {
         7 => Field::Real(f64::from_be_bytes(bytes.try_into().ok()?)),
         8 => Field::Integer(0),
         9 => Field::Integer(1),
-        _ if serial % 2 == 0 => Field::Blob(bytes.to_vec()),
+        _ if serial.is_multiple_of(2) => Field::Blob(bytes.to_vec()),
         _ => Field::Text(bytes.to_vec()),
     })
 }

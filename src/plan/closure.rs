@@ -4,6 +4,7 @@
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_key, select};
 use super::lexer::quoted;
 use super::pair::{Fate, Pair};
@@ -35,7 +36,9 @@ pub(super) fn close(
         }
     }
     while let Some((parent, rows)) = work.pop() {
-        for (child, key) in old.children(&parent.name).filter(|(_, key)| key.on_delete == OnDelete::Acts) {
+        for (child, key) in
+            old.children(&parent.name).filter(|(_, key)| key.on_delete == OnDelete::Acts && holds(Rule::Closure))
+        {
             let place = pairs.iter().position(|pair| pair.old.is_some_and(|table| table.name == child.name));
             let Some(place) = place.filter(|&i| pairs[i].fate == Fate::Kept) else { continue };
             let found = children(before, old, parent, &rows, child, key)?;

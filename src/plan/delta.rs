@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::ablation::{Rule, holds};
 use super::lexer::quoted;
 use super::pair::{Fate, Pair};
 use super::schema::{Generated, Table};
@@ -38,7 +39,7 @@ pub(super) fn delta(
 ) -> Result<Delta, PlanError> {
     let mut delta = Delta::default();
     let (Some((old, new)), Fate::Kept) = (pair.kept(), pair.fate) else { return Ok(delta) };
-    if pair.compare_all {
+    if pair.compare_all && holds(Rule::CompareAll) {
         let mut comparison = Comparison::new(before, after, pair, old, new)?;
         all_keys(before, old, |key| comparison.sort(&key, &mut delta))?;
         return all_keys(after, new, |key| comparison.sort_new(key, &mut delta)).map(|()| delta);
@@ -160,7 +161,14 @@ impl UniqueColumns {
     }
 
     fn touched_by(&self, changed: &[usize]) -> bool {
-        if self.any { !changed.is_empty() } else { changed.iter().any(|column| self.columns.contains(column)) }
+        if !holds(Rule::Unique) {
+            return false;
+        }
+        if self.any && holds(Rule::OpaqueUnique) {
+            !changed.is_empty()
+        } else {
+            changed.iter().any(|column| self.columns.contains(column))
+        }
     }
 }
 

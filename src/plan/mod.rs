@@ -10,6 +10,7 @@
 //! `pair` says which table is which, `ddl` how the schema gets there, `delta` sorts the changed rows, `closure` adds those D1's foreign keys would
 //! touch, and the rest writes SQL. The caller brackets the body with `PRAGMA defer_foreign_keys`, its commit row and the replaying mark.
 
+mod ablation;
 mod closure;
 mod ddl;
 mod delta;
@@ -109,7 +110,7 @@ pub fn plan(
     let deltas = pairs.iter().map(|pair| delta::delta(before, after, pair, changes));
     let mut deltas = deltas.collect::<Result<Vec<_>, _>>()?;
     closure::close(before, after, old, &pairs, &mut deltas)?;
-    refuse::rows(old, new, &pairs, &deltas)?;
+    refuse::rows(after, old, new, &pairs, &deltas)?;
 
     let Ddl { first, shape, last, finish } = ddl;
     let plain = |statements: Vec<String>| statements.into_iter().map(Statement::new);
@@ -117,7 +118,7 @@ pub fn plan(
     statements.extend(rows::deletes(old, &pairs, &deltas)?);
     statements.extend(rows::empty_dropped(old, new, &pairs));
     statements.extend(plain(shape));
-    statements.extend(rows::updates_and_inserts(after, &pairs, &deltas)?);
+    statements.extend(rows::updates_and_inserts(after, new, &pairs, &deltas)?);
     statements.extend(plain(last));
     statements.extend(plain(finish));
     statements.extend(sequence::statements(before, after, (old, new), &pairs, &deltas)?);

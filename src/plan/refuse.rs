@@ -1,5 +1,8 @@
 //! What D1, or writing to it exactly, does not allow. Checked before anything is planned, so that the message names the object.
 
+use rusqlite::Connection;
+
+use super::ablation::{Rule, holds};
 use super::delta::Delta;
 use super::lexer::folded;
 use super::pair::{Fate, Pair};
@@ -63,7 +66,16 @@ fn table(table: &Table) -> Result<(), PlanError> {
 }
 
 /// Refuses row changes that D1's always active foreign keys cannot compile, with a message that names the key.
-pub(super) fn rows(old: &Schema, new: &Schema, pairs: &[Pair<'_>], deltas: &[Delta]) -> Result<(), PlanError> {
+pub(super) fn rows(
+    after: &Connection,
+    old: &Schema,
+    new: &Schema,
+    pairs: &[Pair<'_>],
+    deltas: &[Delta],
+) -> Result<(), PlanError> {
+    if !holds(Rule::ForeignKeys) {
+        return Ok(());
+    }
     for (pair, delta) in pairs.iter().zip(deltas) {
         if let Some(table) = pair.old.filter(|_| !delta.deleted.is_empty()) {
             Keys { schema: old, also: None }.check_row(table)?;
@@ -71,7 +83,8 @@ pub(super) fn rows(old: &Schema, new: &Schema, pairs: &[Pair<'_>], deltas: &[Del
         let Some(table) = pair.new else { continue };
         // Tables that go are dropped last: until then they are parents.
         let keys = Keys { schema: new, also: Some((old, pairs)) };
-        if !delta.inserted.is_empty() {
+        let all_inserted = matches!(pair.fate, Fate::Created | Fate::Rebuilt) && has_rows(after, table)?;
+        if all_inserted || !delta.inserted.is_empty() {
             keys.check_row(table)?;
         }
         for changed in delta.updated.values() {
@@ -82,6 +95,11 @@ pub(super) fn rows(old: &Schema, new: &Schema, pairs: &[Pair<'_>], deltas: &[Del
         }
     }
     Ok(())
+}
+
+fn has_rows(after: &Connection, table: &Table) -> Result<bool, PlanError> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM main.{})", table.quoted());
+    Ok(after.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
 }
 
 /// The foreign keys of one moment of the batch.
@@ -109,17 +127,23 @@ impl Keys<'_> {
             });
             return if leaving { Ok(()) } else { Err(error("there is no such table")) };
         }
-        let Some((parent, mut to)) = self.schema.parent_columns(key) else {
-            return Err(error("it has no such columns"));
-        };
-        to.sort_unstable();
-        let is_key = |columns: &[usize]| {
-            let mut columns = columns.to_vec();
-            columns.sort_unstable();
-            columns == to
-        };
-        let unique = parent.unique.iter().filter(|unique| !unique.partial);
-        let found = is_key(&parent.primary) || unique.filter_map(|unique| unique.columns.as_deref()).any(is_key);
-        if found { Ok(()) } else { Err(error("the referenced columns are not unique")) }
+        if resolves(self.schema, key) {
+            Ok(())
+        } else {
+            Err(error("the referenced columns are not there or not unique"))
+        }
     }
+}
+
+/// Whether a foreign key refers to a table, and there to its primary key or to columns with a unique index.
+pub(super) fn resolves(schema: &Schema, key: &ForeignKey) -> bool {
+    let Some((parent, mut to)) = schema.parent_columns(key) else { return false };
+    to.sort_unstable();
+    let is_key = |columns: &[usize]| {
+        let mut columns = columns.to_vec();
+        columns.sort_unstable();
+        columns == to
+    };
+    let mut unique = parent.unique.iter().filter(|unique| !unique.partial);
+    is_key(&parent.primary) || unique.any(|unique| unique.columns.as_deref().is_some_and(is_key))
 }

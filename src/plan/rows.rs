@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_cells, select};
 use super::lexer::quoted;
 use super::pair::{Fate, Pair};
-use super::schema::{Schema, Table};
+use super::refuse;
+use super::schema::{Kind, Schema, Table};
 use super::statements::{Writer, delete, insert_names};
 use super::{Key, PlanError};
 use crate::d1::Statement;
@@ -18,27 +20,24 @@ const MAX_UPDATES: usize = 32;
 
 /// The deletes of D, children before parents: a parent's delete makes D1 look for children, through all of them if no index helps.
 pub(super) fn deletes(old: &Schema, pairs: &[Pair<'_>], deltas: &[Delta]) -> Result<Vec<Statement>, PlanError> {
-    let mut left: Vec<(&Table, &Delta)> = pairs
+    let deltas: BTreeMap<&str, &Delta> = pairs
         .iter()
         .zip(deltas)
         .filter(|(_, delta)| !delta.deleted.is_empty())
-        .filter_map(|(pair, delta)| Some((pair.old?, delta)))
+        .filter_map(|(pair, delta)| Some((pair.old?.name.as_str(), delta)))
         .collect();
+    let tables = pairs.iter().filter_map(|pair| pair.old).filter(|table| deltas.contains_key(table.name.as_str()));
     let mut statements = Vec::new();
-    while !left.is_empty() {
-        let has_child = |parent: &Table| {
-            let mut children = old.children(&parent.name).filter(|(child, _)| child.name != parent.name);
-            children.any(|(child, _)| left.iter().any(|(table, _)| table.name == child.name))
-        };
-        let next = left.iter().position(|(table, _)| !has_child(table)).unwrap_or(0);
-        let (table, delta) = left.remove(next);
-        statements.extend(delete(table, delta.deleted.iter())?);
+    for table in old.children_first(tables.collect()) {
+        if let Some(delta) = deltas.get(table.name.as_str()) {
+            statements.extend(delete(table, delta.deleted.iter())?);
+        }
     }
     Ok(statements)
 }
 
 /// Empties tables that will be dropped but have children that stay: DROP comes last and would act on the children's new rows (R14).
-/// A table whose own parents are gone cannot be emptied, only dropped.
+/// A table whose own parents are gone refuses DELETE, but not DROP; it is emptied by being made anew.
 pub(super) fn empty_dropped(old: &Schema, new: &Schema, pairs: &[Pair<'_>]) -> Vec<Statement> {
     let dropped = pairs.iter().filter(|pair| pair.fate == Fate::Dropped).filter_map(|pair| pair.old);
     let has_staying_child = |table: &Table| {
@@ -48,31 +47,43 @@ pub(super) fn empty_dropped(old: &Schema, new: &Schema, pairs: &[Pair<'_>]) -> V
         };
         old.children(&table.name).any(|(child, _)| stays(child)) || new.children(&table.name).next().is_some()
     };
-    dropped
-        .filter(|table| has_staying_child(table))
-        .filter(|table| table.foreign_keys.iter().all(|key| old.parent_columns(key).is_some()))
-        .map(|table| Statement::new(format!("DELETE FROM {}", table.quoted())))
-        .collect()
+    let mut statements = Vec::new();
+    for table in dropped.filter(|table| has_staying_child(table) && holds(Rule::EmptyDropped)) {
+        let own_keys = table.foreign_keys.iter().map(|key| (table, key));
+        let mut keys = own_keys.chain(old.children(&table.name));
+        if keys.all(|(_, key)| refuse::resolves(old, key)) {
+            statements.push(Statement::new(format!("DELETE FROM {}", table.quoted())));
+        } else if let Some(object) = old.object(Kind::Table, &table.name) {
+            statements.push(Statement::new(format!("DROP TABLE {}", table.quoted())));
+            statements.push(Statement::new(object.sql.clone()));
+        }
+    }
+    statements
 }
 
-/// Updates and inserts, table by table.
+/// Updates and inserts, table by table, parents before children: while a child's parent is missing, SQLite searches the child's whole table
+/// (without an index on its key) for every parent row that is inserted.
 pub(super) fn updates_and_inserts(
     after: &Connection,
+    new: &Schema,
     pairs: &[Pair<'_>],
     deltas: &[Delta],
 ) -> Result<Vec<Statement>, PlanError> {
+    let written: BTreeMap<&str, (&Pair<'_>, &Delta)> = pairs
+        .iter()
+        .zip(deltas)
+        .filter(|(pair, delta)| matches!(pair.fate, Fate::Rebuilt | Fate::Created) || !delta.is_empty())
+        .filter_map(|(pair, delta)| Some((pair.new?.name.as_str(), (pair, delta))))
+        .collect();
+    let tables = written.values().filter_map(|(pair, _)| pair.new).collect();
     let mut statements = Vec::new();
-    let mut order: Vec<usize> = (0..pairs.len()).collect();
-    order.sort_by_key(|&i| pairs[i].name());
-    for (pair, delta) in order.into_iter().map(|i| (&pairs[i], &deltas[i])) {
-        let Some(table) = pair.new else { continue };
-        match pair.fate {
-            Fate::Kept => {
-                statements.extend(updates(after, table, &delta.updated)?);
-                statements.extend(inserts(after, table, &delta.inserted)?);
-            }
-            Fate::Rebuilt | Fate::Created => statements.extend(insert_all(after, table)?),
-            Fate::Dropped => {}
+    for table in new.children_first(tables).into_iter().rev() {
+        let Some((pair, delta)) = written.get(table.name.as_str()) else { continue };
+        if pair.fate == Fate::Kept {
+            statements.extend(updates(after, table, &delta.updated)?);
+            statements.extend(inserts(after, table, &delta.inserted)?);
+        } else {
+            statements.extend(insert_all(after, table)?);
         }
     }
     Ok(statements)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
+use super::ablation::{Rule, holds};
 use super::delta::Delta;
 use super::pair::{Fate, Pair};
 use super::payload::{Form, write_row};
@@ -25,7 +26,7 @@ pub(super) fn statements(
 ) -> Result<Vec<Statement>, PlanError> {
     let (old, new) = schemas;
     // Without such a table in AFTER, D1 may not have sqlite_sequence at all.
-    if !new.tables.values().any(|table| table.autoincrement) {
+    if !new.tables.values().any(|table| table.autoincrement) || !holds(Rule::Sequence) {
         return Ok(Vec::new());
     }
     let wanted = read(after, new)?;

@@ -14,7 +14,7 @@ use crate::plan::{self, Options, Plan};
 
 impl Replica {
     /// Commits what `overlay` wrote on top of `base` and publishes the result. On an error nothing has happened, here or on D1
-    /// (except [`Error::Unreachable`], which says so).
+    /// (except [`Error::Unreachable`], which says what is in doubt).
     pub fn commit(&self, base: &Arc<Image>, overlay: &Overlay) -> Result<Arc<Image>, Error> {
         let (mut after, changed) = base.with(overlay);
         if changed.is_empty() && after.page_count() == base.page_count() {
@@ -25,7 +25,13 @@ impl Replica {
             self.metrics().conflicts.add(1);
             return Err(Error::Conflict); // a refresh came in between
         }
-        let decoded = writer.decode(base, &after, &changed)?;
+        let decoded = match writer.decode(base, &after, &changed) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                writer.forget_after(base)?;
+                return Err(error);
+            }
+        };
         let sent = self.send(&writer, &decoded, base, &after);
         match sent {
             Ok(true) => {
@@ -34,7 +40,7 @@ impl Replica {
             }
             Ok(false) => {} // VACUUM: other pages, the same rows
             Err(error) => {
-                writer.abandon(&decoded, base)?;
+                writer.forget_after(base)?;
                 if matches!(error, Error::Conflict) {
                     self.metrics().conflicts.add(1);
                     self.refresh(&mut writer)?;
@@ -42,7 +48,7 @@ impl Replica {
                 return Err(error);
             }
         }
-        writer.advance(decoded);
+        writer.advance(decoded, &after);
         Ok(self.publish(after))
     }
 
@@ -66,13 +72,8 @@ impl Replica {
                 Err(CommitError::Refused(refusal)) => refusal,
                 Err(error) => return Err(self.explain(error)),
             };
-            // Some ALTERs depend on rows and some triggers no longer compile: both can be avoided (`DECODE.md`, R13, R15).
-            let is_second = options.recreate_triggers || !options.rebuild.is_empty();
-            if is_second || (plan.altered.is_empty() && !replays) {
-                return Err(Error::Refused(refusal));
-            }
-            tracing::info!("the commit is planned anew without ALTER TABLE: {refusal}");
-            options = Options { rebuild: plan.altered, recreate_triggers: replays };
+            options = second_plan(&options, plan.altered, replays).ok_or(Error::Refused(refusal.clone()))?;
+            tracing::info!("the commit is planned anew ({options:?}): {refusal}");
         }
     }
 
@@ -81,12 +82,21 @@ impl Replica {
             CommitError::Conflict => Error::Conflict,
             CommitError::Refused(refusal) => Error::Refused(refusal),
             CommitError::Unreachable { reason, in_doubt } => {
-                let doubt =
-                    if in_doubt { "; a request is without an answer, so D1 may still have taken it" } else { "" };
-                Error::Unreachable { waited: self.client.timeout, reason: format!("{reason}{doubt}") }
+                let doubt = if in_doubt { ", but a request is without an answer: D1 may still take it" } else { "" };
+                Error::Unreachable(format!("{reason}; the transaction was rolled back{doubt}"))
             }
         }
     }
+}
+
+/// Another way to the same state, after a refusal: some ALTERs depend on rows, and some triggers no longer compile (`DECODE.md`,
+/// R13, R15). Both are tried once.
+fn second_plan(refused: &Options, altered: Vec<String>, has_triggers: bool) -> Option<Options> {
+    if refused.rebuild.is_empty() && !altered.is_empty() {
+        return Some(Options { rebuild: altered, ..Options::default() });
+    }
+    (has_triggers && !refused.recreate_triggers)
+        .then(|| Options { rebuild: refused.rebuild.clone(), recreate_triggers: true })
 }
 
 fn plan_transaction(writer: &Writer, decoded: &Decoded, options: &Options) -> Result<Plan, Error> {

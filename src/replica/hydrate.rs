@@ -9,8 +9,8 @@ use rusqlite::Connection;
 use serde_json::Value as Json;
 
 use super::commit::HEADER_FIELDS;
-use super::refresh::catch_up;
-use super::rows::{self, Fetched};
+use super::refresh::{catch_up, has_gone_on};
+use super::rows::{self, Fetched, Inserts};
 use crate::d1::{Client, Rows, Statement};
 use crate::error::Error;
 use crate::image::{Image, Seq};
@@ -18,11 +18,24 @@ use crate::plan::schema::{Identity, Table};
 use crate::plan::{Schema, guard};
 use crate::vfs::scratch::Scratch;
 
-/// Bytes of values asked for in one request, and rows of one table at most.
-const REQUEST_BYTES: usize = 4_000_000;
-const PAGE_ROWS: usize = 20_000;
-/// Tables read in one request.
-const REQUEST_TABLES: usize = 20;
+/// How much is asked for in one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of values; a row that is larger comes alone.
+    pub bytes: usize,
+    /// Rows of one table.
+    pub rows: usize,
+    /// Tables.
+    pub tables: usize,
+}
+
+impl Default for Bounds {
+    /// D1 answers up to 15 MB (seen on workerd); hex and JSON double what the bytes are.
+    fn default() -> Bounds {
+        Bounds { bytes: 4_000_000, rows: 20_000, tables: 20 }
+    }
+}
+
 /// How often the schema may change under our hands before we give up.
 const ATTEMPTS: usize = 5;
 
@@ -35,11 +48,11 @@ struct Start {
 }
 
 /// Builds an image of what D1 holds. Makes liteflare's tables there when they are missing.
-pub fn hydrate(client: &Client) -> Result<Image, Error> {
+pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
     for _ in 0..ATTEMPTS {
         let start = begin(client)?;
         adopt(client, &start.objects)?;
-        if let Some(image) = build(client, &start)? {
+        if let Some(image) = build(client, &start, bounds)? {
             return Ok(image);
         }
         tracing::info!("the schema changed while the replica was built; starting anew");
@@ -92,7 +105,7 @@ fn adopt(client: &Client, objects: &[[String; 4]]) -> Result<(), Error> {
 }
 
 /// `None`: the schema changed meanwhile.
-fn build(client: &Client, start: &Start) -> Result<Option<Image>, Error> {
+fn build(client: &Client, start: &Start, bounds: &Bounds) -> Result<Option<Image>, Error> {
     let header: Vec<(&str, i64)> =
         HEADER_FIELDS.iter().filter_map(|(name, _)| Some((*name, *start.state.get(*name)?))).collect();
     if start.objects.is_empty() && header.is_empty() {
@@ -114,7 +127,11 @@ fn build(client: &Client, start: &Start) -> Result<Option<Image>, Error> {
         let reason = "it is a virtual table, whose rows are kept in tables of its own".to_string();
         return Err(Error::Hydrate { table: table.name.clone(), reason });
     }
-    read_tables(client, &connection, &schema)?;
+    match read_tables(client, &connection, &schema, bounds) {
+        // A table that is gone by now.
+        Err(Error::Refused(_)) if has_gone_on(client, start.seq)? => return Ok(None),
+        read => read?,
+    }
     let Some(seq) = catch_up(client, &connection, &schema, start.seq, true)? else { return Ok(None) };
     // After the rows: an index is built faster from a full table.
     for object in others {
@@ -142,7 +159,7 @@ struct Cursor<'a> {
     exact: bool,
 }
 
-fn read_tables(client: &Client, connection: &Connection, schema: &Schema) -> Result<(), Error> {
+fn read_tables(client: &Client, connection: &Connection, schema: &Schema, bounds: &Bounds) -> Result<(), Error> {
     let mut cursors: Vec<Cursor<'_>> =
         schema.tables.values().map(|table| Cursor { table, after: None, exact: false }).collect();
     for cursor in &cursors {
@@ -152,13 +169,14 @@ fn read_tables(client: &Client, connection: &Connection, schema: &Schema) -> Res
         }
     }
     while !cursors.is_empty() {
-        let count = cursors.len().min(REQUEST_TABLES);
-        let batch: Vec<Statement> =
-            cursors[..count].iter().flat_map(|cursor| cursor.page(REQUEST_BYTES / count)).collect();
-        let answers = client.send_idempotent(&batch)?;
+        let count = cursors.len().min(bounds.tables);
+        let page = Bounds { bytes: bounds.bytes / count, ..*bounds };
+        let batch: Vec<Statement> = cursors[..count].iter().flat_map(|cursor| cursor.page(&page)).collect();
+        let mut answers = client.send_idempotent(&batch)?.into_iter();
         let mut unfinished = Vec::new();
-        for (mut cursor, answers) in cursors.drain(..count).zip(answers.chunks(2)) {
-            if !cursor.take(client, connection, answers)? {
+        for mut cursor in cursors.drain(..count) {
+            let (count, page) = (answers.next().unwrap_or_default(), answers.next().unwrap_or_default());
+            if !cursor.take(client, connection, count, page, bounds)? {
                 unfinished.push(cursor);
             }
         }
@@ -170,8 +188,8 @@ fn read_tables(client: &Client, connection: &Connection, schema: &Schema) -> Res
 
 impl Cursor<'_> {
     /// Two statements: how many rows come next and whether they are the last ones, and the rows.
-    fn page(&self, bytes: usize) -> [Statement; 2] {
-        let table = self.table;
+    fn page(&self, bounds: &Bounds) -> [Statement; 2] {
+        let (table, Bounds { bytes, rows: most, .. }) = (self.table, bounds);
         let (name, order) = (table.quoted(), rows::key_order(table));
         let after = if self.after.is_some() { format!(" WHERE {}", rows::after_key(table)) } else { String::new() };
         let sizes: Vec<String> =
@@ -179,7 +197,7 @@ impl Cursor<'_> {
         // A row comes along while all before it have less than `bytes`: the first always does.
         let sized = format!(
             "SELECT sum(size) OVER (ROWS UNBOUNDED PRECEDING)-size AS before FROM \
-             (SELECT {} AS size FROM {name}{after} ORDER BY {order} LIMIT {PAGE_ROWS})",
+             (SELECT {} AS size FROM {name}{after} ORDER BY {order} LIMIT {most})",
             balanced_sum(&sizes)
         );
         let count = format!("SELECT coalesce(sum(before<{bytes}),0),count(*) FROM ({sized})");
@@ -192,24 +210,31 @@ impl Cursor<'_> {
     }
 
     /// Takes the answers to [`Cursor::page`]. Returns whether the table is finished.
-    fn take(&mut self, client: &Client, connection: &Connection, answers: &[Rows]) -> Result<bool, Error> {
-        let [count, page] = answers else { return Ok(true) };
-        let Fetched { mut rows, is_doubtful } = rows::parse(self.table, &page.results)?;
+    fn take(
+        &mut self,
+        client: &Client,
+        connection: &Connection,
+        count: Rows,
+        page: Rows,
+        bounds: &Bounds,
+    ) -> Result<bool, Error> {
+        let Fetched { mut rows, is_doubtful } = rows::parse(self.table, page.results)?;
         if is_doubtful && !self.exact {
             self.exact = true; // the same page once more
             return Ok(false);
         }
         self.exact = false;
+        let mut inserts = Inserts::into(connection, self.table)?;
         for row in &mut rows {
             // A row that is gone by now is named in the log, like every change since we began.
-            if row.complete(client, self.table)? {
-                row.insert(connection, self.table)?;
+            if row.is_complete() || row.complete(client, self.table)? {
+                inserts.insert(row)?;
             }
         }
         let number = |index: usize| count.results.rows.first()?.get(index)?.as_u64();
         let (taken, seen) = (number(0).unwrap_or(0), number(1).unwrap_or(0));
         self.after = rows.last().and_then(|row| row.key(self.table)).map(|key| rows::key_param(&key));
-        Ok(self.after.is_none() || (taken == seen && seen < PAGE_ROWS as u64))
+        Ok(self.after.is_none() || (taken == seen && seen < bounds.rows as u64))
     }
 }
 

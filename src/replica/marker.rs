@@ -14,7 +14,11 @@ const FIRST_LINE: &str = "liteflare: this database lives in Cloudflare D1, not i
 pub fn check(path: &Path) -> Result<(), Error> {
     let occupied = |what| Err(Error::Occupied { path: path.to_path_buf(), what });
     match std::fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        // Before anything is made on D1: the marker could not be left there.
+        Err(error) if error.kind() == ErrorKind::NotFound => match path.parent() {
+            Some(folder) if !folder.is_dir() => Err(Error::NoFolder { path: path.to_path_buf() }),
+            _ => Ok(()),
+        },
         Err(source) => Err(Error::Marker { path: path.to_path_buf(), source }),
         Ok(bytes) if bytes.is_empty() || bytes.starts_with(FIRST_LINE.as_bytes()) => Ok(()),
         Ok(bytes) if bytes.starts_with(b"SQLite format 3\0") => occupied("a local SQLite database"),

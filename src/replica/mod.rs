@@ -19,6 +19,7 @@ mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 
@@ -27,6 +28,7 @@ use crate::d1::Client;
 use crate::error::Error;
 use crate::image::Image;
 use crate::metrics::Metrics;
+use hydrate::Bounds;
 use writer::Writer;
 
 /// One database's copy in this process, shared by its connections.
@@ -39,6 +41,8 @@ pub struct Replica {
     newest: Mutex<Arc<Image>>,
     /// Whether a connection is writing.
     writing: Arc<AtomicBool>,
+    /// When D1 last said, or was last asked, that `newest` is what it holds. Rank 3.
+    checked: Mutex<Instant>,
     /// What `PRAGMA journal_mode` answers.
     journal_mode: Mutex<&'static str>,
 }
@@ -56,13 +60,14 @@ impl Replica {
     /// Connects to D1, makes sure of our tables there and builds the first image.
     pub fn open(settings: &Settings) -> Result<Replica, Error> {
         let client = Client::connect(settings, Arc::new(Metrics::default()))?;
-        let image = hydrate::hydrate(&client)?;
+        let image = hydrate::hydrate(&client, &Bounds::default())?;
         Ok(Replica {
             client,
             refresh: settings.refresh,
             writer: Mutex::new(Writer::new(&image)?),
             newest: Mutex::new(Arc::new(image)),
             writing: Arc::default(),
+            checked: Mutex::new(Instant::now()),
             journal_mode: Mutex::new("delete"),
         })
     }
@@ -88,12 +93,17 @@ impl Replica {
         self.writing.load(Ordering::Relaxed)
     }
 
-    /// Called before a read transaction pins the newest image: with `LITEFLARE_REFRESH=always` D1 is asked first.
-    pub fn before_read(&self) -> Result<(), Error> {
-        if self.refresh == Refresh::Always && !self.is_being_written() {
-            self.sync()?;
+    /// Called before a read transaction pins the newest image. With `LITEFLARE_REFRESH=always` D1 is asked first; with a time it
+    /// is asked in the background, when the last answer is older.
+    pub fn before_read(self: &Arc<Replica>) -> Result<(), Error> {
+        match self.refresh {
+            Refresh::Always => self.sync().map(|_| ()),
+            Refresh::Every(interval) => {
+                self.refresh_in_background(interval);
+                Ok(())
+            }
+            Refresh::Never => Ok(()),
         }
-        Ok(())
     }
 
     /// What `PRAGMA journal_mode` answers; in SQLite too the mode belongs to the database.
@@ -118,6 +128,7 @@ impl Replica {
     fn publish(&self, after: Image) -> Arc<Image> {
         let after = Arc::new(after);
         *self.newest.lock() = after.clone();
+        *self.checked.lock() = Instant::now();
         after
     }
 }

@@ -11,6 +11,9 @@ use crate::image::{Image, PageNo};
 use crate::plan::{Key, TableChanges, Value};
 use crate::vfs::scratch::Scratch;
 
+/// Pages above which debug builds do not rebuild the index to compare.
+const MOST_PAGES_CHECKED: usize = 2_000;
+
 /// The schema and page owners of the newest image.
 pub struct Writer {
     /// The newest image's schema.
@@ -86,27 +89,30 @@ impl Writer {
         &decoded.catalog.as_ref().unwrap_or(&self.catalog).schema
     }
 
-    /// The decoded transaction has become the newest image.
-    pub fn advance(&mut self, decoded: Decoded) {
+    /// The decoded transaction has become `newest`.
+    pub fn advance(&mut self, decoded: Decoded, newest: &Image) {
         self.owners.apply(&decoded.owners);
         if let Some(catalog) = decoded.catalog {
             self.catalog = catalog;
         }
         // The reader of the image after keeps what it has cached, as the next commit's reader of the image before.
         std::mem::swap(&mut self.before, &mut self.after);
+        debug_assert!(self.is_consistent_with(newest), "the page owners are those of the image");
     }
 
-    /// The decoded transaction has failed. Its schema may carry the cookie that the next one will carry too, so the reader that
-    /// has seen it is replaced.
-    pub fn abandon(&mut self, decoded: &Decoded, newest: &Image) -> Result<(), Error> {
-        if decoded.catalog.is_some() {
-            self.after = Reader::new(newest)?;
-        }
+    /// A transaction has failed. Its schema may carry the cookie that the next one will carry too, so the reader that has seen it
+    /// is replaced.
+    pub fn forget_after(&mut self, newest: &Image) -> Result<(), Error> {
+        self.after = Reader::new(newest)?;
         Ok(())
     }
 
-    /// Whether the owners equal an index built anew from `image`; for tests.
-    pub fn is_consistent_with(&self, image: &Image) -> bool {
+    /// Whether this describes `image`: the owners equal an index built anew. Costs a walk over all pages, so only builds with
+    /// debug assertions ask, for images that tests have.
+    fn is_consistent_with(&self, image: &Image) -> bool {
+        if image.page_count() > MOST_PAGES_CHECKED {
+            return true;
+        }
         let rebuilt =
             if image.page_count() == 0 { Ok(Owners::default()) } else { Owners::build(image, self.catalog.roots()) };
         rebuilt.is_ok_and(|rebuilt| rebuilt.entries() == self.owners.entries())

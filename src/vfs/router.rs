@@ -25,7 +25,23 @@ pub fn install(sqlite: Sqlite) -> Result<(), Code> {
 }
 
 /// Replicas in use, by path. Rank 0: held while a replica is hydrated, so that two connections do not hydrate it twice.
-static REPLICAS: Mutex<Option<HashMap<PathBuf, Open>>> = Mutex::new(None);
+type Replicas = Mutex<HashMap<PathBuf, Open>>;
+
+/// This process's replicas. A child made by `fork` begins with none: its parent's may be locked by a thread that does not exist
+/// there, and their images stop at the moment of the fork. (The child's copy of them is leaked, with what it locks.)
+fn replicas() -> &'static Replicas {
+    /// With the process's id. Rank 10: held to look, never while calling anything.
+    static CURRENT: Mutex<Option<(u32, &'static Replicas)>> = Mutex::new(None);
+    let mut current = CURRENT.lock();
+    match *current {
+        Some((pid, replicas)) if pid == std::process::id() => replicas,
+        _ => {
+            let replicas: &'static Replicas = Box::leak(Box::default());
+            *current = Some((std::process::id(), replicas));
+            replicas
+        }
+    }
+}
 
 struct Open {
     settings: Settings,
@@ -44,7 +60,11 @@ fn settings_for(path: &Path) -> Option<Result<Settings, Error>> {
     let attached = ATTACHED.lock().get(path).cloned();
     match attached {
         Some(settings) => Some(Ok(settings)),
-        None => config::serves(path).then(|| Settings::load().map_err(Error::from)),
+        None => match config::serves(path) {
+            Ok(true) => Some(Settings::load().map_err(Error::from)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error.into())), // it may be a database of D1's: no silent local one instead
+        },
     }
 }
 
@@ -65,8 +85,8 @@ impl Vfs for Router {
     fn exists(&self, path: &CStr) -> Option<bool> {
         let bytes = path.to_bytes();
         let main = bytes.strip_suffix(b"-journal").or_else(|| bytes.strip_suffix(b"-wal"))?;
-        let replicas = REPLICAS.try_lock()?; // busy hydrating another one: the VFS below knows of no such file either
-        replicas.as_ref()?.contains_key(Path::new(OsStr::from_bytes(main))).then_some(false)
+        let replicas = replicas().try_lock()?; // busy hydrating another one: the VFS below knows of no such file either
+        replicas.contains_key(Path::new(OsStr::from_bytes(main))).then_some(false)
     }
 
     fn is_full_path(&self, _name: &CStr) -> bool {
@@ -76,8 +96,7 @@ impl Vfs for Router {
 
 /// The replica of a path, hydrated when no connection of this process uses it yet.
 fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> {
-    let mut replicas = REPLICAS.lock();
-    let replicas = replicas.get_or_insert_default();
+    let mut replicas = replicas().lock();
     if let Some(open) = replicas.get(path)
         && open.settings == settings
         && let Some(replica) = open.replica.upgrade()
@@ -94,7 +113,7 @@ fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> 
 
 /// The replicas that connections of this process use now, with their paths.
 pub fn open_replicas() -> Vec<(PathBuf, Arc<Replica>)> {
-    let replicas = REPLICAS.lock();
-    let open = replicas.iter().flatten();
+    let replicas = replicas().lock();
+    let open = replicas.iter();
     open.filter_map(|(path, open)| Some((path.clone(), open.replica.upgrade()?))).collect()
 }

@@ -142,10 +142,12 @@ class Server:
             if running := re.search(r"Invoke running on (http://[\d.]+:\d+)", text):
                 return running[1]
             time.sleep(0.1)
-        self.stop()
+        self.process.kill()
+        self.process.wait()
         raise RuntimeError(f"InvokeAI did not start in time:\n{self.log.read_text(errors='replace')[-6000:]}")
 
     def stop(self):
+        self.http.close()  # or the server waits for its open connections
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:

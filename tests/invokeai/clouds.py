@@ -49,6 +49,8 @@ class Cloud:
         return new_database(self.settings)
 
     def stop(self):
+        ended = self.process.poll()
+        assert ended is None, f"the cloud ended by itself with {ended}: {self.log.read_text()}"
         self.process.send_signal(signal.SIGTERM)
         self.process.stdin.close()
         try:

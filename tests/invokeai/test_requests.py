@@ -43,3 +43,7 @@ def test_each_commit_costs_one_request(server, world):
 
 def test_a_generated_image_costs_what_it_commits(server, world):
     assert 1 <= cost(world, server.generate) <= 6  # 4 to 6 commits, seen with a trace on plain SQLite
+
+
+def test_a_process_that_opens_the_filled_database_makes_at_most_three_requests_and_two_for_the_rows(server, world):
+    assert cost(world, lambda: world.seen_by_a_new_process(server.root)) <= 3 + 2  # all rows together are under 1 MB

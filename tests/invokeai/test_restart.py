@@ -1,7 +1,7 @@
 """A filled database outlives the machine: servers started on it in fresh folders, one after the other."""
 
 import pytest
-from application import read
+from application import BIN, read
 
 
 @pytest.fixture(scope="module")
@@ -53,5 +53,5 @@ def test_several_users(restarted, world):
     server.call("POST", "/auth/users", json={"email": "bob@example.com", "password": "Secret-654321", "is_admin": False})
     emails = {user["email"] for user in server.call("GET", "/auth/users")}
     assert {"admin@example.com", "bob@example.com"} <= emails
-    assert "bob@example.com" in world.run(server.root, "invoke-userlist", "--root", server.root)
+    assert "bob@example.com" in world.run(server.root, BIN / "invoke-userlist", "--root", server.root)
     world.assert_equal(server)

@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from application import BIN
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +99,8 @@ def test_client_state(server):
 
 def test_users_added_by_another_process(server, world):
     arguments = ["--root", server.root, "--email", "a@example.com", "--password", "Secret-123456", "--name", "Ada"]
-    world.run(server.root, "invoke-useradd", *arguments)
-    listed = json.loads(world.run(server.root, "invoke-userlist", "--root", server.root, "--json"))
+    world.run(server.root, BIN / "invoke-useradd", *arguments)
+    listed = json.loads(world.run(server.root, BIN / "invoke-userlist", "--root", server.root, "--json"))
     assert "a@example.com" in [user["email"] for user in listed]
     deadline = time.monotonic() + 10
     while b"a@example.com" not in server.copy().read_bytes():

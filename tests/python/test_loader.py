@@ -4,9 +4,7 @@ Every Python found here is tried: some load extensions, some do not and are serv
 """
 
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,18 +12,6 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 LITEFLARE = Path(os.environ.get("LITEFLARE_BIN", REPOSITORY / "target/release/liteflare"))
 VERSION = "import sqlite3; print(sqlite3.connect(':memory:').execute('SELECT liteflare_version()').fetchone()[0])"
-
-
-def pythons():
-    names = [sys.executable, "/usr/bin/python3", "python3.11", "python3.12", "python3.13"]
-    found = {os.path.realpath(path): path for path in map(shutil.which, names) if path}
-    works = lambda path: subprocess.run([path, "-c", "import sqlite3"], capture_output=True).returncode == 0  # noqa: E731
-    return [path for path in found.values() if works(path)]
-
-
-@pytest.fixture(params=pythons())
-def python(request):
-    return request.param
 
 
 def run(*command, **environment):

@@ -169,7 +169,8 @@ impl<'a, 's> Attempt<'a, 's> {
             let goes_with_its_table = !is_kept(pairs, &object.table);
             let name_is_free = !self.new.objects.keys().any(|(_, name)| *name == key.1);
             if !(goes_with_its_table && name_is_free) {
-                let sql = format!("DROP INDEX {}", quoted(&object.name));
+                // The index is gone already if its table was emptied by being made anew.
+                let sql = format!("DROP INDEX IF EXISTS {}", quoted(&object.name));
                 self.scratch.run(&sql)?;
                 self.ddl.shape.push(sql);
             }
@@ -191,8 +192,8 @@ impl<'a, 's> Attempt<'a, 's> {
     }
 
     fn create_tables(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
-        let created = pairs.iter().filter(|pair| pair.fate == Fate::Created).filter_map(|pair| pair.new);
-        created.map(|table| self.create_table(&table.name)).collect()
+        let mut created = pairs.iter().filter(|pair| pair.fate == Fate::Created).filter_map(|pair| pair.new);
+        created.try_for_each(|table| self.create_table(&table.name))
     }
 
     fn create_table(&mut self, name: &str) -> Result<(), PlanError> {
@@ -255,15 +256,9 @@ impl<'a, 's> Attempt<'a, 's> {
 
     /// Tables that go, children before their parents.
     fn drop_tables(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
-        let mut left: Vec<&str> =
-            pairs.iter().filter(|pair| pair.fate == Fate::Dropped).map(|pair| pair.name()).collect();
-        while !left.is_empty() {
-            let has_child = |name: &str| {
-                self.old.children(name).any(|(child, _)| child.name != name && left.contains(&child.name.as_str()))
-            };
-            // In a cycle any is as good: D1 checks nothing while keys are deferred.
-            let next = left.iter().position(|name| !has_child(name)).unwrap_or(0);
-            let sql = format!("DROP TABLE {}", quoted(left.remove(next)));
+        let tables = pairs.iter().filter(|pair| pair.fate == Fate::Dropped).filter_map(|pair| pair.old).collect();
+        for table in self.old.children_first(tables) {
+            let sql = format!("DROP TABLE {}", table.quoted());
             self.scratch.run(&sql)?;
             self.ddl.last.push(sql);
         }

@@ -70,7 +70,7 @@ impl Scratch {
 
     /// What it holds now.
     pub(super) fn texts(&self) -> Result<Texts, PlanError> {
-        let schema = Schema::read(&self.0)?;
+        let schema = Schema::objects(&self.0)?;
         let objects = schema.objects.into_iter().filter(|(_, object)| object.name != "_lf_state");
         Ok(objects.map(|(key, object)| (key, (object.name, object.table, object.sql))).collect())
     }

@@ -13,6 +13,17 @@ const ROWID_NAMES: [&str; 3] = ["rowid", "_rowid_", "oid"];
 impl Schema {
     /// Reads the schema of the main database. The statements stay in the connection's cache.
     pub fn read(connection: &Connection) -> Result<Schema, PlanError> {
+        let mut schema = Schema::objects(connection)?;
+        for ((kind, name), object) in &schema.objects {
+            if *kind == Kind::Table {
+                schema.tables.insert(name.clone(), table(connection, object)?);
+            }
+        }
+        Ok(schema)
+    }
+
+    /// Reads only the objects' texts, no table in detail.
+    pub(in crate::plan) fn objects(connection: &Connection) -> Result<Schema, PlanError> {
         let mut schema = Schema::default();
         let mut statement = connection.prepare_cached(
             "SELECT type, name, tbl_name, sql, rootpage, rowid FROM main.sqlite_schema \
@@ -35,11 +46,6 @@ impl Schema {
                 place: row.get(5)?,
             };
             schema.objects.insert((kind, folded(&object.name)), object);
-        }
-        for ((kind, name), object) in &schema.objects {
-            if *kind == Kind::Table {
-                schema.tables.insert(name.clone(), table(connection, object)?);
-            }
         }
         Ok(schema)
     }
