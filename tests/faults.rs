@@ -247,6 +247,7 @@ fn a_replica_in_use_sees_the_work_of_others_within_its_interval() {
 fn requests_are_counted() {
     for cloud in clouds() {
         let app = App::new(&cloud);
+        app.connection.execute_batch("CREATE TABLE empty(id INTEGER PRIMARY KEY AUTOINCREMENT)").unwrap();
         let count = |work: &dyn Fn()| {
             let before = app.proxy.requests();
             work();

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Cargo builds the library with the tests, beside `liteflare`.
+/// Cargo builds the library with the tests, among their dependencies. (Only `cargo build` puts it beside the command.)
 fn library() -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_BIN_EXE_liteflare")).with_file_name("libliteflare.so");
+    let path = PathBuf::from(env!("CARGO_BIN_EXE_liteflare")).with_file_name("deps").join("libliteflare.so");
     assert!(path.exists(), "{} is missing", path.display());
     path
 }

@@ -37,7 +37,7 @@ pub(super) fn statements(
         let names = pair.old.iter().chain(&pair.new).map(|table| name(&table.name));
         if pair.fate != Fate::Kept || pair.altered {
             unsure.extend(names);
-        } else if pair.new.is_some_and(|table| table.autoincrement) {
+        } else if pair.new.is_some_and(|table| table.autoincrement) && !delta.inserted.is_empty() {
             count(expected.entry(name(pair.name())).or_default(), &delta.inserted);
         }
     }

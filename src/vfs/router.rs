@@ -24,8 +24,14 @@ pub fn install(sqlite: Sqlite) -> Result<(), Code> {
     raw::register(sqlite, NAME, &Router, true)
 }
 
-/// Replicas in use, by path. Rank 0: held while a replica is hydrated, so that two connections do not hydrate it twice.
-type Replicas = Mutex<HashMap<PathBuf, Open>>;
+/// The replicas of a process.
+#[derive(Default)]
+struct Replicas {
+    /// Rank 0. Held while a replica is hydrated, so that two connections do not hydrate it twice.
+    hydrating: Mutex<()>,
+    /// Those in use, by path. Rank 6: held to look or to add one, never while calling anything.
+    open: Mutex<HashMap<PathBuf, Open>>,
+}
 
 /// This process's replicas. A child made by `fork` begins with none: its parent's may be locked by a thread that does not exist
 /// there, and their images stop at the moment of the fork. (The child's copy of them is leaked, with what it locks.)
@@ -81,12 +87,14 @@ impl Vfs for Router {
         })
     }
 
-    /// A replica has neither a rollback journal nor a WAL on disk; SQLite asks before every read transaction.
+    /// A replica has neither a rollback journal nor a WAL on disk. SQLite asks before every read transaction, and would play back a
+    /// journal that was left there when the database was still a local file.
     fn exists(&self, path: &CStr) -> Option<bool> {
         let bytes = path.to_bytes();
         let main = bytes.strip_suffix(b"-journal").or_else(|| bytes.strip_suffix(b"-wal"))?;
-        let replicas = replicas().try_lock()?; // busy hydrating another one: the VFS below knows of no such file either
-        replicas.contains_key(Path::new(OsStr::from_bytes(main))).then_some(false)
+        let open = replicas().open.lock();
+        let is_ours = open.get(Path::new(OsStr::from_bytes(main))).is_some_and(|open| open.replica.strong_count() > 0);
+        is_ours.then_some(false)
     }
 
     fn is_full_path(&self, _name: &CStr) -> bool {
@@ -96,24 +104,24 @@ impl Vfs for Router {
 
 /// The replica of a path, hydrated when no connection of this process uses it yet.
 fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> {
-    let mut replicas = replicas().lock();
-    if let Some(open) = replicas.get(path)
-        && open.settings == settings
-        && let Some(replica) = open.replica.upgrade()
-    {
+    let replicas = replicas();
+    let _hydrating = replicas.hydrating.lock();
+    let same = |open: &&Open| open.settings == settings;
+    let present = replicas.open.lock().get(path).filter(same).and_then(|open| open.replica.upgrade());
+    if let Some(replica) = present {
         return Ok(replica);
     }
     marker::check(path)?;
     let replica = Arc::new(Replica::open(&settings)?);
     marker::leave(path, &settings)?;
-    replicas.retain(|_, open| open.replica.strong_count() > 0);
-    replicas.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica) });
+    let mut open = replicas.open.lock();
+    open.retain(|_, open| open.replica.strong_count() > 0);
+    open.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica) });
     Ok(replica)
 }
 
 /// The replicas that connections of this process use now, with their paths.
 pub fn open_replicas() -> Vec<(PathBuf, Arc<Replica>)> {
-    let replicas = replicas().lock();
-    let open = replicas.iter();
-    open.filter_map(|(path, open)| Some((path.clone(), open.replica.upgrade()?))).collect()
+    let open = replicas().open.lock();
+    open.iter().filter_map(|(path, open)| Some((path.clone(), open.replica.upgrade()?))).collect()
 }

@@ -25,8 +25,11 @@ def pytest_generate_tests(metafunc):
         if metafunc.definition.get_closest_marker("any_cloud"):
             names = names[:1]
         metafunc.parametrize("cloud", names, indirect=True, scope="session")
-    if "python" in metafunc.fixturenames:
-        metafunc.parametrize("python", pythons())
+
+
+@pytest.fixture(params=pythons())
+def python(request):
+    return request.param
 
 
 @pytest.fixture(scope="session")

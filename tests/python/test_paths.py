@@ -5,6 +5,7 @@ import sqlite3
 
 import clouds
 import pytest
+from network import REQUEST, Network
 
 INSERT = "db.execute('CREATE TABLE IF NOT EXISTS t(v)'); db.execute('INSERT INTO t VALUES (?)', (sys.argv[0],)); db.commit()"
 COUNT = "print(db.execute('SELECT count(*) FROM t').fetchone()[0])"
@@ -130,8 +131,6 @@ db.executescript(BOTH.format(1))
 @pytest.fixture
 def two(app, cloud):
     """An application with two replicas and a plain file attached to one connection; the second's network can be down."""
-    from network import Network
-
     second = clouds.new_database(cloud.settings)
     with Network(second["LITEFLARE_D1_API"]) as network:
         where = (second["LITEFLARE_D1_DATABASE"], network.url)
@@ -226,10 +225,49 @@ print(everything())
     assert log == ""
 
 
-def test_a_file_beside_the_path_is_no_journal_of_a_replica(filled):
-    """A journal that an application left when its database was still local."""
-    for suffix in ["-journal", "-wal", "-shm"]:
+@pytest.fixture
+def journal(tmp_path):
+    """What a killed application left beside its database when that was still local: SQLite would play it back."""
+    local = sqlite3.connect(tmp_path / "local.db", isolation_level=None)
+    local.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES (zeroblob(100000)); PRAGMA cache_size = 1; BEGIN; UPDATE t SET v = 0")
+    content = (tmp_path / "local.db-journal").read_bytes()
+    assert content.startswith(b"\xd9\xd5\x05\xf9")
+    return content
+
+
+@pytest.mark.any_cloud
+def test_a_file_beside_the_path_is_no_journal_of_a_replica(filled, journal):
+    filled.path.with_name("app.db-journal").write_bytes(journal)
+    for suffix in ["-wal", "-shm"]:
         filled.path.with_name("app.db" + suffix).write_bytes(os.urandom(4096))
     before = filled.state()
     assert filled.succeed(COUNT) == "1"
     assert filled.state() == before
+
+
+@pytest.mark.any_cloud
+def test_nor_while_another_replica_is_built(filled, journal):
+    filled.path.with_name("app.db-journal").write_bytes(journal)
+    before = filled.d1()
+    process = filled.start(
+        f"""
+print("open", flush=True); sys.stdin.readline()
+threading.Thread(target=sqlite3.connect, args=(PATH + "2",)).start()
+sys.stdin.readline()
+{COUNT}
+db.execute("UPDATE t SET v = v"); db.commit()
+print(db.execute("PRAGMA integrity_check").fetchall(), flush=True)
+""",
+        LITEFLARE_DB=f"{filled.path}*",
+    )
+    assert process.stdout.readline() == "open\n"
+    hold = filled.network.hold(REQUEST, "OVER (ROWS")
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    hold.wait()
+    process.stdin.write("go on\n")
+    process.stdin.flush()
+    assert [process.stdout.readline() for _ in range(2)] == ["1\n", "[('ok',)]\n"]
+    hold.release()
+    assert process.communicate(timeout=30) == ("", "")
+    assert filled.d1() == before
