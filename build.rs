@@ -18,5 +18,7 @@ fn main() -> std::io::Result<()> {
     let path = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("exports.map");
     std::fs::write(&path, script)?;
     println!("cargo:rustc-cdylib-link-arg=-Wl,--version-script={}", path.display());
+    // Some dependencies have C functions of their own (crc-fast): they are no business of the process that loads us.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
     Ok(())
 }

@@ -126,7 +126,7 @@ struct Config {
     r2_bucket: Option<String>,
     r2_endpoint: Option<String>,
     r2_access_key_id: Option<String>,
-    r2_secret_access_key: Option<String>,
+    r2_secret_access_key: Option<Secret>,
     r2_paths: Option<String>,
 }
 

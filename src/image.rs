@@ -52,6 +52,11 @@ impl PageNo {
     }
 }
 
+/// A set of pages. Page numbers are our own, so the hash need not withstand an attacker.
+pub type PageSet = std::collections::HashSet<PageNo, foldhash::fast::FixedState>;
+/// Something for each of some pages.
+pub type PageMap<T> = std::collections::HashMap<PageNo, T, foldhash::fast::FixedState>;
+
 /// The bytes of one page.
 pub type Page = Arc<[u8]>;
 

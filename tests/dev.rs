@@ -111,7 +111,7 @@ fn an_acknowledged_object_survives_kill_9() {
 #[test]
 fn settings_stay_good_when_the_cloud_is_started_again() {
     let dir = tempfile::tempdir().unwrap();
-    let start = |port| Cloud::start(&Options { dir: Some(dir.path().to_owned()), port, s3_port: 0 }).unwrap();
+    let start = |port| Cloud::start(&Options { dir: Some(dir.path().to_owned()), port, ..Options::default() }).unwrap();
     let cloud = start(0);
     let database = cloud.create_database("kept").unwrap();
     let settings = DbRef { api: cloud.api(), account: cloud.account.clone(), token: cloud.token.clone(), database };

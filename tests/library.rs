@@ -34,7 +34,7 @@ fn the_command_does_not_take_over_libc() {
     let output = Command::new("nm").args(["--defined-only", command]).output().expect("nm (binutils) runs");
     let text = String::from_utf8(output.stdout).expect("symbols are text");
     let defined: BTreeSet<&str> = text.lines().filter_map(|line| line.split_whitespace().last()).collect();
-    assert!(defined.contains("lf_open"), "nm sees the command's symbols");
+    assert!(defined.contains("main"), "nm sees the command's symbols");
     for name in ["open", "open64", "stat", "close", "unlink", "fopen", "readdir", "_exit"] {
         assert!(!defined.contains(name), "{name}");
     }

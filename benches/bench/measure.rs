@@ -11,41 +11,26 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Seconds per operation of two sides that take turns, and the median of their ratios.
-pub struct Turns {
-    pub plain: f64,
-    pub ours: f64,
-    pub ratio: f64,
-}
-
-/// Lets both sides do `count` operations a turn, as many as take about `turn`. Who begins changes with every turn.
-pub fn take_turns(turns: usize, turn: Duration, mut plain: impl FnMut(usize), mut ours: impl FnMut(usize)) -> Turns {
+/// Lets each side do `count` operations a turn, as many as take about `turn`; the order moves on with every turn. Returns a
+/// side's median of seconds per operation, and the median of the last side's time over its own.
+pub fn take_turns<const N: usize>(turns: usize, turn: Duration, mut side: impl FnMut(usize, usize)) -> [(f64, f64); N] {
     let mut count = 1;
-    loop {
-        let started = Instant::now();
-        ours(count);
-        plain(count);
-        if started.elapsed() > turn {
-            break;
-        }
+    while seconds(|| (0..N).for_each(|n| side(n, count))) < turn.as_secs_f64() {
         count *= 2;
     }
-    let mut pairs = Vec::with_capacity(turns);
-    for turn in 0..turns {
-        let (a, b) = if turn % 2 == 0 {
-            let a = seconds(|| plain(count));
-            (a, seconds(|| ours(count)))
-        } else {
-            let b = seconds(|| ours(count));
-            (seconds(|| plain(count)), b)
-        };
-        pairs.push((a / count as f64, b / count as f64));
-    }
-    Turns {
-        plain: median(pairs.iter().map(|(a, _)| *a).collect()),
-        ours: median(pairs.iter().map(|(_, b)| *b).collect()),
-        ratio: median(pairs.iter().map(|(a, b)| b / a).collect()),
-    }
+    let rounds: Vec<[f64; N]> = (0..turns)
+        .map(|turn| {
+            let mut times = [0.0; N];
+            for n in (0..N).map(|n| (n + turn) % N) {
+                times[n] = seconds(|| side(n, count)) / count as f64;
+            }
+            times
+        })
+        .collect();
+    std::array::from_fn(|n| {
+        let time = median(rounds.iter().map(|times| times[n]).collect());
+        (time, median(rounds.iter().map(|times| times[N - 1] / times[n]).collect()))
+    })
 }
 
 /// How long `work` takes.

@@ -13,13 +13,15 @@ const MEGABYTES: u64 = 100;
 const TURNS: usize = 21;
 const TURN: Duration = Duration::from_millis(60);
 
-/// A read to measure: what it is called, its SQL, and its parameter for the row number given.
+/// A read to measure.
 struct Read {
     name: &'static str,
     sql: &'static str,
-    /// Rows the parameter moves over.
+    /// Its parameter, for the number of a row.
     parameter: fn(u64) -> rusqlite::types::Value,
 }
+
+const WHOLE: &str = "whole table";
 
 const READS: [Read; 5] = [
     Read {
@@ -45,7 +47,7 @@ const READS: [Read; 5] = [
         parameter: |row| format!("board-{:06}", row / 100).into(),
     },
     Read {
-        name: "whole table",
+        name: WHOLE,
         sql: "SELECT sum(length(metadata)), max(width), ?1 FROM images",
         parameter: |row| (row as i64).into(),
     },
@@ -54,26 +56,41 @@ const READS: [Read; 5] = [
 /// Prints the table.
 pub fn run() {
     let world = World::new(MEGABYTES);
+    let (pages, megabytes) = (world.image().page_count(), world.image().size() / 1_000_000);
+    let wal = world.plain_path.with_file_name("wal.db");
+    std::fs::copy(&world.plain_path, &wal).expect("room on the disk");
+    open(&wal).pragma_update(None, "journal_mode", "wal").expect("a pragma");
     println!(
-        "\nReads, {} MB ({} pages), the same pages in a plain file",
-        world.image().size() / 1_000_000,
-        world.image().page_count()
+        "\nReads, {megabytes} MB ({pages} pages), the same pages in plain files with a rollback journal and with a WAL"
     );
-    println!("| read | page cache | plain SQLite | liteflare | ratio |\n| --- | --- | --- | --- | --- |");
+    println!("| read | page cache | plain | plain, WAL | liteflare | over plain | over WAL |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
     // 400 KB: nearly every page comes through the VFS. 2 MB is SQLite's default. 200 MB holds the database.
     for (cache, kilobytes) in [("400 KB", 400), ("2 MB", 2000), ("all", 200_000)] {
-        let sides = [&world.plain_path, &world.path].map(|path| with_cache(path, kilobytes));
-        for read in &READS {
-            let [mut plain, mut ours] = [Reader::new(&sides[0], read), Reader::new(&sides[1], read)];
-            let turns = take_turns(TURNS, TURN, |count| plain.read(count), |count| ours.read(count));
-            println!("| {} | {cache} | {} | {} | {:.2} |", read.name, show(turns.plain), show(turns.ours), turns.ratio);
+        for in_transaction in [false, true] {
+            let sides = [&world.plain_path, &wal, &world.path].map(|path| with_cache(path, kilobytes, in_transaction));
+            for read in READS.iter().filter(|read| !(in_transaction && read.name == WHOLE)) {
+                let mut readers = [0, 1, 2].map(|side| Reader::new(&sides[side], read));
+                let [plain, wal, ours] = take_turns(TURNS, TURN, |side, count| readers[side].read(count));
+                println!(
+                    "| {}{} | {cache} | {} | {} | {} | {:.2} | {:.2} |",
+                    read.name,
+                    if in_transaction { ", within a transaction" } else { "" },
+                    show(plain.0),
+                    show(wal.0),
+                    show(ours.0),
+                    plain.1,
+                    wal.1
+                );
+            }
         }
     }
 }
 
-fn with_cache(path: &Path, kilobytes: u32) -> Connection {
+fn with_cache(path: &Path, kilobytes: u32, in_transaction: bool) -> Connection {
     let connection = open(path);
-    connection.execute_batch(&format!("PRAGMA cache_size = -{kilobytes}")).expect("a pragma");
+    let begin = if in_transaction { "BEGIN; SELECT 1 FROM boards;" } else { "" };
+    connection.execute_batch(&format!("PRAGMA cache_size = -{kilobytes}; {begin}")).expect("it is taken");
     connection
 }
 

@@ -41,8 +41,8 @@ impl World {
         router::install(Sqlite::bundled()).expect("the VFS is registered");
         // In memory: the cloud's fsyncs are not what is measured here.
         let cloud_folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
-        let cloud =
-            Cloud::start(&Options { dir: Some(cloud_folder.path().into()), port: 0 }).expect("the cloud starts");
+        let cloud = Cloud::start(&Options { dir: Some(cloud_folder.path().into()), ..Options::default() })
+            .expect("the cloud starts");
         let relay = Relay::to(cloud.addr);
         let [database, twin] = ["one", "two"].map(|name| cloud.create_database(name).expect("the name is new"));
         relay.watch(&database);

@@ -27,8 +27,7 @@ const AFTER: &[u8] = include_bytes!("../seeds/after.db");
 const PAGE_BYTES: usize = 512;
 
 /// The trees of the seeds: the schema, a rowid table, and a WITHOUT ROWID table whose key has two columns.
-const TREES: [(TreeId, u8, Option<usize>); 3] =
-    [(SCHEMA_TREE, 1, None), (TreeId(1), 2, None), (TreeId(2), 3, Some(2))];
+const TREES: [(TreeId, u8, Option<usize>); 3] = [(SCHEMA_TREE, 1, None), (TreeId(1), 2, None), (TreeId(2), 3, Some(2))];
 
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {
@@ -42,14 +41,35 @@ enum Input<'a> {
 
 #[derive(Arbitrary, Debug)]
 enum Edit<'a> {
-    Byte { page: u8, at: u16, value: u8 },
+    Byte {
+        page: u8,
+        at: u16,
+        value: u8,
+    },
     /// Aimed at what matters most: the page's header and its cell pointers.
-    Header { page: u8, at: u8, value: u8 },
+    Header {
+        page: u8,
+        at: u8,
+        value: u8,
+    },
     /// A page number, big-endian, at any place.
-    Link { page: u8, at: u16, to: u8 },
-    Bytes { page: u8, at: u16, bytes: &'a [u8] },
-    Copy { from: u8, to: u8 },
-    Truncate { pages: u8 },
+    Link {
+        page: u8,
+        at: u16,
+        to: u8,
+    },
+    Bytes {
+        page: u8,
+        at: u16,
+        bytes: &'a [u8],
+    },
+    Copy {
+        from: u8,
+        to: u8,
+    },
+    Truncate {
+        pages: u8,
+    },
 }
 
 impl Edit<'_> {
@@ -107,12 +127,14 @@ fn compare(before: &[u8], after: &[u8], pairs: &[TreePair]) {
     let empty = Image::empty(Seq(0));
     let before = empty.with(&overlay(&empty, before)).0;
     let (after, changed) = before.with(&overlay(&before, after));
-    let roots = |root: fn(&TreePair) -> Option<PageNo>| pairs.iter().filter_map(move |pair| Some((pair.tree, root(pair)?)));
+    let roots =
+        |root: fn(&TreePair) -> Option<PageNo>| pairs.iter().filter_map(move |pair| Some((pair.tree, root(pair)?)));
     // A replica never gets past a damaged image: its owners are built when it is made.
     let Ok(mut owners) = Owners::build(&before, roots(|pair| pair.old_root)) else { return };
     let comparison = Comparison::new(&before, &after, &changed, &owners);
     let mut update = OwnersUpdate::default();
     let accepted = pairs.iter().all(|pair| comparison.table(pair, &mut update).is_ok());
+    let accepted = accepted && comparison.check(&update).is_ok();
     drop(comparison);
     if accepted && let Ok(rebuilt) = Owners::build(&after, roots(|pair| pair.new_root)) {
         owners.apply(&update);

@@ -112,7 +112,7 @@ fn endpoint(config: &Config) -> Result<String, SettingError> {
 
 fn keys(config: &Config) -> Result<R2Keys, SettingError> {
     let id = env("R2_ACCESS_KEY_ID").or_else(|| config.r2_access_key_id.clone());
-    let secret = env("R2_SECRET_ACCESS_KEY").or_else(|| config.r2_secret_access_key.clone());
+    let secret = env("R2_SECRET_ACCESS_KEY").map(Secret::new).or_else(|| config.r2_secret_access_key.clone());
     if id.is_none() && secret.is_none() {
         let hint = "an API token that may edit R2, from the Cloudflare dashboard (or R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY)";
         let from_file = config.api_token.clone().map(|token| token.0);
@@ -123,7 +123,7 @@ fn keys(config: &Config) -> Result<R2Keys, SettingError> {
     let id = id.ok_or(SettingError::Missing { name: "R2_ACCESS_KEY_ID", key: "r2_access_key_id", hint })?;
     let secret =
         secret.ok_or(SettingError::Missing { name: "R2_SECRET_ACCESS_KEY", key: "r2_secret_access_key", hint })?;
-    Ok(R2Keys::Given { id, secret: Secret::new(secret) })
+    Ok(R2Keys::Given { id, secret })
 }
 
 fn folders(value: Option<String>, root: &Path) -> Result<Vec<MappedFolder>, SettingError> {

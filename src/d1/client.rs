@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::Statement;
 use crate::config::{Secret, Settings};
@@ -74,13 +76,14 @@ pub struct Meta {
 }
 
 #[derive(Deserialize)]
-struct Envelope {
+struct Envelope<'a> {
     #[serde(default)]
     success: bool,
     #[serde(default)]
     errors: Vec<ApiError>,
-    #[serde(default)]
-    result: Option<Json>,
+    /// Left as it came: what it must be depends on the question, and an answer with rows may have megabytes.
+    #[serde(default, borrow)]
+    result: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -127,8 +130,7 @@ impl Client {
             uuid: String,
         }
         let url = format!("{}?name={}", self.account_url, percent(name));
-        let found = self.patiently(|| self.request(reqwest::Method::GET, &url, String::new()))?;
-        let databases: Vec<Database> = serde_json::from_value(found).unwrap_or_default();
+        let databases: Vec<Database> = self.patiently(|| self.request(reqwest::Method::GET, &url, String::new()))?;
         let unknown = || Refusal {
             status: 404,
             code: 7404,
@@ -142,9 +144,7 @@ impl Client {
     pub fn send(&self, statements: &[Statement]) -> Result<Vec<Rows>, SendError> {
         let body = serde_json::json!({ "batch": statements }).to_string();
         let url = format!("{}/{}/raw", self.account_url, self.database);
-        let result = self.request(reqwest::Method::POST, &url, body)?;
-        let rows: Vec<Rows> = serde_json::from_value(result)
-            .map_err(|error| SendError::Unknown(format!("D1's answer cannot be understood: {error}")))?;
+        let rows: Vec<Rows> = self.request(reqwest::Method::POST, &url, body)?;
         if rows.len() != statements.len() {
             let (got, sent) = (rows.len(), statements.len());
             return Err(SendError::Unknown(format!("D1 answered {got} results to {sent} statements")));
@@ -185,7 +185,7 @@ impl Client {
         }
     }
 
-    fn request(&self, method: reqwest::Method, url: &str, body: String) -> Result<Json, SendError> {
+    fn request<T: DeserializeOwned>(&self, method: reqwest::Method, url: &str, body: String) -> Result<T, SendError> {
         let not_sent = |reason: String| SendError::NotApplied { reason, retry_after: None };
         let runtime = Runtime::current().map_err(|error| not_sent(error.to_string()))?;
         self.metrics.d1_requests.add(1);
@@ -215,16 +215,18 @@ impl Client {
     }
 }
 
-fn answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<Json, SendError> {
+fn answer<T: DeserializeOwned>(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<T, SendError> {
     if status == 429 {
         return Err(SendError::NotApplied { reason: "D1's rate limit is reached (HTTP 429)".into(), retry_after });
     }
-    let envelope: Envelope = match serde_json::from_slice(body) {
+    let envelope: Envelope<'_> = match serde_json::from_slice(body) {
         Ok(envelope) => envelope,
         Err(error) => return Err(SendError::Unknown(format!("HTTP {status} without D1's JSON: {error}"))),
     };
     if envelope.success {
-        return envelope.result.ok_or_else(|| SendError::Unknown("D1 answered without a result".into()));
+        let result = envelope.result.ok_or_else(|| SendError::Unknown("D1 answered without a result".into()))?;
+        return serde_json::from_str(result.get())
+            .map_err(|error| SendError::Unknown(format!("D1's answer cannot be understood: {error}")));
     }
     let (code, message) = envelope.errors.into_iter().next().map_or((0, String::new()), |e| (e.code, e.message));
     if status >= 500 || is_transient(&message) {

@@ -5,13 +5,13 @@
 //! subtrees by unlinking them) and can join one without changing (a freed page that gets back the bytes it still held), so
 //! membership is decided by the links of the pages above, never by "is it dirty" (`DECODE.md`, R11 and R12).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Corrupt;
 use super::btree::{BTreePage, Cell, overflow_chain, payload};
 use super::owners::{MAX_DEPTH, Owner, Owners, OwnersUpdate, TreeId};
 use super::record::{Field, fields};
-use crate::image::{Image, PageNo};
+use crate::image::{Image, PageMap, PageNo, PageSet};
 
 /// A table's tree on both sides of a commit.
 #[derive(Clone, Copy, Debug)]
@@ -57,19 +57,19 @@ impl RowDiff {
 pub struct Comparison<'a> {
     before: &'a Image,
     after: &'a Image,
-    changed: HashSet<PageNo>,
+    changed: PageSet,
     owners: &'a Owners,
     /// Changed pages by the tree they belonged to before: tree pages, and the pages of cells whose overflow chain changed.
-    suspects: HashMap<TreeId, BTreeSet<PageNo>>,
+    suspects: BTreeMap<TreeId, BTreeSet<PageNo>>,
     /// First pages of the chains that a changed page belonged to.
-    changed_chains: HashSet<PageNo>,
+    changed_chains: PageSet,
 }
 
 impl<'a> Comparison<'a> {
     /// `changed`: the pages whose content differs. `owners`: the index of `before`.
     pub fn new(before: &'a Image, after: &'a Image, changed: &[PageNo], owners: &'a Owners) -> Comparison<'a> {
-        let mut suspects: HashMap<TreeId, BTreeSet<PageNo>> = HashMap::new();
-        let mut changed_chains = HashSet::new();
+        let mut suspects: BTreeMap<TreeId, BTreeSet<PageNo>> = BTreeMap::new();
+        let mut changed_chains = PageSet::default();
         for no in changed {
             let page = match owners.chain_start(*no) {
                 Some((cell_page, first)) => {
@@ -88,6 +88,28 @@ impl<'a> Comparison<'a> {
     /// Whether any page of this tree, or of its rows, changed.
     pub fn touches(&self, tree: TreeId) -> bool {
         self.suspects.contains_key(&tree)
+    }
+
+    /// Refuses an update after which some page would hang in two places; only damaged pages lead there. For all tables' updates
+    /// together, since a page may go from one to another.
+    pub fn check(&self, update: &OwnersUpdate) -> Result<(), Corrupt> {
+        let removed: PageSet = update.removed.iter().copied().collect();
+        let mut claimed = PageSet::default();
+        for (no, owner) in &update.set {
+            let is_free = match (self.owners.get(*no), owner) {
+                _ if removed.contains(no) => true,
+                (Owner::None, _) => true,
+                // It left its parent, which then must have changed or gone.
+                (Owner::Tree { tree: old, parent }, Owner::Tree { tree: new, .. }) => {
+                    old == *new && (self.changed.contains(&parent) || removed.contains(&parent))
+                }
+                _ => false,
+            };
+            if !(is_free && claimed.insert(*no)) {
+                return Err(Corrupt::Cycle(*no));
+            }
+        }
+        Ok(())
     }
 
     /// Compares one table, and notes in `update` how its pages' owners change.
@@ -119,17 +141,21 @@ impl<'a> Comparison<'a> {
     fn changed_pages(&self, tree: TreeId, root: PageNo) -> Result<Pages, Corrupt> {
         let suspects = &self.suspects[&tree];
         // Walking down from the root only has to pass through pages above a suspect.
-        let mut interesting = HashSet::new();
+        let mut interesting = PageSet::default();
+        let mut below: PageMap<Vec<PageNo>> = PageMap::default();
         for suspect in suspects {
             let mut no = *suspect;
             while interesting.insert(no) {
                 match self.owners.get(no) {
-                    Owner::Tree { parent, .. } => no = parent,
+                    Owner::Tree { parent, .. } if parent != no => {
+                        below.entry(parent).or_default().push(no);
+                        no = parent;
+                    }
                     _ => break,
                 }
             }
         }
-        let mut walk = Walk { tree, suspects, interesting, linked: HashSet::new(), pages: Pages::default() };
+        let mut walk = Walk { tree, suspects, interesting, below, linked: PageSet::default(), pages: Pages::default() };
         self.walk(&mut walk, root, 0)?;
         self.find_unlinked(&mut walk, root)?;
         Ok(walk.pages)
@@ -144,8 +170,18 @@ impl<'a> Comparison<'a> {
             walk.pages.old.insert(no);
             walk.pages.new.insert(no);
         }
+        if self.is_linked_as_before(walk.tree, no) {
+            // Its other children, hundreds perhaps, are where they were and as they were.
+            for child in walk.below.remove(&no).unwrap_or_default() {
+                walk.linked.insert(child);
+                self.walk(walk, child, depth + 1)?;
+            }
+            return Ok(());
+        }
         for child in BTreePage::read(self.after, no)?.children()? {
-            walk.linked.insert(child);
+            if !walk.linked.insert(child) {
+                return Err(Corrupt::Cycle(child));
+            }
             match self.owners.get(child) {
                 Owner::Tree { tree, parent } if tree == walk.tree => {
                     if parent != no {
@@ -159,6 +195,11 @@ impl<'a> Comparison<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the page was in the tree before and holds what it held, its links among it.
+    fn is_linked_as_before(&self, tree: TreeId, no: PageNo) -> bool {
+        !self.changed.contains(&no) && matches!(self.owners.get(no), Owner::Tree { tree: its, .. } if its == tree)
     }
 
     /// Visits a page that was not in the tree before; what hangs below it may have been.
@@ -212,7 +253,7 @@ impl<'a> Comparison<'a> {
         skip: impl Fn(&PageNo) -> bool,
     ) -> Result<(), Corrupt> {
         let mut todo = vec![root];
-        let mut seen = HashSet::new();
+        let mut seen = PageSet::default();
         while let Some(no) = todo.pop() {
             if !seen.insert(no) {
                 return Err(Corrupt::Cycle(no));
@@ -233,15 +274,20 @@ impl<'a> Comparison<'a> {
                 update.removed.extend(overflow_chain(self.before, *first, *len)?);
             }
         }
+        let mut claimed = PageSet::default();
         for (first, (page, len)) in &new_chains {
             let kept = old_chains.contains_key(first) && !self.changed_chains.contains(first);
             if kept {
                 // The chain is as it was; only the page that holds its cell may be another one.
+                update.removed.push(*first);
                 update.set.push((*first, Owner::Overflow { previous: *page }));
                 continue;
             }
             let mut previous = *page;
             for no in overflow_chain(self.after, *first, *len)? {
+                if !claimed.insert(no) {
+                    return Err(Corrupt::Cycle(no)); // two chains that meet
+                }
                 update.set.push((no, Owner::Overflow { previous }));
                 previous = no;
             }
@@ -307,16 +353,18 @@ struct Pages {
     gone: BTreeSet<PageNo>,
     /// New owners of pages that joined or hang elsewhere now.
     moved: Vec<(PageNo, Owner)>,
-    visited: HashSet<PageNo>,
+    visited: PageSet,
 }
 
 struct Walk<'a> {
     tree: TreeId,
     suspects: &'a BTreeSet<PageNo>,
     /// Suspects and all pages that were above them.
-    interesting: HashSet<PageNo>,
-    /// Every page that a visited page links to.
-    linked: HashSet<PageNo>,
+    interesting: PageSet,
+    /// The interesting children of a page before.
+    below: PageMap<Vec<PageNo>>,
+    /// Every page that a changed page links to, and every interesting one that an unchanged page links to.
+    linked: PageSet,
     pages: Pages,
 }
 
@@ -326,10 +374,10 @@ type Chains = BTreeMap<PageNo, (PageNo, usize)>;
 fn chains(image: &Image, pages: &BTreeSet<PageNo>) -> Result<Chains, Corrupt> {
     let mut chains = BTreeMap::new();
     for_each_row(image, pages, |no, cell| {
-        if let Some(first) = cell.overflow {
-            chains.insert(first, (no, cell.payload_len));
+        match cell.overflow.map(|first| (first, chains.insert(first, (no, cell.payload_len)))) {
+            Some((first, Some(_))) => Err(Corrupt::Cycle(first)),
+            _ => Ok(()),
         }
-        Ok(())
     })?;
     Ok(chains)
 }

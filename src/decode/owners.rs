@@ -71,6 +71,9 @@ impl Owners {
                     if let Some(first) = cell.overflow {
                         let mut previous = no;
                         for link in overflow_chain(image, first, cell.payload_len)? {
+                            if self.get(link) != Owner::None {
+                                return Err(Corrupt::Cycle(link));
+                            }
                             self.set(link, Owner::Overflow { previous });
                             previous = link;
                         }

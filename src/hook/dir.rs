@@ -50,7 +50,7 @@ impl Stream {
     }
 
     /// The next entry; null at the end. It stays as it is until the next call.
-    pub fn next(&mut self) -> *mut dirent64 {
+    pub fn read(&mut self) -> *mut dirent64 {
         let directory = |name: &str| Entry { name: name.to_string(), is_directory: true };
         let entry = match self.position {
             0 => Some(directory(".")),
@@ -99,7 +99,8 @@ pub fn hand_out(stream: Stream) -> *mut DIR {
 
 /// The stream behind a `DIR*`, if it is one of ours.
 ///
-/// SAFETY (of the caller): as libc has it, nobody uses a `DIR*` in two threads at once, nor after `closedir`.
+/// # Safety
+/// As libc has it, nobody uses a `DIR*` in two threads at once, nor after `closedir`.
 pub unsafe fn borrow<'a>(dir: *mut DIR) -> Option<&'a mut Stream> {
     // SAFETY: only pointers that `hand_out` made and `take_back` has not seen are in the set.
     is_ours(dir).then(|| unsafe { &mut *dir.cast::<Stream>() })

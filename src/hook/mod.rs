@@ -81,7 +81,7 @@ fn start() -> Option<&'static Hook> {
     let paths = Paths::new(folders.into_iter().map(|folder| (folder.dir, folder.prefix)));
     let _ = HOOK.set(Hook {
         paths,
-        table: Table::new(),
+        table: Table::default(),
         store: OnceLock::new(),
         connecting: Mutex::new(()),
         directory: RwLock::new(None),

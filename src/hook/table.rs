@@ -34,12 +34,14 @@ pub struct Table {
     handles: Mutex<HashMap<RawFd, Handle>>,
 }
 
-impl Table {
+impl Default for Table {
     /// An empty table.
-    pub fn new() -> Table {
+    fn default() -> Table {
         Table { fast: [const { AtomicBool::new(false) }; FAST], beyond: AtomicUsize::new(0), handles: Mutex::default() }
     }
+}
 
+impl Table {
     /// Whether a descriptor may be ours; `false` is certain.
     #[inline]
     pub fn may_have(&self, fd: RawFd) -> bool {

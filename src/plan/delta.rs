@@ -39,19 +39,19 @@ pub(super) fn delta(
 ) -> Result<Delta, PlanError> {
     let mut delta = Delta::default();
     let (Some((old, new)), Fate::Kept) = (pair.kept(), pair.fate) else { return Ok(delta) };
-    let [deleted, inserted, updated] = pair.keys(changes);
-    if !pair.compare_all && deleted.is_empty() && inserted.is_empty() && updated.is_empty() {
-        return Ok(delta);
-    }
-    let mut comparison = Comparison::new(before, after, pair, old, new)?;
     if pair.compare_all && holds(Rule::CompareAll) {
+        let mut comparison = Comparison::new(before, after, pair, old, new)?;
         all_keys(before, old, |key| comparison.sort(&key, &mut delta))?;
         return all_keys(after, new, |key| comparison.sort_new(key, &mut delta)).map(|()| delta);
     }
+    let [deleted, inserted, updated] = pair.keys(changes);
     delta.deleted.extend(deleted.into_iter().cloned());
     delta.inserted.extend(inserted.into_iter().cloned());
-    for key in updated {
-        comparison.sort(key, &mut delta)?;
+    if !updated.is_empty() {
+        let mut comparison = Comparison::new(before, after, pair, old, new)?;
+        for key in updated {
+            comparison.sort(key, &mut delta)?;
+        }
     }
     Ok(delta)
 }

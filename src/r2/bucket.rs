@@ -100,7 +100,8 @@ impl Remote {
         Task { what, key, started, deadline: started + self.timeout + allowance }
     }
 
-    /// Attempts a request until it succeeds, is refused, or the task's deadline comes. Waits grow from 50 ms to 5 s, with jitter.
+    /// Attempts a request until it succeeds, is refused, or the task's deadline comes. An attempt ends by itself (`wire`). Waits grow
+    /// from 50 ms to 5 s, with jitter.
     pub(super) async fn patiently<T, F>(&self, task: &Task<'_>, mut attempt: impl FnMut() -> F) -> Result<T, Cause>
     where
         F: Future<Output = Result<T, Cause>>,
@@ -111,23 +112,20 @@ impl Remote {
             .without_max_times()
             .with_jitter()
             .build();
-        let mut last = None;
         loop {
-            let cause = match tokio::time::timeout_at(task.deadline.into(), attempt()).await {
-                Ok(Ok(done)) => {
+            let cause = match attempt().await {
+                Ok(done) => {
                     self.known.store(true, Ordering::Relaxed);
                     return Ok(done);
                 }
-                Ok(Err(cause)) if !cause.passes() => return Err(cause),
-                Ok(Err(cause)) => cause,
-                Err(_) => return Err(last.unwrap_or_else(silence)),
+                Err(cause) if !cause.passes() => return Err(cause),
+                Err(cause) => cause,
             };
             let wait = waits.next().unwrap_or(Duration::from_secs(5)).max(cause.retry_after());
             if Instant::now() + wait >= task.deadline {
                 return Err(cause);
             }
             tracing::debug!(?cause, "{} {} is tried again", task.what, task.key);
-            last = Some(cause);
             tokio::time::sleep(wait).await;
         }
     }
@@ -147,10 +145,6 @@ impl Remote {
             Err(cause) => Err(task.error(cause)),
         }
     }
-}
-
-fn silence() -> Cause {
-    Cause::Passing { reason: "no answer".into(), retry_after: None }
 }
 
 /// A key as `object_store` takes it: exactly as it is, or not at all.

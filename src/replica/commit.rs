@@ -1,6 +1,6 @@
 //! One transaction of the application becomes one commit on D1.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Replica;
 use super::batch::{Fence, batch};
@@ -102,6 +102,8 @@ fn second_plan(refused: &Options, altered: Vec<String>, has_triggers: bool) -> O
 fn plan_transaction(writer: &Writer, decoded: &Decoded, options: &Options) -> Result<Plan, Error> {
     let (before, after) = writer.readers();
     let (old, new) = (&writer.catalog.schema, writer.schema_after(decoded));
+    // One read transaction each: else every row read by its key is one of its own, with a lock taken and page 1 checked.
+    let _transactions = (before.unchecked_transaction()?, after.unchecked_transaction()?);
     Ok(plan::plan(before, after, old, new, &decoded.changes, options)?)
 }
 
@@ -130,6 +132,7 @@ fn header_fields(before: &Image, after: &Image) -> Vec<Statement> {
 
 /// Who writes, for people who read the log: host and process.
 fn source() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}/{}", host.trim(), std::process::id())
+    static HOST: OnceLock<String> = OnceLock::new();
+    let host = HOST.get_or_init(|| std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default());
+    format!("{}/{}", host.trim(), std::process::id()) // asked each time: a fork has another
 }

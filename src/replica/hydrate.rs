@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::commit::HEADER_FIELDS;
 use super::refresh::{catch_up, has_gone_on};
-use super::rows::{self, Fetched};
+use super::rows::{self, Fetched, Inserts};
 use crate::d1::{Client, Rows, Statement};
 use crate::error::Error;
 use crate::image::{Image, Seq};
@@ -157,11 +157,13 @@ struct Cursor<'a> {
     /// The key of the last row read, as a parameter.
     after: Option<String>,
     exact: bool,
+    /// Bytes of a row, judging by the rows read last.
+    row_bytes: Option<usize>,
 }
 
 fn read_tables(client: &Client, connection: &Connection, schema: &Schema, bounds: &Bounds) -> Result<(), Error> {
-    let mut cursors: Vec<Cursor<'_>> =
-        schema.tables.values().map(|table| Cursor { table, after: None, exact: false }).collect();
+    let cursor = |table| Cursor { table, after: None, exact: false, row_bytes: None };
+    let mut cursors: Vec<Cursor<'_>> = schema.tables.values().map(cursor).collect();
     for cursor in &cursors {
         if cursor.table.identity == Identity::Unnamed {
             let reason = "columns took all names of its rowid".to_string();
@@ -172,10 +174,11 @@ fn read_tables(client: &Client, connection: &Connection, schema: &Schema, bounds
         let count = cursors.len().min(bounds.tables);
         let page = Bounds { bytes: bounds.bytes / count, ..*bounds };
         let batch: Vec<Statement> = cursors[..count].iter().flat_map(|cursor| cursor.page(&page)).collect();
-        let answers = client.send_idempotent(&batch)?;
+        let mut answers = client.send_idempotent(&batch)?.into_iter();
         let mut unfinished = Vec::new();
-        for (mut cursor, answers) in cursors.drain(..count).zip(answers.chunks(2)) {
-            if !cursor.take(client, connection, answers, bounds)? {
+        for mut cursor in cursors.drain(..count) {
+            let (sizes, rows) = (answers.next().unwrap_or_default(), answers.next().unwrap_or_default());
+            if !cursor.take(client, connection, sizes, rows, &page)? {
                 unfinished.push(cursor);
             }
         }
@@ -188,7 +191,7 @@ fn read_tables(client: &Client, connection: &Connection, schema: &Schema, bounds
 impl Cursor<'_> {
     /// Two statements: how many rows come next and whether they are the last ones, and the rows.
     fn page(&self, bounds: &Bounds) -> [Statement; 2] {
-        let (table, Bounds { bytes, rows: most, .. }) = (self.table, bounds);
+        let (table, bytes, most) = (self.table, bounds.bytes, self.limit(bounds));
         let (name, order) = (table.quoted(), rows::key_order(table));
         let after = if self.after.is_some() { format!(" WHERE {}", rows::after_key(table)) } else { String::new() };
         let sizes: Vec<String> =
@@ -213,26 +216,37 @@ impl Cursor<'_> {
         &mut self,
         client: &Client,
         connection: &Connection,
-        answers: &[Rows],
+        count: Rows,
+        page: Rows,
         bounds: &Bounds,
     ) -> Result<bool, Error> {
-        let [count, page] = answers else { return Ok(true) };
-        let Fetched { mut rows, is_doubtful } = rows::parse(self.table, &page.results)?;
+        let Fetched { mut rows, is_doubtful } = rows::parse(self.table, page.results)?;
         if is_doubtful && !self.exact {
             self.exact = true; // the same page once more
             return Ok(false);
         }
         self.exact = false;
+        let mut inserts = Inserts::into(connection, self.table)?;
         for row in &mut rows {
             // A row that is gone by now is named in the log, like every change since we began.
-            if row.complete(client, self.table)? {
-                row.insert(connection, self.table)?;
+            if row.is_complete() || row.complete(client, self.table)? {
+                inserts.insert(row)?;
             }
         }
         let number = |index: usize| count.results.rows.first()?.get(index)?.as_u64();
         let (taken, seen) = (number(0).unwrap_or(0), number(1).unwrap_or(0));
         self.after = rows.last().and_then(|row| row.key(self.table)).map(|key| rows::key_param(&key));
-        Ok(self.after.is_none() || (taken == seen && seen < bounds.rows as u64))
+        let is_last = taken == seen && seen < self.limit(bounds) as u64;
+        // When all that were measured came along they were too few: more of them are worth measuring.
+        let rows_for_bytes = if taken == seen { taken * 4 } else { taken };
+        self.row_bytes = Some(bounds.bytes / usize::try_from(rows_for_bytes).unwrap_or(usize::MAX).max(1));
+        Ok(self.after.is_none() || is_last)
+    }
+
+    /// How many rows D1 measures to find those that fit: a few more than probably will, since it reads and bills each of them twice.
+    fn limit(&self, bounds: &Bounds) -> usize {
+        let limit = self.row_bytes.map_or(bounds.rows / 4, |bytes| bounds.bytes / bytes.max(1) / 4 * 5 + 16);
+        limit.clamp(1, bounds.rows)
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::Replica;
 use super::changes::Changes;
 use super::hydrate::{Bounds, hydrate};
-use super::rows::{self, Fetched, Row};
+use super::rows::{self, Fetched, Inserts, Row};
 use super::writer::Writer;
 use crate::d1::{Client, Rows, SendError, Statement};
 use crate::error::Error;
@@ -125,7 +125,7 @@ pub(super) fn catch_up(
             batch.push(sequences(schema));
             batch.extend(selects.iter().map(|(_, select)| select.clone()));
         }
-        let answers = match client.send_idempotent(&batch) {
+        let mut answers = match client.send_idempotent(&batch) {
             // A table that is gone by now: so says the log, or something else is wrong.
             Err(SendError::Refused(_)) if reads_rows && has_gone_on(client, seen)? => return Ok(None),
             answers => answers?,
@@ -145,8 +145,8 @@ pub(super) fn catch_up(
         let tables: Vec<&Table> = selects.into_iter().map(|(table, _)| table).collect();
         let fetched: Vec<Fetched> = tables
             .iter()
-            .zip(&answers[3..])
-            .map(|(table, answer)| rows::parse(table, &answer.results))
+            .zip(answers.split_off(3))
+            .map(|(table, answer)| rows::parse(table, answer.results))
             .collect::<Result<_, _>>()?;
         if !exact && fetched.iter().any(|fetched| fetched.is_doubtful) {
             exact = true;
@@ -241,8 +241,9 @@ fn write(
         connection.prepare_cached(&rows::delete_changed(table))?.execute([keys])?;
     }
     for (table, rows) in tables.iter().zip(found) {
+        let mut inserts = Inserts::into(connection, table)?;
         for row in rows {
-            row.insert(connection, table)?;
+            inserts.insert(row)?;
         }
     }
     Ok(())

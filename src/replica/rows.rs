@@ -4,7 +4,7 @@
 //! So each cell arrives in a form that says what it is: null; a number for a REAL; else text whose first letter is the type.
 
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, ToSql};
+use rusqlite::{CachedStatement, Connection, ToSql};
 use serde_json::Value as Json;
 
 use crate::d1::{Client, Statement, Table as Answer};
@@ -59,10 +59,10 @@ fn cell(name: &str, exact: bool) -> String {
 }
 
 /// Understands the rows of an answer to a SELECT of [`select_list`].
-pub fn parse(table: &Table, answer: &Answer) -> Result<Fetched, Error> {
+pub fn parse(table: &Table, answer: Answer) -> Result<Fetched, Error> {
     let mut fetched = Fetched { rows: Vec::with_capacity(answer.rows.len()), is_doubtful: false };
-    for row in &answer.rows {
-        let cells = row.iter().map(|cell| parse_cell(cell, &mut fetched.is_doubtful)).collect::<Option<Vec<_>>>();
+    for row in answer.rows {
+        let cells = row.into_iter().map(|cell| parse_cell(cell, &mut fetched.is_doubtful)).collect::<Option<Vec<_>>>();
         let cells = cells.ok_or_else(|| hydrate_error(table, "D1's answer has a value of an unknown form"))?;
         fetched.rows.push(Row { cells });
     }
@@ -70,8 +70,8 @@ pub fn parse(table: &Table, answer: &Answer) -> Result<Fetched, Error> {
 }
 
 /// `Some(None)`: a large value that is fetched by itself.
-fn parse_cell(cell: &Json, is_doubtful: &mut bool) -> Option<Option<Value>> {
-    let text = match cell {
+fn parse_cell(cell: Json, is_doubtful: &mut bool) -> Option<Option<Value>> {
+    let mut text = match cell {
         Json::Null => return Some(Some(Value::Null)),
         Json::Number(number) => return Some(Some(Value::Real(number.as_f64()?))),
         Json::String(text) => text,
@@ -83,7 +83,8 @@ fn parse_cell(cell: &Json, is_doubtful: &mut bool) -> Option<Option<Value>> {
         "r" => Value::Real(if rest == "+" { f64::INFINITY } else { f64::NEG_INFINITY }),
         "t" => {
             *is_doubtful |= rest.contains(char::REPLACEMENT_CHARACTER);
-            Value::Text(rest.as_bytes().to_vec())
+            text.remove(0); // the text stays where it is, and a page of rows is not in memory twice
+            Value::Text(text.into_bytes())
         }
         "x" => Value::Text(hex::decode(rest).ok()?),
         "b" => Value::Blob(hex::decode(rest).ok()?),
@@ -137,16 +138,26 @@ impl Row {
         let at = |name: &String| self.cells.get(names.iter().position(|other| other == name)?)?.clone();
         table.key_names().iter().map(at).collect()
     }
+}
 
-    /// Writes the row into the database behind `connection`.
-    pub fn insert(&self, connection: &Connection, table: &Table) -> Result<(), Error> {
+/// Writes rows of one table into the database behind a connection.
+pub struct Inserts<'c>(CachedStatement<'c>);
+
+impl<'c> Inserts<'c> {
+    /// Compiles the statement, once for all rows.
+    pub fn into(connection: &'c Connection, table: &Table) -> Result<Inserts<'c>, Error> {
         let names = insert_names(table);
         let places = vec!["?"; names.len()].join(",");
         // REPLACE: while pages are read one after the other, a unique value may have wandered from a row read earlier to one read
         // now. Both rows have changed then, so the catch-up reads both again.
         let sql = format!("INSERT OR REPLACE INTO {}({}) VALUES ({places})", table.quoted(), names.join(","));
-        let cells = self.cells.iter().map(|cell| Param(cell.as_ref().unwrap_or(&Value::Null)));
-        connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(cells))?;
+        Ok(Inserts(connection.prepare_cached(&sql)?))
+    }
+
+    /// Writes one row.
+    pub fn insert(&mut self, row: &Row) -> Result<(), Error> {
+        let cells = row.cells.iter().map(|cell| Param(cell.as_ref().unwrap_or(&Value::Null)));
+        self.0.execute(rusqlite::params_from_iter(cells))?;
         Ok(())
     }
 }

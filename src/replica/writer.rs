@@ -75,6 +75,7 @@ impl Writer {
                 changes.push(table_changes(pair.old, pair.new, diff, after));
             }
         }
+        comparison.check(&owners)?;
         Ok(Decoded { changes, catalog, owners })
     }
 

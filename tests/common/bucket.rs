@@ -65,6 +65,15 @@ impl BucketRef {
 
     /// Sends one signed request and gives the answer as it came.
     pub fn send(&self, request: &Signed<'_>) -> io::Result<Message> {
+        self.sign_and_send(request, None)
+    }
+
+    /// Sends a request whose signature is good and covers a body with another SHA-256 sum.
+    pub fn send_as(&self, request: &Signed<'_>, sum: &str) -> io::Result<Message> {
+        self.sign_and_send(request, Some(&hex::decode(sum).expect("a sum in hex")))
+    }
+
+    fn sign_and_send(&self, request: &Signed<'_>, sum: Option<&[u8]>) -> io::Result<Message> {
         let url = format!("{}/{}{}", self.endpoint, self.bucket, request.path);
         let method: Method = request.method.parse().expect("a method");
         let mut built = Request::builder().method(method).uri(&url);
@@ -74,7 +83,7 @@ impl BucketRef {
         let mut built = built.body(HttpRequestBody::from(request.body.to_vec())).expect("a request");
         let credential =
             AwsCredential { key_id: self.access_key.clone(), secret_key: self.secret_key.clone(), token: None };
-        AwsAuthorizer::new(&credential, "s3", "auto").try_authorize(&mut built, None).expect("signed");
+        AwsAuthorizer::new(&credential, "s3", "auto").try_authorize(&mut built, sum).expect("signed");
         let uri = built.uri();
         let host = uri.authority().expect("a test URL").as_str().to_owned();
         let target = uri.path_and_query().expect("a test URL").as_str();

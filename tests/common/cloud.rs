@@ -29,7 +29,7 @@ pub struct TestCloud {
 }
 
 enum Inner {
-    Embedded(dev::Cloud),
+    Embedded(Box<dev::Cloud>),
     Workerd(&'static Workerd),
 }
 
@@ -46,7 +46,7 @@ impl TestCloud {
     /// A fresh cloud in this process.
     pub fn embedded() -> TestCloud {
         let cloud = dev::Cloud::start(&dev::Options::default()).expect("the embedded cloud starts");
-        TestCloud { kind: Cloud::Embedded, inner: Inner::Embedded(cloud) }
+        TestCloud { kind: Cloud::Embedded, inner: Inner::Embedded(Box::new(cloud)) }
     }
 
     /// workerd, shared by all tests of this process.

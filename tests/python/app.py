@@ -51,7 +51,7 @@ class App:
             "LITEFLARE_ROOT": str(self.path.parent.parent),
             "LITEFLARE_DB": str(self.path),
             "LITEFLARE_REFRESH": "never",
-            "LITEFLARE_TIMEOUT": "5s",
+            "LITEFLARE_TIMEOUT": "20s",
             "TEST_PATH": str(self.path),
         }
         changed = {**ours, **changes}

@@ -77,7 +77,7 @@ def found(ledger):
     """What a new process finds; it must also be able to go on."""
     process, numbers = start(ledger, WRITE + "write(1000 + len(check())); print('went on')")
     out, log = process.communicate(timeout=30)
-    assert out == "went on\n" and log == ""
+    assert (out, log) == ("went on\n", "")
     return numbers
 
 

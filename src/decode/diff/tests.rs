@@ -127,6 +127,7 @@ impl Subject {
             key_columns: None,
         };
         comparison.table(&pair, &mut update).unwrap();
+        comparison.check(&update).unwrap();
         self.owners.apply(&update);
         self.image = after;
         assert_eq!(self.owners.entries(), self.rebuilt().entries(), "the index after {what}");

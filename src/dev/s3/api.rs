@@ -191,7 +191,8 @@ impl S3 for Api {
 
     async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
-        let limit = input.max_keys.map_or(PAGE, |keys| usize::try_from(keys).unwrap_or(0).min(PAGE));
+        let max_keys = input.max_keys.unwrap_or(PAGE as i32);
+        let limit = usize::try_from(max_keys).unwrap_or(0).min(PAGE);
         let after = match &input.continuation_token {
             Some(token) => from_token(token)?,
             None => input.start_after.clone().unwrap_or_default(),
@@ -217,7 +218,7 @@ impl S3 for Api {
             delimiter: input.delimiter,
             start_after: input.start_after,
             continuation_token: input.continuation_token,
-            max_keys: Some(limit as i32),
+            max_keys: Some(max_keys),
             key_count: Some((contents.len() + prefixes.len()) as i32),
             is_truncated: Some(page.next.is_some()),
             next_continuation_token: page.next.map(hex::encode),
@@ -258,7 +259,7 @@ impl S3 for Api {
         let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
         let part = |part: CompletedPart| Some((part.part_number?, part.e_tag?.into_value()));
         let parts: Option<Vec<_>> = parts.into_iter().map(part).collect();
-        let parts = parts.ok_or(S3ErrorCode::MalformedXML)?;
+        let parts = parts.filter(|parts| !parts.is_empty()).ok_or(S3ErrorCode::MalformedXML)?;
         let conditions = Conditions { matches: input.if_match, matches_none: input.if_none_match };
         let (bucket, key, id) = (input.bucket.clone(), input.key.clone(), input.upload_id);
         let complete = move |store: &Store| store.complete_upload(&bucket, &key, &id, &parts, &conditions);

@@ -115,7 +115,7 @@ impl Store {
             found.ok_or_else(|| invalid("One or more of the specified parts could not be found."))
         };
         let ascending = wanted.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        if !ascending || wanted.is_empty() {
+        if !ascending {
             return Err(S3ErrorCode::InvalidPartOrder.into());
         }
         Ok((attributes, wanted.iter().map(find).collect::<S3Result<_>>()?))

@@ -147,7 +147,8 @@ interpose! {
             match route(directory, path) {
                 None => real::utimensat()(directory, path, times, flags),
                 Some((hook, place)) => {
-                    if !times.is_null() && !(is_valid_time(&*times) && is_valid_time(&*times.add(1))) {
+                    let are_valid = times.is_null() || (is_valid_time(&*times) && is_valid_time(&*times.add(1)));
+                    if !are_valid {
                         return done(|| Err(Errno(libc::EINVAL)));
                     }
                     exists(hook, &place)

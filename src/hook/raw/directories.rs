@@ -82,7 +82,7 @@ interpose! {
         unsafe {
             match borrow(dir) {
                 None => real::readdir64()(dir),
-                Some(stream) => stream.next(),
+                Some(stream) => stream.read(),
             }
         }
     }
@@ -91,7 +91,7 @@ interpose! {
             match borrow(dir) {
                 None => real::readdir64_r()(dir, entry, result),
                 Some(stream) => {
-                    let next = stream.next();
+                    let next = stream.read();
                     *result = if next.is_null() {
                         next
                     } else {
