@@ -61,7 +61,13 @@ impl Inode {
     pub fn new(memfd: Memfd, key: ObjectKey, stored: Stored, must_be_new: bool) -> Inode {
         let inode = super::stat::inode(key.as_str());
         let state = Mutex::new(State { key: Some(key), stored, must_be_new, inode });
-        Inode { memfd, state, writers: AtomicUsize::new(0), uploading: Mutex::new(()), is_turn_lost: AtomicBool::new(false) }
+        Inode {
+            memfd,
+            state,
+            writers: AtomicUsize::new(0),
+            uploading: Mutex::new(()),
+            is_turn_lost: AtomicBool::new(false),
+        }
     }
 
     /// What `fstat` says.

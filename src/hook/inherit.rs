@@ -78,11 +78,8 @@ struct Offer {
 fn parse(line: &str) -> Option<Offer> {
     let mut parts = line.splitn(3, ' ');
     let (inode, time, key) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
-    let stored = if time == 0 {
-        Stored::Nothing
-    } else {
-        Stored::Before(SystemTime::UNIX_EPOCH + Duration::from_nanos(time))
-    };
+    let stored =
+        if time == 0 { Stored::Nothing } else { Stored::Before(SystemTime::UNIX_EPOCH + Duration::from_nanos(time)) };
     Some(Offer { inode, stored, key: ObjectKey::listed(key.to_owned()) })
 }
 
@@ -119,7 +116,8 @@ fn descriptors() -> Vec<RawFd> {
 fn inode_of(fd: RawFd) -> Option<u64> {
     // SAFETY: only looks at the descriptor's flags.
     let flags: c_int = unsafe { libc::fcntl(fd, libc::F_GETFL) };
-    let is_memory = || std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?.to_str()?.strip_prefix("/memfd:").map(drop);
+    let is_memory =
+        || std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?.to_str()?.strip_prefix("/memfd:").map(drop);
     if flags < 0 || flags & libc::O_ACCMODE == libc::O_RDONLY || is_memory().is_none() {
         return None;
     }

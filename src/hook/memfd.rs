@@ -58,10 +58,11 @@ impl Memfd {
         Memfd::from_file(file)
     }
 
-    /// A file in memory that this process has inherited.
+    /// A file in memory that this process has inherited. Opened anew, since the descriptor itself may be for writing only.
     pub fn inherited(fd: c_int) -> Result<Memfd> {
-        // SAFETY: copies a descriptor; the copy is ours alone.
-        match unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) } {
+        let path = format!("/proc/self/fd/{fd}\0");
+        // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
+        match unsafe { (real::open64())(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC, 0) } {
             -1 => Err(Errno::last()),
             // SAFETY: as above.
             copy => Memfd::from_file(unsafe { File::from_raw_fd(out_of_the_way(copy)) }),

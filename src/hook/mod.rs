@@ -141,9 +141,7 @@ impl Hook {
             return self.relative_place(as_path(path));
         }
         match self.table.get(directory) {
-            Some(Handle::Directory(prefix)) => {
-                self.paths.find(&self.paths.host_folder(&prefix)?.join(as_path(path)))
-            }
+            Some(Handle::Directory(prefix)) => self.paths.find(&self.paths.host_folder(&prefix)?.join(as_path(path))),
             Some(Handle::File(_)) => None, // the kernel says ENOTDIR
             None => {
                 let above = std::fs::read_link(format!("/proc/self/fd/{directory}")).ok()?;

@@ -254,7 +254,9 @@ mod tests {
     #[test]
     fn a_slash_at_the_end_says_folder() {
         let says = |path: &str| paths().find(Path::new(path)).is_some_and(|place| place.says_folder());
-        assert!(says("/srv/app/models/pics/a/") && says("/srv/app/models/pics/a/.") && says("/srv/app/models/pics/a/b/.."));
+        assert!(
+            says("/srv/app/models/pics/a/") && says("/srv/app/models/pics/a/.") && says("/srv/app/models/pics/a/b/..")
+        );
         assert!(!says("/srv/app/models/pics/a") && !says("/srv/app/models/pics/a.") && !says("/srv/app/models/pics/"));
     }
 

@@ -243,7 +243,10 @@ impl Store {
         if self.doomed.lock().contains(key) || self.is_known_directory(&key.prefix()) {
             return Ok(None);
         }
-        match self.objects.read(key.as_str()) {
+        // That a name is absent is only believed for `stat`: a program started a moment ago may have made the file to be read now.
+        let is_absent = matches!(self.objects.known_name(key.as_str()), Name::Absent { fresh: true });
+        let read = if is_absent { self.objects.read_anew(key.as_str()) } else { self.objects.read(key.as_str()) };
+        match read {
             Ok(read) => Ok(Some(read)),
             Err(r2::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),

@@ -1,0 +1,66 @@
+"""The same work on a local folder and on a mapped one, with equal results; and nothing of it on the disk."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BODY = Path(__file__).with_name("body.py")
+# What differs from a disk, and why (docs/SEMANTICS.md).
+DIFFERENT = {
+    "paths_are_found_in_any_spelling": "`..` is taken by its letters, also after a name that is a file or not there",
+    "names_with_control_characters": "R2's client takes no control characters in a key: EINVAL",
+}
+
+
+def test_python_finds_the_files_of_a_disk(mapped, tmp_path):
+    (tmp_path / "disk").mkdir()
+    plain = subprocess.run(
+        [sys.executable, BODY, tmp_path / "disk", tmp_path / "local1"], capture_output=True, text=True, check=True
+    )
+    expected = json.loads(plain.stdout)
+    found = json.loads(mapped.run(sys.executable, BODY, mapped.folder, tmp_path / "local2"))
+    different = {name for name in expected if expected[name] != found[name]}
+    assert different == set(DIFFERENT), {name: (expected[name], found[name]) for name in different - set(DIFFERENT)}
+    assert len(expected) > 80 and mapped.is_empty_on_disk()
+
+
+# An empty folder is known to the process that made it only (docs/SEMANTICS.md), so no step hands one to the next.
+PROGRAMS = """
+set -e
+cd "$2"
+mkdir -p src/a/b; printf one > src/one; printf two > src/a/two; printf '' > src/a/b/empty; head -c 300000 /dev/zero > src/zeros
+cp src/one "$1/copied"; cp -r src "$1/tree"; mv "$1/copied" "$1/tree/moved"
+mv src/zeros "$1/tree/a/zeros"; test ! -e src/zeros
+cat "$1/tree/moved" "$1/tree/a/two"; echo
+find "$1" -type f | sort | sed "s|$1||"; find "$1" -type d | sort | sed "s|$1||"
+diff -r src/a/b "$1/tree/a/b"; sha256sum "$1/tree/a/zeros" | cut -c1-64
+tar -cf t.tar -C / "${1#/}"; tar -tf t.tar | sed "s|${1#/}||" | sort; mkdir untarred; tar -xf t.tar -C untarred; find untarred -type f | wc -l
+echo appended >> "$1/tree/moved"; cat < "$1/tree/moved"; wc -c < "$1/tree/a/zeros"; head -c 3 "$1/tree/moved"; echo
+mv "$1/tree" "$1/renamed"; ls "$1" "$1/renamed" | sed "s|$1||"; mv "$1/renamed/a/zeros" back; wc -c < back
+touch "$1/new"; stat -c '%s %F' "$1/new" "$1/renamed/moved"; du -b --apparent-size "$1/renamed/moved" | cut -f1
+rm "$1/renamed/moved" "$1/new"; rm -r "$1/renamed"; ls -A "$1"
+"""
+
+
+def test_programs_of_the_shell_find_the_files_of_a_disk(mapped, tmp_path):
+    for name in ("disk", "work1", "work2"):
+        (tmp_path / name).mkdir()
+    script = tmp_path / "programs.sh"
+    script.write_text(PROGRAMS)
+    plain = subprocess.run(
+        ["bash", script, tmp_path / "disk", tmp_path / "work1"], capture_output=True, text=True, timeout=60
+    )
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert mapped.run("bash", script, mapped.folder, tmp_path / "work2") == plain.stdout
+    assert mapped.is_empty_on_disk()
+
+
+@pytest.mark.parametrize("setting", ["R2_SECRET_ACCESS_KEY", "LITEFLARE_R2_BUCKET"])
+def test_a_wrong_setting_is_an_error_and_never_a_local_file(mapped, setting):
+    write = f"import sys; f = open({str(mapped.folder)!r} + '/x', 'w'); f.write('x'); f.close()"
+    with pytest.raises(AssertionError, match="Input/output error"):
+        mapped.run(sys.executable, "-c", write, **{setting: "wrong"}, LITEFLARE_TIMEOUT="2s")
+    assert mapped.is_empty_on_disk()
