@@ -8,6 +8,9 @@ use std::path::PathBuf;
 fn main() -> std::io::Result<()> {
     let list = "src/hook/exports.txt";
     println!("cargo:rerun-if-changed={list}");
+    let variadic = "src/hook/raw/exec.c";
+    println!("cargo:rerun-if-changed={variadic}");
+    cc::Build::new().file(variadic).warnings(true).compile("liteflare_exec");
     let exports = std::fs::read_to_string(list)?;
     let mut script = String::from("{ global:\n");
     for (libc_name, own_name) in exports.lines().filter_map(|line| line.split_once(' ')) {

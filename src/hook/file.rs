@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::errno::Result;
 use super::memfd::Memfd;
 use super::paths::ObjectKey;
-use super::stat::Attributes;
+use super::stat::{Attributes, inode};
 
 /// A file that is open.
 pub struct Inode {
@@ -36,8 +36,6 @@ pub struct State {
     pub stored: Stored,
     /// Opened with O_EXCL, and not put yet: nobody else may have made it in the meantime.
     pub must_be_new: bool,
-    /// The inode number it was opened with, which a rename does not change while it is open.
-    pub inode: u64,
 }
 
 /// What the bucket holds of a file, as far as this process knows.
@@ -59,8 +57,7 @@ pub enum Stored {
 impl Inode {
     /// A file with these bytes.
     pub fn new(memfd: Memfd, key: ObjectKey, stored: Stored, must_be_new: bool) -> Inode {
-        let inode = super::stat::inode(key.as_str());
-        let state = Mutex::new(State { key: Some(key), stored, must_be_new, inode });
+        let state = Mutex::new(State { key: Some(key), stored, must_be_new });
         Inode {
             memfd,
             state,
@@ -73,8 +70,10 @@ impl Inode {
     /// What `fstat` says.
     pub fn attributes(&self) -> Result<Attributes> {
         let (size, modified) = (self.memfd.len()?, self.memfd.modified()?);
-        let state = self.state.lock();
-        Ok(Attributes { inode: state.inode, is_directory: false, size, modified, is_unlinked: state.key.is_none() })
+        let key = self.state.lock().key.clone();
+        // The number is the name's, so that it differs from that of a new file under an old name.
+        let inode = key.as_ref().map_or(self.memfd.identity().inode, |key| inode(key.as_str()));
+        Ok(Attributes { inode, is_directory: false, size, modified, is_unlinked: key.is_none() })
     }
 
     /// Whether the bytes differ from what the bucket holds.

@@ -150,14 +150,24 @@ impl Store {
     pub fn rename(&self, from: &Place, to: &Place, replaces: bool) -> Result<()> {
         let (Some(source), Some(target)) = (from.key(), to.key()) else { return Err(Errno(libc::EBUSY)) };
         let node = self.node(source)?;
-        match &node {
-            Node::Missing => return Err(self.absent(source)),
-            Node::Open(_) | Node::File(_) if from.says_folder() || to.says_folder() => {
-                return Err(Errno(libc::ENOTDIR));
-            }
-            _ => {}
+        // In the kernel's order: the directories of both names first.
+        if matches!(node, Node::Missing) {
+            self.check_new(source)?;
         }
         self.check_new(target)?;
+        let is_file = matches!(node, Node::Open(_) | Node::File(_));
+        if matches!(node, Node::Missing) {
+            return Err(Errno(libc::ENOENT));
+        }
+        if source.as_str().starts_with(target.prefix().as_str()) {
+            return Err(Errno(libc::ENOTEMPTY));
+        }
+        if target.as_str().starts_with(source.prefix().as_str()) {
+            return Err(Errno(libc::EINVAL));
+        }
+        if is_file && (from.says_folder() || to.says_folder()) {
+            return Err(Errno(libc::ENOTDIR));
+        }
         if !replaces && !matches!(self.node(target)?, Node::Missing) {
             return Err(Errno(libc::EEXIST));
         }
@@ -222,9 +232,6 @@ impl Store {
 
     fn rename_directory(&self, from: &ObjectKey, to: &ObjectKey) -> Result<()> {
         let (old, new) = (from.prefix(), to.prefix());
-        if new.as_str().starts_with(old.as_str()) {
-            return Err(Errno(libc::EINVAL));
-        }
         let is_below = |prefix: &Prefix, key: &ObjectKey| key.as_str().starts_with(prefix.as_str());
         self.delete_doomed_where(|key| is_below(&old, key) || is_below(&new, key) || key == to)?;
         match self.node(to)? {

@@ -666,6 +666,21 @@ def a_name_is_used_again_at_once(p, local):
 
 
 @check
+def a_new_file_under_an_old_name_is_another_file(p, local):
+    """As a log is rotated, and as `tail -F` finds that out."""
+    (p / "log").write_text("1")
+    with open(p / "log", "a") as f:
+        os.rename(p / "log", p / "log.1")
+        (p / "log").write_text("2")
+        yield os.path.samestat(os.fstat(f.fileno()), os.stat(p / "log")), os.path.samefile(p / "log", p / "log.1")
+        yield os.path.samestat(os.fstat(f.fileno()), os.stat(p / "log.1"))
+    with open(p / "log", "r") as f:
+        os.unlink(p / "log")
+        (p / "log").write_text("3")
+        yield os.path.samestat(os.fstat(f.fileno()), os.stat(p / "log"))
+
+
+@check
 def an_open_file_is_replaced(p, local):
     (p / "new").write_text("new")
     (p / "f").write_text("old")

@@ -26,6 +26,13 @@ fn release(hook: &Hook, fd: c_int) -> Result<()> {
     }
 }
 
+/// A descriptor gets another file, and nobody is told of errors with the one before.
+pub fn let_go(fd: c_int) {
+    if let Some(hook) = ours(fd) {
+        let _ = crate::sqlite::guard(Ok(()), || release(hook, fd));
+    }
+}
+
 /// The hook, if `fd` is ours.
 fn ours(fd: c_int) -> Option<&'static Hook> {
     hook().filter(|hook| hook.table.may_have(fd))
@@ -155,8 +162,8 @@ fn copied(from: c_int, to: c_int) -> c_int {
 
 /// `dup2` has closed what its target was; errors of that are lost, on a disk too. (Afterwards, since a `dup2` that fails closes nothing.)
 fn replaced(from: c_int, to: c_int) -> c_int {
-    if let Some(hook) = ours(to) {
-        let _ = release(hook, to);
+    if to >= 0 {
+        let_go(to);
     }
     copied(from, to)
 }

@@ -1,13 +1,13 @@
 //! Opening by path.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 
 use libc::{FILE, mode_t};
 
 use super::{pointing, returning, route};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
-use crate::hook::{Hook, real};
+use crate::hook::{Hook, hook, real};
 
 fn open(hook: &Hook, place: &Place, flags: c_int) -> Result<c_int> {
     let (fd, handle) = hook.store()?.open(place, flags)?;
@@ -82,19 +82,68 @@ interpose! {
     fn lf_freopen(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE {
         unsafe {
             match route(libc::AT_FDCWD, path) {
-                None => real::freopen()(path, mode, stream),
-                Some(_) => pointing(|| Err(Errno(libc::ENOTSUP))),
+                None => {
+                    leave(path, stream);
+                    real::freopen()(path, mode, stream)
+                }
+                Some((hook, place)) => reopen_stream(hook, &place, mode, stream),
             }
         }
     }
     fn lf_freopen64(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE {
         unsafe {
             match route(libc::AT_FDCWD, path) {
-                None => real::freopen64()(path, mode, stream),
-                Some(_) => pointing(|| Err(Errno(libc::ENOTSUP))),
+                None => {
+                    leave(path, stream);
+                    real::freopen64()(path, mode, stream)
+                }
+                Some((hook, place)) => reopen_stream(hook, &place, mode, stream),
             }
         }
     }
+}
+
+/// A stream is about to be given another file; without a path it keeps the one it has.
+///
+/// SAFETY (of the callers): `stream` is an open stream, or null.
+unsafe fn leave(path: *const c_char, stream: *mut FILE) {
+    if path.is_null() || stream.is_null() || hook().is_none() {
+        return;
+    }
+    // SAFETY: as above.
+    unsafe {
+        let fd = libc::fileno(stream);
+        if fd >= 0 {
+            libc::fflush(stream); // `freopen` ignores errors of the file it closes
+            super::descriptors::let_go(fd);
+        }
+    }
+}
+
+/// SAFETY (of the callers): `mode` is a C string, `stream` an open stream.
+unsafe fn reopen_stream(hook: &Hook, place: &Place, mode: *const c_char, stream: *mut FILE) -> *mut FILE {
+    pointing(|| {
+        // SAFETY: as above.
+        let mode = unsafe { CStr::from_ptr(mode) }.to_bytes();
+        let flags = stream_flags(mode).ok_or(Errno(libc::EINVAL))?;
+        let (fd, handle) = hook.store()?.open(place, flags | libc::O_CLOEXEC)?;
+        // The file is there now: "x" has been obeyed. libc opens it by the descriptor's name and gives it the stream's.
+        let mode = CString::new(mode.iter().copied().filter(|letter| *letter != b'x').collect::<Vec<u8>>());
+        let path = CString::new(format!("/proc/self/fd/{fd}"));
+        let (Ok(mode), Ok(path)) = (mode, path) else { return Err(Errno(libc::EINVAL)) };
+        // SAFETY: as above, and two C strings.
+        let stream = unsafe {
+            leave(path.as_ptr(), stream);
+            let stream = real::freopen64()(path.as_ptr(), mode.as_ptr(), stream);
+            if !stream.is_null() {
+                hook.table.insert(libc::fileno(stream), handle);
+            }
+            stream
+        };
+        let errno = Errno::last();
+        super::close_descriptor(fd);
+        if stream.is_null() { Err(errno) } else { Ok(stream) }
+    })
 }
 
 /// SAFETY (of the callers): `mode` is a C string.

@@ -27,8 +27,21 @@ extern "C" fn at_exit() {
         // libc writes what streams still hold after this function, into files that nobody looks at any more.
         // SAFETY: null stands for all streams.
         unsafe { libc::fflush(std::ptr::null_mut()) };
-        finish();
+        if !has_work() {
+            return;
+        }
+        // The thread that ends the process has lost its thread-local values, which requests may need: another one does the work.
+        match std::thread::Builder::new().spawn(finish) {
+            Ok(thread) => drop(thread.join()),
+            Err(_) => finish(),
+        }
     });
+}
+
+/// Whether something is not in the bucket yet.
+fn has_work() -> bool {
+    HOOK.get().is_some_and(|hook| hook.table.files().iter().any(|file| file.is_ours_to_put()))
+        || connected().is_some_and(|store| !store.doomed.lock().is_empty())
 }
 
 /// Puts everything into the bucket that is not there yet.
@@ -90,6 +103,17 @@ unsafe extern "C" {
 }
 
 type List = *const *const c_char;
+
+// `exec.c` has these.
+unsafe extern "C" {
+    fn lf_execl();
+    fn lf_execlp();
+    fn lf_execle();
+}
+
+/// Makes the linker take them from their archive.
+#[used]
+static VARIADIC: [unsafe extern "C" fn(); 3] = [lf_execl, lf_execlp, lf_execle];
 
 interpose! {
     fn lf_execve(path: *const c_char, arguments: List, environment: List) -> c_int {
