@@ -1,6 +1,6 @@
-"""InvokeAI itself: its processes, and three views of the one database they share.
+"""InvokeAI itself: its processes, and three views of the one database they share, and of the bucket.
 
-In: a database's settings (or `None` for SQLite's own file). Out: a running server to drive over HTTP, InvokeAI's small
+In: the settings of a database and a bucket (or `None` for SQLite's own file and local folders). Out: a running server to drive over HTTP, InvokeAI's small
 tools as further processes, and `World.assert_equal`, which compares what the server sees, what a new process sees and what D1 holds.
 """
 
@@ -19,22 +19,26 @@ from pathlib import Path
 
 import exact
 import httpx
+from bucket import Bucket
 from clouds import LITEFLARE, query
 from PIL import Image
 from proxy import CountingProxy
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
+MEDIA = ["outputs/images", "outputs/videos", "style_presets/images", "workflow_thumbnails", "models/model_images"]
 COPY = "import sqlite3, sys; a, b = map(sqlite3.connect, sys.argv[1:]); a.backup(b); b.close()"
 
 
 class World:
-    """One database and the root folders that were used with it."""
+    """One database, one bucket, and the root folders that were used with them."""
 
     def __init__(self, settings: dict | None, folder: Path):
         self.settings = settings
         self.folder = folder
         self.proxy = CountingProxy(settings["LITEFLARE_D1_API"]) if settings else None
+        self.bucket = Bucket(settings) if settings else None
+        self.bucket_proxy = CountingProxy(settings["LITEFLARE_R2_ENDPOINT"]) if settings else None
         self.roots = 0
         self.copies = 0
         self.filled = False
@@ -49,7 +53,8 @@ class World:
     def environment(self, root: Path, **more: str) -> dict:
         ours = ("LITEFLARE", "CLOUDFLARE", "INVOKEAI", "R2_", "PYTHONPATH")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        settings = {**self.settings, "LITEFLARE_D1_API": self.proxy.url} if self.settings else {}
+        proxies = {"LITEFLARE_D1_API": self.proxy.url, "LITEFLARE_R2_ENDPOINT": self.bucket_proxy.url} if self.settings else {}
+        settings = {**(self.settings or {}), **proxies}
         return {**kept, **settings, "INVOKEAI_ROOT": str(root), "HF_HUB_OFFLINE": "1", **more}
 
     def command(self, *command) -> list[str]:
@@ -94,9 +99,15 @@ class World:
         found = [path for path in root.rglob("*") if path.is_file() and is_sqlite(path)]
         assert [path for path in found if not path.name.startswith("invokeai_backup_")] == []
 
+    def assert_no_local_media(self, root: Path):
+        """The media folders hold no file; looked at from here, where no hook is in the way."""
+        if self.settings:
+            assert [path for folder in MEDIA for path in (root / folder).rglob("*") if not path.is_dir()] == []
+
     def stop(self):
-        if self.proxy:
+        if self.settings:
             self.proxy.stop()
+            self.bucket_proxy.stop()
 
 
 def is_sqlite(path: Path) -> bool:
@@ -173,13 +184,14 @@ class Server:
 
     def upload(self, color="red", metadata=None, **query) -> str:
         """The new image's name."""
-        picture = io.BytesIO()
-        Image.new("RGB", (32, 32), color).save(picture, "PNG")
+        return self.upload_png(png(Image.new("RGB", (32, 32), color)), metadata, **query)
+
+    def upload_png(self, picture: bytes, metadata=None, **query) -> str:
         answer = self.call(
             "POST",
             "/images/upload",
             params={"image_category": "user", "is_intermediate": False, **query},
-            files={"file": ("picture.png", picture.getvalue(), "image/png")},
+            files={"file": ("picture.png", picture, "image/png")},
             data={"metadata": json.dumps(metadata)} if metadata is not None else None,
         )
         return answer["image_name"]
@@ -203,6 +215,12 @@ class Server:
                 return status
             time.sleep(0.1)
         raise AssertionError(f"the queue did not finish: {status}")
+
+
+def png(image: Image.Image, **more) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", **more)
+    return file.getvalue()
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
-"""The clouds the tests run on: a process that prints `export NAME=value` lines, then `ready`; and databases in it.
+"""The clouds the tests run on: a process that prints `export NAME=value` lines, then `ready`; and databases and
+buckets in it.
 
-In: a command. Out: for each database the settings a client needs. What a database is asked and how it answers is D1's
+In: a command. Out: for each database and each bucket the settings a client needs. What a database is asked and how it answers is D1's
 query API, the same on each cloud.
 """
 
@@ -12,6 +13,8 @@ import tempfile
 import urllib.request
 import uuid
 from pathlib import Path
+
+from bucket import Bucket
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LITEFLARE = Path(os.environ.get("LITEFLARE_BIN", REPOSITORY / "target/release/liteflare"))
@@ -27,7 +30,7 @@ def post(url, body, token=None):
 
 
 class Cloud:
-    """One running cloud; `database()` makes an empty database in it."""
+    """One running cloud; `database()` makes an empty database in it, `bucket()` an empty bucket."""
 
     def __init__(self, command, log: Path):
         self.log = log
@@ -47,6 +50,9 @@ class Cloud:
 
     def database(self):
         return new_database(self.settings)
+
+    def bucket(self):
+        return new_bucket(self.settings)
 
     def stop(self):
         ended = self.process.poll()
@@ -71,6 +77,24 @@ def new_database(cloud: dict) -> dict:
         url = f"{settings['LITEFLARE_D1_API']}/accounts/{settings['CLOUDFLARE_ACCOUNT_ID']}/d1/database"
         made = post(url, {"name": f"test-{uuid.uuid4().hex}"}, settings["CLOUDFLARE_API_TOKEN"])["result"]
     settings["LITEFLARE_D1_DATABASE"] = made["uuid"]
+    return settings
+
+
+def new_bucket(cloud: dict) -> dict:
+    """The settings of an empty bucket in the cloud with these settings."""
+    control = cloud.get("LITEFLARE_TEST_CONTROL")
+    if control:
+        made = post(f"{control}/create-bucket", {})
+        names = {
+            "LITEFLARE_R2_ENDPOINT": "endpoint",
+            "LITEFLARE_R2_BUCKET": "bucket",
+            "R2_ACCESS_KEY_ID": "accessKeyId",
+            "R2_SECRET_ACCESS_KEY": "secretAccessKey",
+        }
+        return {setting: made[name] for setting, name in names.items()}
+    settings = {name: value for name, value in cloud.items() if "R2" in name}
+    settings["LITEFLARE_R2_BUCKET"] = f"test-{uuid.uuid4().hex}"
+    Bucket(settings).create()
     return settings
 
 

@@ -1,4 +1,4 @@
-"""What all InvokeAI tests share: a cloud, a database in it, and servers that are stopped whatever happens."""
+"""What all InvokeAI tests share: a cloud, a database and a bucket in it, and servers that are stopped whatever happens."""
 
 import clouds
 import pytest
@@ -26,12 +26,13 @@ def cloud(request, tmp_path_factory):
 
 
 def new_world(cloud, tmp_path_factory):
-    return World(cloud.database() if cloud else None, tmp_path_factory.mktemp("world"))
+    settings = {**cloud.database(), **cloud.bucket()} if cloud else None
+    return World(settings, tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
 def world(cloud, tmp_path_factory):
-    """One database for all tests of a module."""
+    """One database and one bucket for all tests of a module."""
     world = new_world(cloud, tmp_path_factory)
     yield world
     world.stop()

@@ -1,6 +1,7 @@
 """A reverse proxy on loopback that counts what passes through it.
 
-In: the base URL of a cloud. Out: a base URL to use instead, and the bodies of all requests in order. Answers go back as they came.
+In: the base URL of a cloud. Out: a base URL to use instead, and in order the bodies of all requests and what each
+asked for (`PUT /path`). Answers go back as they came. The host stays the proxy's, since S3's signatures cover it.
 """
 
 import threading
@@ -13,6 +14,7 @@ class CountingProxy:
     def __init__(self, base: str):
         upstream = urlsplit(base)
         self.requests: list[bytes] = []
+        self.asked: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(upstream.netloc))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -27,21 +29,22 @@ class CountingProxy:
             def forward(self):
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 proxy.requests.append(body)
+                proxy.asked.append(f"{self.command} {self.path}")
                 if self.upstream is None:
                     self.upstream = HTTPConnection(netloc, timeout=60)
-                headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-                self.upstream.request(self.command, self.path, body, headers)
+                self.upstream.request(self.command, self.path, body, dict(self.headers.items()))
                 answer = self.upstream.getresponse()
                 payload = answer.read()
                 self.send_response(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
                         self.send_header(name, value)
-                self.send_header("content-length", str(len(payload)))
+                length = answer.headers.get("content-length") if self.command == "HEAD" else len(payload)
+                self.send_header("content-length", str(length or 0))
                 self.end_headers()
                 self.wfile.write(payload)
 
-            do_GET = do_POST = do_DELETE = forward
+            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = forward
 
             def log_message(self, *_):
                 pass
