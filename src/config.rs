@@ -1,88 +1,32 @@
 //! Every setting, its default, and where it comes from; the only reader of the environment.
 //!
+//! ```text
+//! table ──► source (environment, liteflare.toml) ──► Settings, R2Settings, serves
+//!                                              └───► describe
+//! ```
 //! Settings are read when a database path is opened, so that a process may serve several databases by changing the
 //! environment between opens. The environment wins over `liteflare.toml`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use globset::GlobBuilder;
-use serde::{Deserialize, Deserializer};
-
+mod describe;
+mod error;
+mod kind;
 mod r2;
+mod secret;
+mod served;
+mod source;
+pub mod table;
 
+pub use describe::{Described, describe};
+pub use error::SettingError;
 pub use r2::{INHERITED, MappedFolder, R2Keys, R2Settings, inherited_files, is_on, mapped_folders};
-
-/// A missing or wrong setting; the message names it and says what to do.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum SettingError {
-    /// A setting without a default that nobody gave.
-    #[error("{name} is not set: {hint} (environment, or `{key}` in liteflare.toml)")]
-    Missing {
-        /// The environment variable.
-        name: &'static str,
-        /// The key in `liteflare.toml`.
-        key: &'static str,
-        /// What belongs there.
-        hint: &'static str,
-    },
-    /// A setting whose value cannot be understood.
-    #[error("{name}={value:?} is wrong: expected {expected}")]
-    Wrong {
-        /// The environment variable.
-        name: &'static str,
-        /// What was found.
-        value: String,
-        /// What is expected.
-        expected: String,
-    },
-    /// A secret that cannot be one. The message does not show it.
-    #[error("{name} is wrong: {problem}; copy it again")]
-    WrongSecret {
-        /// The environment variable.
-        name: &'static str,
-        /// What it has that it cannot have.
-        problem: &'static str,
-    },
-    /// `liteflare.toml` cannot be read.
-    #[error("{path}: {reason}", path = .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
-}
-
-/// A value that must not reach a log: its `Debug` shows nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(value: impl Into<String>) -> Secret {
-        Secret(value.into())
-    }
-
-    /// The secret itself, for the one header it belongs in.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    /// As a string; the error does not repeat what was found.
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
-        let wrong = |_| serde::de::Error::custom("invalid type, expected a string");
-        String::deserialize(from).map(Secret).map_err(wrong)
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
+pub use secret::Secret;
+pub use served::{default_path, named_paths, serves};
+pub use source::{Found, Origin, Source, misspelt};
+use source::env;
 
 /// When a replica looks for commits of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,187 +56,63 @@ pub struct Settings {
     pub timeout: Duration,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Config {
-    db: Option<String>,
-    account_id: Option<String>,
-    api_token: Option<Secret>,
-    d1_database: Option<String>,
-    d1_api: Option<String>,
-    refresh: Option<String>,
-    timeout: Option<String>,
-    log: Option<String>,
-    r2_bucket: Option<String>,
-    r2_endpoint: Option<String>,
-    r2_access_key_id: Option<String>,
-    r2_secret_access_key: Option<Secret>,
-    r2_paths: Option<String>,
-}
-
-const DEFAULT_API: &str = "https://api.cloudflare.com/client/v4";
-
-fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// `LITEFLARE_ROOT`, else `INVOKEAI_ROOT`, else `~/invokeai`.
-pub fn root() -> PathBuf {
-    let home = || PathBuf::from(env("HOME").unwrap_or_else(|| "/".into())).join("invokeai");
-    env("LITEFLARE_ROOT").or_else(|| env("INVOKEAI_ROOT")).map_or_else(home, PathBuf::from)
-}
-
-/// `LITEFLARE_LOG`, a `tracing` filter.
-pub fn log_filter() -> String {
-    env("LITEFLARE_LOG").or_else(|| file().ok()?.log).unwrap_or_else(|| "warn".into())
-}
-
-fn file() -> Result<Config, SettingError> {
-    let named = env("LITEFLARE_CONFIG").map(PathBuf::from);
-    let path = named.clone().unwrap_or_else(|| root().join("liteflare.toml"));
-    let wrong = |reason: String| SettingError::File { path: path.clone(), reason };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => toml::from_str(&text).map_err(|error| wrong(in_one_line(&text, &error))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(Config::default()),
-        Err(error) if named.is_some() => Err(wrong(format!("{error} (LITEFLARE_CONFIG names this file)"))),
-        Err(error) => Err(wrong(error.to_string())),
-    }
-}
-
-/// Where and what, without the line itself, which toml's own message shows: a token may stand there.
-fn in_one_line(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
-}
-
-/// Whether `path` (absolute) is a database that belongs on D1: `LITEFLARE_DB`, an absolute path or a glob, several
-/// separated by `:`; by default `ROOT/databases/invokeai.db`. An error when that cannot be told.
-pub fn serves(path: &Path) -> Result<bool, SettingError> {
-    let resolved_path = resolved(path);
-    let patterns = match env("LITEFLARE_DB") {
-        Some(patterns) => patterns,
-        None => match file()?.db {
-            Some(patterns) => patterns,
-            None => return Ok(resolved_path == resolved(&root().join("databases").join("invokeai.db"))),
-        },
-    };
-    for pattern in patterns.split(':') {
-        let literal = Path::new(pattern);
-        if resolved_path == resolved(literal) {
-            return Ok(true);
-        }
-        match glob(pattern) {
-            Ok(glob) if glob.is_match(&resolved_path) => return Ok(true),
-            Ok(_) => {}
-            Err(_) if literal.is_absolute() && literal.parent().is_some_and(Path::is_dir) => {} // a path with a `[` in it
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(false)
-}
-
-/// Without symbolic links, which may lead to the same file on several ways. A file that does not exist yet has a folder that does.
-fn resolved(path: &Path) -> PathBuf {
-    let whole = path.canonicalize().ok();
-    let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
-    whole.or_else(by_parent).unwrap_or_else(|| path.to_path_buf())
-}
-
-/// The folders before the first `*` and the like are resolved as those of a path are.
-fn glob(pattern: &str) -> Result<globset::GlobMatcher, SettingError> {
-    let wrong = |problem: &str| SettingError::Wrong {
-        name: "LITEFLARE_DB",
-        value: pattern.to_string(),
-        expected: format!("an absolute path or a glob{problem}"),
-    };
-    if !pattern.starts_with('/') {
-        return Err(wrong(""));
-    }
-    let special = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
-    let (folder, rest) = pattern.split_at(pattern[..special].rfind('/').unwrap_or(0));
-    let folder = globset::escape(&resolved(Path::new(folder)).to_string_lossy());
-    let glob = GlobBuilder::new(&format!("{folder}{rest}")).literal_separator(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| wrong(&format!(" ({})", error.kind())))
-}
-
 impl Settings {
     /// Reads the environment and `liteflare.toml`.
     pub fn load() -> Result<Settings, SettingError> {
-        let file = file()?;
-        let api = api(&file)?;
+        let source = Source::read()?;
+        let api = source.api()?;
         Ok(Settings {
-            account: need(
-                "CLOUDFLARE_ACCOUNT_ID",
-                "account_id",
-                file.account_id,
-                "the account's id, from the Cloudflare dashboard",
-            )?,
-            token: token(need(
-                "CLOUDFLARE_API_TOKEN",
-                "api_token",
-                file.api_token.map(|token| token.0),
-                "an API token that may edit D1, from the Cloudflare dashboard",
-            )?)?,
-            database: need(
-                "LITEFLARE_D1_DATABASE",
-                "d1_database",
-                file.d1_database,
-                "the D1 database's UUID or name (`wrangler d1 list` shows them)",
-            )?,
+            account: source.need(&table::ACCOUNT)?.text,
+            token: source.need_secret(&table::TOKEN, table::TOKEN.hint)?,
+            database: source.need(&table::DATABASE)?.text,
             api,
-            refresh: refresh(env("LITEFLARE_REFRESH").or(file.refresh))?,
-            timeout: duration("LITEFLARE_TIMEOUT", env("LITEFLARE_TIMEOUT").or(file.timeout), Duration::from_secs(30))?,
+            refresh: source.need(&table::REFRESH)?.parse(kind::refresh)?,
+            timeout: source.timeout()?,
         })
     }
 }
 
-/// A token that no HTTP header can carry would fail at every request, and look like a broken network.
-fn token(value: String) -> Result<Secret, SettingError> {
-    if value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(Secret(value));
+impl Source {
+    /// `LITEFLARE_D1_API`, without a slash at its end.
+    pub fn api(&self) -> Result<String, SettingError> {
+        self.need(&table::API)?.url()
     }
-    let problem = "it has a space, a line break or a letter beyond ASCII in it";
-    Err(SettingError::WrongSecret { name: "CLOUDFLARE_API_TOKEN", problem })
-}
 
-fn need(
-    name: &'static str,
-    key: &'static str,
-    from_file: Option<String>,
-    hint: &'static str,
-) -> Result<String, SettingError> {
-    env(name).or(from_file).ok_or(SettingError::Missing { name, key, hint })
-}
-
-/// `LITEFLARE_D1_API`, without a slash at its end.
-fn api(config: &Config) -> Result<String, SettingError> {
-    let name = "LITEFLARE_D1_API";
-    url(name, env(name).or_else(|| config.d1_api.clone()).unwrap_or_else(|| DEFAULT_API.into()))
-}
-
-fn url(name: &'static str, value: String) -> Result<String, SettingError> {
-    let url = reqwest::Url::parse(&value);
-    if !url.is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host()) {
-        let expected = "a URL that starts with https:// (or http:// for a local cloud)".to_string();
-        return Err(SettingError::Wrong { name, value, expected });
-    }
-    Ok(value.trim_end_matches('/').to_string())
-}
-
-fn refresh(value: Option<String>) -> Result<Refresh, SettingError> {
-    match value.as_deref() {
-        Some("always") => Ok(Refresh::Always),
-        Some("never") => Ok(Refresh::Never),
-        _ => duration("LITEFLARE_REFRESH", value, Duration::from_secs(1)).map(Refresh::Every),
+    /// `LITEFLARE_TIMEOUT`.
+    pub fn timeout(&self) -> Result<Duration, SettingError> {
+        self.need(&table::TIMEOUT)?.parse(kind::duration)
     }
 }
 
-/// A duration of 0 would give no request the time to be answered.
-fn duration(name: &'static str, value: Option<String>, default: Duration) -> Result<Duration, SettingError> {
-    let Some(value) = value else { return Ok(default) };
-    let also = if name == "LITEFLARE_REFRESH" { ", `always` or `never`" } else { "" };
-    match humantime::parse_duration(&value) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(SettingError::Wrong { name, value, expected: format!("a duration such as `1s` or `500ms`{also}") }),
+/// The root that a command was told.
+static TOLD_ROOT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Makes `root` the application's folder for the rest of this process, whatever the environment says: a command's `--root`.
+/// The first call counts.
+pub fn use_root(root: PathBuf) {
+    let absolute = std::path::absolute(&root).unwrap_or(root);
+    let _ = TOLD_ROOT.set(absolute); // set already: the first call counts
+}
+
+/// The application's folder: that of [`use_root`], `LITEFLARE_ROOT`, else `INVOKEAI_ROOT`, else `~/invokeai`.
+pub fn root() -> PathBuf {
+    root_and_origin().0
+}
+
+fn root_and_origin() -> (PathBuf, Origin) {
+    if let Some(root) = TOLD_ROOT.get() {
+        return (root.clone(), Origin::Argument);
     }
+    for name in [table::ROOT.name, "INVOKEAI_ROOT"] {
+        if let Some(root) = env(name) {
+            return (root.into(), Origin::Environment(name));
+        }
+    }
+    (PathBuf::from(env("HOME").unwrap_or_else(|| "/".into())).join("invokeai"), Origin::Default)
+}
+
+/// `LITEFLARE_LOG`, a `tracing` filter.
+pub fn log_filter() -> String {
+    let given = env(table::LOG.name).or_else(|| Some(Source::read_all().0.given(&table::LOG)?.text));
+    given.unwrap_or_else(|| "warn".into())
 }

@@ -11,10 +11,12 @@
 // rusqlite's before it gets there. `tests/library.rs` checks which engine is inside.
 extern crate sqlite_loadable;
 
+pub mod cloudflare;
 pub mod config;
 pub mod d1;
 pub mod decode;
 pub mod dev;
+pub mod doctor;
 pub mod error;
 pub mod extension;
 pub mod hook;
@@ -24,6 +26,8 @@ pub mod plan;
 pub mod r2;
 pub mod replica;
 pub mod runtime;
+pub mod setup;
 pub mod sqlite;
+pub mod status;
 pub mod vfs;
 mod vtab;

@@ -18,13 +18,22 @@ struct Args {
 enum Command {
     /// Serve a local D1 and R2 for development and tests
     Dev(cli::dev::DevArgs),
+    /// Check settings, token, D1, R2 and the application's Python
+    Doctor(cli::doctor::DoctorArgs),
+    /// Find or create the D1 database and the bucket, and write liteflare.toml
+    Init(cli::init::InitArgs),
     /// Run a command with its database in D1
     Run(cli::run::RunArgs),
+    /// Show what D1 and R2 hold
+    Status(cli::status::StatusArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Dev(args) => cli::dev::main(args),
+        Command::Doctor(args) => cli::doctor::main(args),
+        Command::Init(args) => cli::init::main(args),
+        Command::Status(args) => cli::status::main(args),
         Command::Run(args) => cli::run::main(args),
     };
     match done {

@@ -3,11 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, Refresh, Secret, SettingError, api, duration, env, file, need, refresh, root, token, url};
-
-/// InvokeAI's media folders and their prefixes.
-const FOLDERS: &str = "outputs/images=images:outputs/videos=videos:style_presets/images=style_presets:\
-                       workflow_thumbnails=workflow_thumbnails:models/model_images=model_images";
+use super::source::Source;
+use super::{Refresh, Secret, SettingError, env, kind, root, table};
 
 /// What it takes to keep files in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +37,8 @@ pub enum R2Keys {
     OfToken {
         /// `LITEFLARE_D1_API`, which tells the token's id.
         api: String,
+        /// The account; a token may be an account's own, and is then known there only.
+        account: Option<String>,
         /// The token.
         token: Secret,
     },
@@ -57,20 +56,21 @@ pub struct MappedFolder {
 impl R2Settings {
     /// Reads the environment and `liteflare.toml`. `None`: no bucket is set, files stay local.
     pub fn load() -> Result<Option<R2Settings>, SettingError> {
-        let config = file()?;
-        let Some(bucket) = env("LITEFLARE_R2_BUCKET").or_else(|| config.r2_bucket.clone()) else { return Ok(None) };
-        Ok(Some(R2Settings {
-            bucket,
-            endpoint: endpoint(&config)?,
-            keys: keys(&config)?,
-            folders: folders(env("LITEFLARE_R2_PATHS").or(config.r2_paths), &root())?,
-            refresh: refresh(env("LITEFLARE_REFRESH").or(config.refresh))?,
-            timeout: duration(
-                "LITEFLARE_TIMEOUT",
-                env("LITEFLARE_TIMEOUT").or(config.timeout),
-                Duration::from_secs(30),
-            )?,
-        }))
+        let source = Source::read()?;
+        let Some(bucket) = source.value(&table::BUCKET)? else { return Ok(None) };
+        Ok(Some(R2Settings { bucket: bucket.text, ..R2Settings::without_bucket(&source)? }))
+    }
+
+    /// The same for a bucket that is still to be named.
+    pub fn without_bucket(source: &Source) -> Result<R2Settings, SettingError> {
+        Ok(R2Settings {
+            bucket: String::new(),
+            endpoint: endpoint(source)?,
+            keys: keys(source)?,
+            folders: source.need(&table::PATHS)?.parse(|value| folders(value, &root()))?,
+            refresh: source.need(&table::REFRESH)?.parse(kind::refresh)?,
+            timeout: source.timeout()?,
+        })
     }
 }
 
@@ -78,13 +78,20 @@ impl R2Settings {
 /// that every operation there fails with the error's name instead of going to the disk.
 pub fn mapped_folders() -> Vec<MappedFolder> {
     let read = || -> Result<Vec<MappedFolder>, SettingError> {
-        let config = file()?;
-        match env("LITEFLARE_R2_BUCKET").or(config.r2_bucket) {
-            Some(_) => folders(env("LITEFLARE_R2_PATHS").or(config.r2_paths), &root()),
+        let source = Source::read()?;
+        match source.value(&table::BUCKET)? {
+            Some(_) => source.need(&table::PATHS)?.parse(|value| folders(value, &root())),
             None => Ok(Vec::new()),
         }
     };
-    read().or_else(|_| folders(None, &root())).unwrap_or_default()
+    read().unwrap_or_else(|_| default_folders(&root()))
+}
+
+fn default_folders(root: &Path) -> Vec<MappedFolder> {
+    match table::PATHS.default {
+        table::Fallback::Value(value) => folders(value, root).unwrap_or_default(),
+        table::Fallback::Words(_) => Vec::new(),
+    }
 }
 
 /// Whether the process was started with liteflare switched on.
@@ -100,48 +107,43 @@ pub fn inherited_files() -> Option<String> {
     env(INHERITED)
 }
 
-fn endpoint(config: &Config) -> Result<String, SettingError> {
-    let name = "LITEFLARE_R2_ENDPOINT";
-    if let Some(value) = env(name).or_else(|| config.r2_endpoint.clone()) {
-        return url(name, value);
+fn endpoint(source: &Source) -> Result<String, SettingError> {
+    if let Some(found) = source.value(&table::ENDPOINT)? {
+        return found.url();
     }
     let hint = "the account's id, from the Cloudflare dashboard (or LITEFLARE_R2_ENDPOINT)";
-    let account = need("CLOUDFLARE_ACCOUNT_ID", "account_id", config.account_id.clone(), hint)?;
-    Ok(format!("https://{account}.r2.cloudflarestorage.com"))
+    Ok(endpoint_of(&source.need_for(&table::ACCOUNT, hint)?.text))
 }
 
-fn keys(config: &Config) -> Result<R2Keys, SettingError> {
-    let id = env("R2_ACCESS_KEY_ID").or_else(|| config.r2_access_key_id.clone());
-    let secret = env("R2_SECRET_ACCESS_KEY").map(Secret::new).or_else(|| config.r2_secret_access_key.clone());
+/// R2's own endpoint for an account.
+pub(super) fn endpoint_of(account: &str) -> String {
+    format!("https://{account}.r2.cloudflarestorage.com")
+}
+
+fn keys(source: &Source) -> Result<R2Keys, SettingError> {
+    let (id, secret) = (source.value(&table::KEY_ID)?, source.value(&table::KEY_SECRET)?);
     if id.is_none() && secret.is_none() {
         let hint = "an API token that may edit R2, from the Cloudflare dashboard (or R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY)";
-        let from_file = config.api_token.clone().map(|token| token.0);
-        let token = token(need("CLOUDFLARE_API_TOKEN", "api_token", from_file, hint)?)?;
-        return Ok(R2Keys::OfToken { api: api(config)?, token });
+        let token = source.need_secret(&table::TOKEN, hint)?;
+        let account = source.value(&table::ACCOUNT)?.map(|found| found.text);
+        return Ok(R2Keys::OfToken { api: source.api()?, account, token });
     }
-    let hint = "it goes with the other half of the R2 key pair";
-    let id = id.ok_or(SettingError::Missing { name: "R2_ACCESS_KEY_ID", key: "r2_access_key_id", hint })?;
-    let secret =
-        secret.ok_or(SettingError::Missing { name: "R2_SECRET_ACCESS_KEY", key: "r2_secret_access_key", hint })?;
-    Ok(R2Keys::Given { id, secret })
+    let id = source.need(&table::KEY_ID)?.text;
+    Ok(R2Keys::Given { id, secret: source.need_secret(&table::KEY_SECRET, table::KEY_SECRET.hint)? })
 }
 
-fn folders(value: Option<String>, root: &Path) -> Result<Vec<MappedFolder>, SettingError> {
-    let value = value.unwrap_or_else(|| FOLDERS.to_string());
-    let wrong = |expected: String| SettingError::Wrong { name: "LITEFLARE_R2_PATHS", value: value.clone(), expected };
+/// The folders in a value of `LITEFLARE_R2_PATHS`. The error does not repeat it.
+pub(super) fn folders(value: &str, root: &Path) -> Result<Vec<MappedFolder>, String> {
     let mut folders: Vec<MappedFolder> = Vec::new();
-    for entry in value.split(':').filter(|entry| !entry.is_empty()) {
-        let folder = folder(entry, root).ok_or_else(|| wrong(format!("`folder=prefix` instead of {entry:?}")))?;
+    for (index, entry) in value.split(':').filter(|entry| !entry.is_empty()).enumerate() {
+        let at = index + 1;
+        let folder = folder(entry, root).ok_or_else(|| format!("`folder=prefix` as entry {at}"))?;
         // One file must not have two keys, nor one key two files.
-        let clash = |other: &&MappedFolder| {
+        let clash = |other: &MappedFolder| {
             nested(Path::new(&other.prefix), Path::new(&folder.prefix)) || nested(&other.dir, &folder.dir)
         };
-        if let Some(other) = folders.iter().find(clash) {
-            return Err(wrong(format!(
-                "folders apart: {entry:?} and {}={} overlap",
-                other.dir.display(),
-                other.prefix
-            )));
+        if let Some(other) = folders.iter().position(clash) {
+            return Err(format!("folders and prefixes apart from each other: entries {} and {at} overlap", other + 1));
         }
         folders.push(folder);
     }
@@ -165,12 +167,12 @@ mod tests {
     use super::*;
 
     fn read(value: &str) -> Result<Vec<MappedFolder>, String> {
-        folders(Some(value.to_string()), Path::new("/app")).map_err(|error| error.to_string())
+        folders(value, Path::new("/app"))
     }
 
     #[test]
     fn the_default_folders_are_invokeais() {
-        let folders = folders(None, Path::new("/app")).unwrap();
+        let folders = default_folders(Path::new("/app"));
         assert_eq!(folders.len(), 5);
         assert_eq!(folders[0], MappedFolder { dir: "/app/outputs/images".into(), prefix: "images".into() });
         assert_eq!(folders[4], MappedFolder { dir: "/app/models/model_images".into(), prefix: "model_images".into() });
@@ -184,10 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn wrong_folders_are_refused_by_name() {
-        for value in ["images", "images=", "=images", "a=x:b=x", "a=x:b=x/y", "a=x:a/b=y", "a=../x"] {
-            let error = read(value).unwrap_err();
-            assert!(error.starts_with("LITEFLARE_R2_PATHS="), "{value}: {error}");
+    fn wrong_folders_are_refused_without_repeating_them() {
+        for value in ["images", "images=", "=images", "a=../images"] {
+            assert_eq!(read(value).unwrap_err(), "`folder=prefix` as entry 1", "{value}");
+        }
+        for value in ["a=x:b=x", "a=x:b=x/y", "a=x:a/b=y"] {
+            assert!(read(value).unwrap_err().ends_with("entries 1 and 2 overlap"), "{value}");
         }
         assert!(read("a=x:ab=xy").is_ok(), "a common beginning is no overlap");
     }

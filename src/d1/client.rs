@@ -73,6 +73,9 @@ pub struct Meta {
     /// Rows written, indexes included.
     #[serde(default)]
     pub rows_written: u64,
+    /// Bytes of the database afterwards; a gateway does not tell it of a single read.
+    #[serde(default)]
+    pub size_after: u64,
 }
 
 #[derive(Deserialize)]

@@ -70,7 +70,7 @@ impl Cloud {
         let (query, s3) = (listen(options.port)?, listen(options.s3_port)?);
         let (addr, s3_addr) = (query.local_addr()?, s3.local_addr()?);
         let (stop, stopped) = oneshot::channel();
-        let query = (query, http::router(account.clone(), Arc::clone(&registry)));
+        let query = (query, http::router(account.clone(), Arc::clone(&registry), buckets.clone()));
         let s3 = (s3, buckets.router(&account));
         let server = serve(query, s3, stopped)?;
         let (access_key_id, secret_access_key) = (account.access_key_id(), account.secret_access_key());

@@ -28,6 +28,24 @@ impl Refusal {
         Refusal::new(StatusCode::FORBIDDEN, 10000, "Authentication error".to_owned())
     }
 
+    /// What `tokens/verify` says to a token it does not know.
+    pub(super) fn invalid_token() -> Refusal {
+        Refusal::new(StatusCode::UNAUTHORIZED, 1000, "Invalid API Token".to_owned())
+    }
+
+    pub(super) fn unknown_bucket() -> Refusal {
+        Refusal::new(StatusCode::NOT_FOUND, 10006, "The specified bucket does not exist.".to_owned())
+    }
+
+    pub(super) fn bucket_taken() -> Refusal {
+        let message = "The bucket you tried to create already exists, and you own it.";
+        Refusal::new(StatusCode::CONFLICT, 10004, message.to_owned())
+    }
+
+    pub(super) fn wrong_bucket_name() -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, 10005, "The specified bucket name is not valid.".to_owned())
+    }
+
     pub(super) fn unknown_database(id: &str) -> Refusal {
         Refusal::new(StatusCode::NOT_FOUND, 7404, format!("The database {id} could not be found"))
     }
@@ -57,6 +75,12 @@ impl Refusal {
 
 impl From<std::io::Error> for Refusal {
     fn from(error: std::io::Error) -> Refusal {
+        Refusal::internal(error)
+    }
+}
+
+impl From<s3s::S3Error> for Refusal {
+    fn from(error: s3s::S3Error) -> Refusal {
         Refusal::internal(error)
     }
 }

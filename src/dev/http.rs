@@ -13,10 +13,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
+use super::buckets;
 use super::database::QueryResult;
 use super::envelope::{Answer, Page, Refusal};
 use super::json::Format;
 use super::registry::{Info, Registry};
+use super::s3::Buckets;
 use crate::d1::Statement;
 
 /// The largest request Cloudflare's network lets through to an API (documentation, "Limits": 100 MB).
@@ -25,10 +27,12 @@ const BODY_BYTES: usize = 100_000_000;
 /// Databases on one page of the list unless the request says otherwise.
 const PER_PAGE: usize = 1000;
 
-type Answered<T> = Result<Answer<T>, Refusal>;
+pub(super) type Answered<T> = Result<Answer<T>, Refusal>;
 type Databases = State<Arc<Registry>>;
 
-pub(super) fn router(account: Account, registry: Arc<Registry>) -> Router {
+pub(super) fn router(account: Account, registry: Arc<Registry>, buckets: Buckets) -> Router {
+    let known = AccountInfo { id: account.id.clone(), name: "liteflare dev", r#type: "standard" };
+    let buckets = buckets::router(&account.id, buckets);
     let databases = format!("/client/v4/accounts/{}/d1/database", account.id);
     let token_id = account.access_key_id();
     Router::new()
@@ -36,14 +40,28 @@ pub(super) fn router(account: Account, registry: Arc<Registry>) -> Router {
             "/client/v4/user/tokens/verify",
             get(async move || Answer::of(TokenInfo { id: token_id, status: "active" })),
         )
+        .route("/client/v4/accounts", get(async move || accounts(known)))
         .route(&databases, get(list).post(create))
         .route(&format!("{databases}/{{id}}"), get(info).delete(delete))
         .route(&format!("{databases}/{{id}}/raw"), post(raw))
         .route(&format!("{databases}/{{id}}/query"), post(query))
+        .with_state(registry)
+        .merge(buckets)
         .fallback(async |uri: Uri| Refusal::no_route(uri.path()))
         .layer(middleware::from_fn_with_state(Arc::new(account), authorize))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .with_state(registry)
+}
+
+/// What the API tells about an account.
+#[derive(Clone, Serialize)]
+struct AccountInfo {
+    id: String,
+    name: &'static str,
+    r#type: &'static str,
+}
+
+fn accounts(only: AccountInfo) -> Answer<Vec<AccountInfo>> {
+    Answer::page(vec![only], Page { page: 1, per_page: 20, count: 1, total_count: 1 })
 }
 
 /// What the API tells about the token it was asked with.
@@ -56,9 +74,19 @@ struct TokenInfo {
 async fn authorize(State(account): State<Arc<Account>>, request: Request, next: Next) -> Result<Response, Refusal> {
     let given = request.headers().get(header::AUTHORIZATION).ok_or_else(Refusal::missing_token)?;
     if given.as_bytes() != format!("Bearer {}", account.token).as_bytes() {
+        let verifying = request.uri().path().ends_with("/tokens/verify");
+        return Err(if verifying { Refusal::invalid_token() } else { Refusal::wrong_token() });
+    }
+    if is_foreign(request.uri().path(), &account.id) {
         return Err(Refusal::wrong_token());
     }
     Ok(next.run(request).await)
+}
+
+/// Whether a path leads to an account that this token does not see. What is no account's id at all has no route.
+fn is_foreign(path: &str, ours: &str) -> bool {
+    let id = path.strip_prefix("/client/v4/accounts/").and_then(|rest| rest.split('/').next());
+    id.is_some_and(|id| id != ours && id.len() == ours.len() && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[derive(Deserialize)]
@@ -138,11 +166,11 @@ fn statement(sql: String, params: Option<Vec<String>>) -> Statement {
 }
 
 // A parameter that is no string is refused here, by its type: D1's API documents strings and nothing else.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(Refusal::malformed)
 }
 
-async fn blocking<T, F>(work: F) -> Answered<T>
+pub(super) async fn blocking<T, F>(work: F) -> Answered<T>
 where
     T: Serialize + Send + 'static,
     F: FnOnce() -> Result<T, Refusal> + Send + 'static,

@@ -5,12 +5,14 @@
 //! ```text
 //! http ──► registry (which database) ──► database (one batch, one transaction) ──► json (values as JavaScript prints them)
 //!                                            └─ authorizer, limits: what D1 refuses
-//! http ──► s3 (buckets and objects)
+//! http ──► buckets (made and listed) ──┐
+//! http ──► s3 (buckets and objects) ───┴► s3/store
 //! ```
 //! It refuses to know liteflare: nothing here depends on what a client stores.
 
 mod account;
 mod authorizer;
+mod buckets;
 mod cloud;
 mod database;
 mod envelope;

@@ -274,7 +274,7 @@ fn client_and_cloud_count_the_same() {
 fn the_key_pair_of_an_api_token_opens_the_bucket() {
     let cloud = TestCloud::embedded();
     let (bucket, database) = (cloud.create_bucket(), cloud.create_database());
-    let keys = |token: &str| R2Keys::OfToken { api: database.api.clone(), token: Secret::new(token) };
+    let keys = |token: &str| R2Keys::OfToken { api: database.api.clone(), account: None, token: Secret::new(token) };
     let settings = R2Settings { keys: keys(&database.token), ..bucket.settings() };
     let client = Bucket::connect(&settings, Arc::default()).unwrap();
     client.put("a", "hello".into(), PutMode::Overwrite).unwrap();

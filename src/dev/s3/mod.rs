@@ -14,6 +14,7 @@ mod store;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::error_handling::HandleError;
@@ -32,6 +33,7 @@ use api::Api;
 use store::Store;
 
 /// The buckets of one cloud.
+#[derive(Clone)]
 pub(super) struct Buckets {
     store: Arc<Store>,
     requests: Arc<R2Metrics>,
@@ -44,8 +46,18 @@ impl Buckets {
     }
 
     pub(super) fn create(&self, name: &str) -> anyhow::Result<()> {
-        self.store.create_bucket(name)?;
+        self.make(name)?;
         Ok(())
+    }
+
+    /// Makes a bucket. `false`: it was there.
+    pub(super) fn make(&self, name: &str) -> S3Result<bool> {
+        self.store.create_bucket(name)
+    }
+
+    /// Their names, and when they were made.
+    pub(super) fn list(&self) -> S3Result<Vec<(String, SystemTime)>> {
+        self.store.buckets()
     }
 
     pub(super) fn requests(&self) -> Requests {

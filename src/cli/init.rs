@@ -1,0 +1,81 @@
+//! `liteflare init`: what was asked for, and what was done.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use liteflare::config;
+use liteflare::setup::{self, Made, Wanted};
+
+/// Arguments of `liteflare init`.
+#[derive(Args, Debug)]
+#[command(after_help = "Needs CLOUDFLARE_API_TOKEN: a token that may edit D1 and Workers R2 Storage, from the Cloudflare dashboard.")]
+pub struct InitArgs {
+    /// The application's root folder, where liteflare.toml goes [default: INVOKEAI_ROOT, else ~/invokeai]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Account to use [default: CLOUDFLARE_ACCOUNT_ID, else the only one the token sees]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    account: Option<String>,
+    /// Name or UUID of the D1 database [default: LITEFLARE_D1_DATABASE, else invokeai]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    database: Option<String>,
+    /// Name of the R2 bucket [default: LITEFLARE_R2_BUCKET, else invokeai]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    bucket: Option<String>,
+    /// Keep files local: no bucket
+    #[arg(long, conflicts_with = "bucket")]
+    no_bucket: bool,
+    /// Region of what is created [default: Cloudflare chooses]
+    #[arg(long, value_parser = ["weur", "eeur", "apac", "oc", "wnam", "enam"])]
+    location: Option<String>,
+    /// Base of the API [default: LITEFLARE_D1_API, else Cloudflare's]
+    #[arg(long, value_name = "URL")]
+    api: Option<String>,
+    /// Write the token into the file too (readable by you alone)
+    #[arg(long)]
+    store_token: bool,
+    /// Replace a file that says something else
+    #[arg(long)]
+    force: bool,
+}
+
+/// Finds or makes everything and says what to do next.
+pub fn main(args: InitArgs) -> anyhow::Result<()> {
+    if let Some(root) = args.root {
+        config::use_root(root);
+    }
+    liteflare::extension::start_log();
+    let done = setup::run(&Wanted {
+        account: args.account,
+        database: args.database,
+        bucket: args.bucket,
+        no_bucket: args.no_bucket,
+        location: args.location,
+        api: args.api,
+        store_token: args.store_token,
+        force: args.force,
+    })?;
+
+    let made = |made| if made == Made::Found { "found" } else { "created" };
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "account   {}", done.account)?;
+    writeln!(out, "database  {} ({}), {}", done.database.0.name, done.database.0.uuid, made(done.database.1))?;
+    match &done.bucket {
+        Some((name, how)) => writeln!(out, "bucket    {name}, {}", made(*how))?,
+        None => writeln!(out, "bucket    none: files stay local")?,
+    }
+    let how = if done.written { "written" } else { "unchanged: it says all this already" };
+    writeln!(out, "settings  {}, {how}", done.path.display())?;
+
+    let root = config::root();
+    let root = root.display();
+    writeln!(out, "\nNext:")?;
+    if !done.has_token {
+        writeln!(out, "  export CLOUDFLARE_API_TOKEN=…  # not in the file; --store-token puts it there")?;
+    }
+    writeln!(out, "  liteflare doctor --root {root}")?;
+    writeln!(out, "  liteflare run -- invokeai-web --root {root}")?;
+    Ok(())
+}

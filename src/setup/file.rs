@@ -1,0 +1,72 @@
+//! `liteflare.toml`: what it must say, whether it says so, and writing it. It may hold secrets: only its owner may read it.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use super::SetupError;
+use crate::config::Source;
+use crate::config::table::{ALL, Setting};
+
+/// Settings with their values. `None`: not known yet, since it is still to be made; empty: it must not stand there.
+pub(super) type Entries = [(&'static Setting, Option<String>)];
+
+/// Owner alone.
+const MODE: u32 = 0o600;
+
+/// Refuses a file that says something else, unless it is to be replaced.
+pub(super) fn check(source: &Source, entries: &Entries, force: bool) -> Result<(), SetupError> {
+    if !source.has_file || force {
+        return Ok(());
+    }
+    let differing = entries.iter().filter(|entry| !is_said(source, entry));
+    let keys: Vec<String> = differing.map(|(setting, _)| format!("`{}`", setting.key)).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    Err(SetupError::Differs { path: source.path.clone(), keys: keys.join(", ") })
+}
+
+fn is_said(source: &Source, (setting, value): &(&'static Setting, Option<String>)) -> bool {
+    value.as_deref().is_some_and(|value| source.in_file(setting).unwrap_or_default() == value)
+}
+
+/// Writes the file. `false`: it said all of it already.
+pub(super) fn write(source: &Source, entries: &Entries, database: &str) -> Result<bool, SetupError> {
+    let path = &source.path;
+    let failed = |source| SetupError::Write { path: path.clone(), source };
+    if source.has_file && entries.iter().all(|entry| is_said(source, entry)) {
+        fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(failed)?;
+        return Ok(false);
+    }
+    let mut text = String::from(
+        "# Written by `liteflare init`. The environment wins over this file; `liteflare doctor` shows what holds.\n",
+    );
+    for setting in ALL {
+        let ours = entries.iter().find(|(other, _)| other.name == setting.name).and_then(|(_, value)| value.as_deref());
+        let Some(value) = ours.or_else(|| source.in_file(setting)).filter(|value| !value.is_empty()) else { continue };
+        let name = setting.name == crate::config::table::DATABASE.name && ours.is_some() && database != value;
+        let comment = if name { format!(" # {}", database.escape_debug()) } else { String::new() };
+        text += &format!("{} = {}{comment}\n", setting.key, toml::Value::from(value));
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    replace(path, &text).map_err(failed)?;
+    Ok(true)
+}
+
+/// Written whole and then named, so that nobody reads half of it.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let next = path.with_extension(format!("toml.{}", std::process::id()));
+    let written = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&next).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&next, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&next); // the first error is the one to tell
+    }
+    written
+}

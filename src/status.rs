@@ -1,0 +1,247 @@
+//! What D1 and R2 hold, in few requests: two to D1, and one to R2 for each 1,000 objects.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::config::{R2Settings, SettingError, Settings};
+use crate::d1::{Client, Rows, SendError, Statement};
+use crate::metrics::{Metrics, R2Metrics};
+use crate::r2::{self, Bucket, Requests};
+
+/// Commits that are shown.
+const COMMITS: usize = 5;
+
+/// A view that goes on lists objects again after this time: each page of names costs money.
+const LIST_AGAIN: Duration = Duration::from_secs(60);
+
+/// A view that goes on counts rows again after this time even if nobody has committed: others may write without a commit.
+const COUNT_AGAIN: Duration = Duration::from_secs(30);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// D1 did not answer.
+    #[error(transparent)]
+    D1(#[from] SendError),
+    /// R2 did not answer.
+    #[error(transparent)]
+    R2(#[from] r2::Error),
+}
+
+/// What is there.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The database, as the setting names it.
+    pub database: String,
+    /// The newest commit's seq; 0: nobody has committed through liteflare.
+    pub seq: u64,
+    /// Bytes of the database.
+    pub bytes: u64,
+    /// The application's tables.
+    pub tables: Vec<Table>,
+    /// The last commits, newest first.
+    pub commits: Vec<Commit>,
+    /// The bucket's name, if there is one.
+    pub bucket: Option<String>,
+    /// What stands below each folder's prefix.
+    pub prefixes: Vec<Prefix>,
+    /// What this answer cost.
+    pub requests: Cost,
+}
+
+/// One table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// How many rows it has.
+    pub rows: u64,
+}
+
+/// One commit.
+#[derive(Clone, Debug, Serialize)]
+pub struct Commit {
+    /// Its place in the log.
+    pub seq: u64,
+    /// When, by D1's clock.
+    pub at: String,
+    /// Who wrote.
+    pub source: String,
+    /// The tables it names; empty when it changed the schema or more rows than it names.
+    pub tables: Vec<String>,
+}
+
+/// One folder's objects.
+#[derive(Clone, Debug, Serialize)]
+pub struct Prefix {
+    /// What their keys begin with.
+    pub prefix: String,
+    /// How many there are.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// To D1.
+    pub d1: u64,
+    /// To R2.
+    pub r2: u64,
+}
+
+/// Asks again and again; what cannot have changed is not asked again.
+pub struct Watch {
+    client: Client,
+    database: String,
+    bucket: Option<(Bucket, R2Settings)>,
+    /// Requests until the last answer.
+    paid: Cost,
+    last: Option<Last>,
+}
+
+struct Last {
+    status: Status,
+    counted: Instant,
+    listed: Instant,
+}
+
+impl Watch {
+    /// Connects to what the settings name. It costs a request when the database has a name instead of a UUID, and one when the
+    /// bucket's keys belong to the token.
+    pub fn open() -> Result<Watch, StatusError> {
+        let settings = Settings::load()?;
+        let bucket = match R2Settings::load()? {
+            Some(settings) => Some((Bucket::connect(&settings, Arc::<R2Metrics>::default())?, settings)),
+            None => None,
+        };
+        let client = Client::connect(&settings, Arc::new(Metrics::default()))?;
+        Ok(Watch { client, database: settings.database, bucket, paid: Cost::default(), last: None })
+    }
+
+    /// What is there now.
+    pub fn look(&mut self) -> Result<Status, StatusError> {
+        let now = Instant::now();
+        let last = self.last.take();
+        let known = last.as_ref().filter(|last| now.duration_since(last.counted) < COUNT_AGAIN);
+        let (mut status, counted) = match known {
+            Some(last) if last.status.seq == self.seq()? => (last.status.clone(), last.counted),
+            _ => (self.count()?, now),
+        };
+        let listed = match &last {
+            Some(last) if now.duration_since(last.listed) < LIST_AGAIN => {
+                status.prefixes.clone_from(&last.status.prefixes);
+                last.listed
+            }
+            _ => {
+                status.prefixes = self.list()?;
+                now
+            }
+        };
+        let total = self.total();
+        status.requests = Cost { d1: total.d1 - self.paid.d1, r2: total.r2 - self.paid.r2 };
+        self.paid = total;
+        self.last = Some(Last { status: status.clone(), counted, listed });
+        Ok(status)
+    }
+
+    fn total(&self) -> Cost {
+        let r2 = self.bucket.as_ref().map_or(0, |(bucket, _)| Requests::read(bucket.metrics()).total());
+        Cost { d1: self.client.metrics.d1_requests.get(), r2 }
+    }
+
+    fn seq(&self) -> Result<u64, StatusError> {
+        let sql = "SELECT CAST(coalesce(max(seq),0) AS TEXT) AS seq FROM _lf_commit";
+        match self.client.send_idempotent(&[Statement::new(sql)]) {
+            Ok(answer) => Ok(answer.first().and_then(|rows| number(rows.results.rows.first()?, 0)).unwrap_or(0)),
+            Err(SendError::Refused(refusal)) if refusal.message.contains("no such table") => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Two requests: which tables there are, and what is in them.
+    fn count(&self) -> Result<Status, StatusError> {
+        let schema = [
+            "SELECT name FROM sqlite_schema WHERE type='table' AND substr(name,1,4) NOT IN ('_cf_','_lf_') \
+             AND substr(name,1,7)<>'sqlite_' ORDER BY name",
+            "SELECT name FROM sqlite_schema WHERE type='table' AND name='_lf_commit'",
+        ];
+        let answer = self.client.send_idempotent(&schema.map(Statement::new))?;
+        let names = |index: usize| -> Vec<String> {
+            let rows = answer.get(index).map(|rows| rows.results.rows.as_slice()).unwrap_or_default();
+            rows.iter().map(|row| text(row, 0)).collect()
+        };
+        let (tables, has_log) = (names(0), !names(1).is_empty());
+        let mut status = Status {
+            database: self.database.clone(),
+            seq: 0,
+            bytes: size(&answer),
+            tables: Vec::new(),
+            commits: Vec::new(),
+            bucket: self.bucket.as_ref().map(|(_, settings)| settings.bucket.clone()),
+            prefixes: Vec::new(),
+            requests: Cost::default(),
+        };
+        let mut ask: Vec<Statement> = tables
+            .iter()
+            .map(|table| Statement::new(format!("SELECT count(*) AS n FROM {}", crate::plan::quoted(table))))
+            .collect();
+        if has_log {
+            ask.push(Statement::new(format!(
+                "SELECT CAST(seq AS TEXT) AS seq, at, source, (SELECT json_group_array(key) FROM (\
+                 SELECT key FROM json_each(changes,'$.rowids') UNION SELECT key FROM json_each(changes,'$.keys'))) AS tables \
+                 FROM _lf_commit ORDER BY _lf_commit.seq DESC LIMIT {COMMITS}"
+            )));
+        }
+        if ask.is_empty() {
+            return Ok(status);
+        }
+        let answer = self.client.send_idempotent(&ask)?;
+        status.bytes = status.bytes.max(size(&answer));
+        let count = |rows: &Rows| rows.results.rows.first().and_then(|row| row.first()?.as_u64()).unwrap_or(0);
+        status.tables =
+            tables.into_iter().zip(&answer).map(|(name, rows)| Table { name, rows: count(rows) }).collect();
+        if has_log && let Some(rows) = answer.last() {
+            status.commits = rows.results.rows.iter().map(|row| commit(row)).collect();
+            status.seq = status.commits.first().map_or(0, |commit| commit.seq);
+        }
+        Ok(status)
+    }
+
+    fn list(&self) -> Result<Vec<Prefix>, StatusError> {
+        let Some((bucket, settings)) = &self.bucket else { return Ok(Vec::new()) };
+        let prefixes: BTreeMap<&str, ()> = settings.folders.iter().map(|folder| (folder.prefix.as_str(), ())).collect();
+        let list = |prefix: &str| {
+            let objects = bucket.list(prefix)?;
+            let bytes = objects.iter().map(|meta| meta.size).sum();
+            Ok(Prefix { prefix: prefix.to_owned(), objects: objects.len() as u64, bytes })
+        };
+        prefixes.into_keys().map(list).collect()
+    }
+}
+
+fn commit(row: &[Json]) -> Commit {
+    let tables = serde_json::from_str(&text(row, 3)).unwrap_or_default();
+    Commit { seq: number(row, 0).unwrap_or(0), at: text(row, 1), source: text(row, 2), tables }
+}
+
+fn text(row: &[Json], index: usize) -> String {
+    row.get(index).and_then(Json::as_str).unwrap_or_default().to_owned()
+}
+
+/// A number that came as a text, which keeps all its digits.
+fn number(row: &[Json], index: usize) -> Option<u64> {
+    row.get(index)?.as_str()?.parse().ok()
+}
+
+fn size(answer: &[Rows]) -> u64 {
+    answer.iter().map(|rows| rows.meta.size_after).max().unwrap_or(0)
+}
