@@ -16,6 +16,7 @@ SETTINGS = {
     "refresh": ({"LITEFLARE_REFRESH": "sometimes"}, ['LITEFLARE_REFRESH="sometimes" is wrong', "`1s`", "`always` or `never`"]),
     "timeout": ({"LITEFLARE_TIMEOUT": "soon"}, ['LITEFLARE_TIMEOUT="soon" is wrong', "`1s`"]),
     "no timeout at all": ({"LITEFLARE_TIMEOUT": "0s"}, ['LITEFLARE_TIMEOUT="0s" is wrong', "`1s`"]),
+    "a slip of the pen": ({"LITEFLARE_REFRSH": "always"}, ["unknown setting LITEFLARE_REFRSH", "did you mean LITEFLARE_REFRESH?"]),
     "token of two lines": ({"CLOUDFLARE_API_TOKEN": "abc\ndef"}, ["CLOUDFLARE_API_TOKEN is wrong", "line break", "copy it again"]),
 }
 
@@ -34,9 +35,9 @@ def test_a_setting_that_is_missing_or_wrong_is_named(app, name):
 
 FILES = {
     "not toml": ("api_token = 'SECRET\nd1_database = 3", ["line 1", "liteflare.toml"]),
-    "unknown key": ("api_token = 'SECRET'\nd1_databse = 'x'", ["liteflare.toml", "line 2", "unknown field `d1_databse`", "`d1_database`"]),
-    "wrong type": ("timeout = 5 # SECRET", ["liteflare.toml", "line 1", "expected a string"]),
-    "token of a wrong type": ("api_token = ['SECRET']", ["liteflare.toml", "line 1", "expected a string"]),
+    "unknown key": ("api_token = 'SECRET'\nd1_databse = 'x'", ["liteflare.toml", "line 2", "unknown key `d1_databse`: did you mean `d1_database`?"]),
+    "wrong type": ("timeout = 5 # SECRET", ["liteflare.toml", "line 1", "`timeout`", "expected a string in quotes, not an integer"]),
+    "token of a wrong type": ("api_token = ['SECRET']", ["liteflare.toml", "line 1", "`api_token`", "expected a string in quotes, not an array"]),
     "not text": (b"\xff\xfe", ["liteflare.toml", "UTF-8"]),
 }
 
@@ -129,4 +130,4 @@ def test_settings_come_from_the_file_and_the_environment_wins(app):
     assert app.succeed(code, **left_out) == "[('t',)]"
     assert app.rows("SELECT count(*) FROM t") == [[0]]
     _, log = app.complain(TRY, connect=False, LITEFLARE_TIMEOUT=None, **left_out)
-    assert 'LITEFLARE_TIMEOUT="nonsense" is wrong' in log
+    assert "liteflare.toml, line 5: `timeout` is wrong" in log and "nonsense" not in log
