@@ -25,8 +25,8 @@ pub use error::SettingError;
 pub use r2::{INHERITED, MappedFolder, R2Keys, R2Settings, inherited_files, is_on, mapped_folders};
 pub use secret::Secret;
 pub use served::{default_path, named_paths, serves};
-pub use source::{Found, Origin, Source, misspelt};
 use source::env;
+pub use source::{Found, Origin, Source, misspelt};
 
 /// When a replica looks for commits of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

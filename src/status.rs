@@ -207,8 +207,7 @@ impl Watch {
         let answer = self.client.send_idempotent(&ask)?;
         status.bytes = status.bytes.max(size(&answer));
         let count = |rows: &Rows| rows.results.rows.first().and_then(|row| row.first()?.as_u64()).unwrap_or(0);
-        status.tables =
-            tables.into_iter().zip(&answer).map(|(name, rows)| Table { name, rows: count(rows) }).collect();
+        status.tables = tables.into_iter().zip(&answer).map(|(name, rows)| Table { name, rows: count(rows) }).collect();
         if has_log && let Some(rows) = answer.last() {
             status.commits = rows.results.rows.iter().map(|row| commit(row)).collect();
             status.seq = status.commits.first().map_or(0, |commit| commit.seq);

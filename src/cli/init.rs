@@ -10,7 +10,9 @@ use liteflare::setup::{self, Made, Wanted};
 
 /// Arguments of `liteflare init`.
 #[derive(Args, Debug)]
-#[command(after_help = "Needs CLOUDFLARE_API_TOKEN: a token that may edit D1 and Workers R2 Storage, from the Cloudflare dashboard.")]
+#[command(
+    after_help = "Needs CLOUDFLARE_API_TOKEN: a token that may edit D1 and Workers R2 Storage, from the Cloudflare dashboard."
+)]
 pub struct InitArgs {
     /// The application's root folder, where liteflare.toml goes [default: INVOKEAI_ROOT, else ~/invokeai]
     #[arg(long, value_name = "DIR")]

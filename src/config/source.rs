@@ -201,11 +201,7 @@ impl Source {
         self.need_for(setting, setting.hint)
     }
 
-    pub(super) fn need_for(
-        &self,
-        setting: &'static Setting,
-        hint: &'static str,
-    ) -> Result<Found, SettingError> {
+    pub(super) fn need_for(&self, setting: &'static Setting, hint: &'static str) -> Result<Found, SettingError> {
         self.value(setting)?.ok_or(SettingError::Missing { name: setting.name, key: setting.key, hint })
     }
 
@@ -246,7 +242,8 @@ fn unknown_key(path: &Path, line: usize, key: &str) -> SettingError {
     let shown = if plausible { format!("unknown key `{key}`") } else { "unknown key".into() };
     let place = format!("{}, line {line}: {shown}", path.display());
     let written = key.to_ascii_lowercase();
-    let short = ["liteflare_", "cloudflare_"].iter().find_map(|prefix| written.strip_prefix(prefix)).unwrap_or(&written);
+    let short =
+        ["liteflare_", "cloudflare_"].iter().find_map(|prefix| written.strip_prefix(prefix)).unwrap_or(&written);
     let settings = || table::ALL.iter().filter(|setting| !setting.key.is_empty());
     let nearest = settings().filter_map(|setting| Some((distance(short, setting.key)?, setting.key)));
     let advice = match nearest.min_by_key(|(distance, _)| *distance) {

@@ -14,10 +14,7 @@ use super::s3::Buckets;
 
 pub(super) fn router(account: &str, buckets: Buckets) -> Router {
     let all = format!("/client/v4/accounts/{account}/r2/buckets");
-    Router::new()
-        .route(&all, get(list).post(create))
-        .route(&format!("{all}/{{name}}"), get(info))
-        .with_state(buckets)
+    Router::new().route(&all, get(list).post(create)).route(&format!("{all}/{{name}}"), get(info)).with_state(buckets)
 }
 
 /// What the API tells about a bucket.

@@ -22,7 +22,9 @@ pub(super) fn ask(program: &Path, args: Vec<OsString>) -> Result<String, String>
         None => Err(format!("{shown}: it could not be waited for")),
         Some(Err(_)) => Err(format!("{shown}: no answer within {PATIENCE:?}")),
         Some(Ok(Err(error))) => Err(format!("{shown}: {error}")),
-        Some(Ok(Ok(output))) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_string()),
+        Some(Ok(Ok(output))) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
+        }
         Some(Ok(Ok(output))) => {
             let errors = String::from_utf8_lossy(&output.stderr);
             let last = errors.lines().rfind(|line| !line.trim().is_empty());
@@ -33,7 +35,8 @@ pub(super) fn ask(program: &Path, args: Vec<OsString>) -> Result<String, String>
 
 /// The same under `liteflare run`.
 pub(super) fn ask_under_liteflare(command: &Path, program: &Path, args: &[&str]) -> Result<String, String> {
-    let mut all: Vec<OsString> = vec!["run".into(), "--root".into(), config::root().into(), "--".into(), program.into()];
+    let mut all: Vec<OsString> =
+        vec!["run".into(), "--root".into(), config::root().into(), "--".into(), program.into()];
     all.extend(args.iter().map(OsString::from));
     ask(command, all)
 }

@@ -64,7 +64,11 @@ fn batches(client: &Client, tell: Tell<'_>) {
     if !is_clean {
         let drop = |table: &str| Statement::new(format!("DROP TABLE IF EXISTS {table}"));
         if let Err(error) = client.send_idempotent(&[drop(&child), drop(&scratch)]) {
-            tell(Check::warn("d1 clean-up", error.to_string(), format!("drop the tables {scratch} and {child} if they are there")));
+            tell(Check::warn(
+                "d1 clean-up",
+                error.to_string(),
+                format!("drop the tables {scratch} and {child} if they are there"),
+            ));
         }
     }
     match atomic {
@@ -73,7 +77,8 @@ fn batches(client: &Client, tell: Tell<'_>) {
     }
     match brackets {
         Some(Err(error)) => {
-            let advice = "this endpoint does not keep `PRAGMA defer_foreign_keys` for a batch: use D1's API or the gateway";
+            let advice =
+                "this endpoint does not keep `PRAGMA defer_foreign_keys` for a batch: use D1's API or the gateway";
             tell(Check::fail("d1 foreign keys", error.to_string(), advice));
         }
         _ => tell(Check::ok("d1 foreign keys", "checked at the end of a batch, as liteflare needs it")),
@@ -137,8 +142,12 @@ fn latency(client: &Client, settings: &Settings, tell: Tell<'_>) {
     let limit = if is_rest { "; the REST API allows 1,200 requests in five minutes" } else { "" };
     let detail = format!("{:.1} ms, the median of {ROUNDS} requests{limit}", median.as_secs_f64() * 1000.0);
     let advice = match is_rest {
-        true => "deploy the Worker in `gateway/` and point LITEFLARE_D1_API at it: it is nearer to D1 and has no such limit",
-        false => "each commit takes this long: run nearer to the database, or make it nearer (`liteflare init --location`)",
+        true => {
+            "deploy the Worker in `gateway/` and point LITEFLARE_D1_API at it: it is nearer to D1 and has no such limit"
+        }
+        false => {
+            "each commit takes this long: run nearer to the database, or make it nearer (`liteflare init --location`)"
+        }
     };
     tell(match median > SLOW {
         true => Check::warn("d1 latency", detail, advice),

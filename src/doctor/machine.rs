@@ -30,9 +30,11 @@ fn database_file(path: &Path) -> Check {
             let advice = "bring it to D1 with `liteflare import`, or move it away: liteflare never touches it";
             Check::fail(name, format!("{shown} is {what}"), advice)
         }
-        Err(Error::NoFolder { .. }) => {
-            Check::warn(name, format!("{shown}: its folder does not exist"), "InvokeAI's first start makes it; others may not")
-        }
+        Err(Error::NoFolder { .. }) => Check::warn(
+            name,
+            format!("{shown}: its folder does not exist"),
+            "InvokeAI's first start makes it; others may not",
+        ),
         Err(error) => Check::fail(name, error.to_string(), "correct its permissions"),
     }
 }

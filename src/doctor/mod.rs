@@ -79,9 +79,7 @@ pub fn examine(options: &Options, tell: Tell<'_>) {
         Err(_) => None, // told above, setting by setting
     };
     let bucket = match R2Settings::load() {
-        Ok(Some(settings)) => {
-            r2::check(&R2Settings { timeout: settings.timeout.min(d1::PATIENCE), ..settings }, tell)
-        }
+        Ok(Some(settings)) => r2::check(&R2Settings { timeout: settings.timeout.min(d1::PATIENCE), ..settings }, tell),
         Ok(None) => {
             tell(Check::ok("r2", "no bucket is set: files stay local"));
             None

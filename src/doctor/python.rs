@@ -63,8 +63,12 @@ fn root(tell: Tell<'_>) {
     let shown = root.display();
     tell(match (root.is_dir(), file.is_file()) {
         (_, true) => Check::ok("root", format!("{shown} has an invokeai.yaml")),
-        (true, false) => Check::ok("root", format!("{shown} has no invokeai.yaml yet: InvokeAI's first start writes it")),
-        (false, _) => Check::warn("root", format!("{shown} does not exist"), "give the application's folder with --root DIR"),
+        (true, false) => {
+            Check::ok("root", format!("{shown} has no invokeai.yaml yet: InvokeAI's first start writes it"))
+        }
+        (false, _) => {
+            Check::warn("root", format!("{shown} does not exist"), "give the application's folder with --root DIR")
+        }
     });
 }
 

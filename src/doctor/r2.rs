@@ -86,7 +86,9 @@ fn advice(error: &Error) -> &'static str {
         Error::Refused { answer, .. } => match (answer.status, answer.code.as_str()) {
             (_, "NoSuchBucket") => "there is no such bucket: correct LITEFLARE_R2_BUCKET, or run `liteflare init`",
             (_, "RequestTimeTooSkewed") => "set this machine's clock",
-            (401, _) => "R2 does not know the key: correct R2_ACCESS_KEY_ID, or leave both keys out to derive them from the token",
+            (401, _) => {
+                "R2 does not know the key: correct R2_ACCESS_KEY_ID, or leave both keys out to derive them from the token"
+            }
             (403, _) => {
                 "R2 does not accept the key: correct R2_SECRET_ACCESS_KEY, or give the token the permission Workers R2 Storage Edit"
             }

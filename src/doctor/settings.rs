@@ -9,7 +9,8 @@ pub(super) fn check(tell: Tell<'_>) {
         let name = setting.setting.name;
         tell(match setting.problem {
             Some(SettingError::Missing { name: missing, key, hint }) => {
-                let advice = format!("set it in the environment, or `{key}` in liteflare.toml; `liteflare init` writes that");
+                let advice =
+                    format!("set it in the environment, or `{key}` in liteflare.toml; `liteflare init` writes that");
                 Check::fail(missing, format!("not set: {hint}"), advice)
             }
             Some(problem) => Check::fail(name, problem.to_string(), "correct it"),

@@ -18,10 +18,18 @@ pub(super) fn check(settings: &Settings, tell: Tell<'_>) {
             let until = token.expires_on.map(|at| format!(", until {at}")).unwrap_or_default();
             Check::ok(name, format!("valid and active{until}"))
         }
-        Ok(token) => Check::fail(name, format!("the token is {}", token.status), "create a new one in the Cloudflare dashboard"),
+        Ok(token) => {
+            Check::fail(name, format!("the token is {}", token.status), "create a new one in the Cloudflare dashboard")
+        }
         Err(error) if error.is_no_route() => Check::ok(name, "this API does not tell about tokens (a gateway); see d1"),
-        Err(error) if error.is_forbidden() || matches!(error, crate::cloudflare::ApiError::Refused { status: 400, .. }) => {
-            Check::fail(name, error.to_string(), "copy CLOUDFLARE_API_TOKEN again, or create a new token in the dashboard")
+        Err(error)
+            if error.is_forbidden() || matches!(error, crate::cloudflare::ApiError::Refused { status: 400, .. }) =>
+        {
+            Check::fail(
+                name,
+                error.to_string(),
+                "copy CLOUDFLARE_API_TOKEN again, or create a new token in the dashboard",
+            )
         }
         Err(error) => Check::fail(name, error.to_string(), "check the network and LITEFLARE_D1_API"),
     });

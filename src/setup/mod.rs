@@ -173,7 +173,11 @@ fn read(force: bool) -> Result<Source, SettingError> {
     error.map_or(Ok(source), Err)
 }
 
-fn chosen(source: &Source, setting: &'static Setting, argument: Option<&String>) -> Result<Option<Found>, SettingError> {
+fn chosen(
+    source: &Source,
+    setting: &'static Setting,
+    argument: Option<&String>,
+) -> Result<Option<Found>, SettingError> {
     match argument {
         Some(text) => {
             let found = Found { setting, text: text.clone(), origin: Origin::Argument };
@@ -204,7 +208,8 @@ fn only_account(api: &Api) -> Result<String, SetupError> {
         [only] => Ok(only.id.clone()),
         [] => Err(SetupError::WhichAccount("the token sees no account".into())),
         several => {
-            let names: Vec<String> = several.iter().map(|account| format!("{} ({})", account.id, account.name)).collect();
+            let names: Vec<String> =
+                several.iter().map(|account| format!("{} ({})", account.id, account.name)).collect();
             Err(SetupError::WhichAccount(format!("the token sees several accounts, {}", names.join(", "))))
         }
     }
@@ -224,11 +229,15 @@ fn about_d1(name: &str, error: ApiError) -> SetupError {
 
 fn about_r2(name: &str, error: ApiError) -> SetupError {
     let advice = match &error {
-        ApiError::Refused { code: 10042, .. } => ": subscribe to R2 in the dashboard, or keep files local with --no-bucket",
+        ApiError::Refused { code: 10042, .. } => {
+            ": subscribe to R2 in the dashboard, or keep files local with --no-bucket"
+        }
         error if error.is_forbidden() => {
             ": the token must be allowed to edit Workers R2 Storage; --no-bucket keeps files local"
         }
-        ApiError::Refused { code: 10005, .. } => ": 3 to 63 small letters, digits and hyphens, the latter not at an end",
+        ApiError::Refused { code: 10005, .. } => {
+            ": 3 to 63 small letters, digits and hyphens, the latter not at an end"
+        }
         _ => "",
     };
     SetupError::Api { what: format!("the R2 bucket {name:?}"), error, advice }
@@ -250,16 +259,11 @@ fn has_bucket(api: &Api, account: &str, source: &Source, name: &str) -> Result<O
     }
 }
 
-fn make_database(
-    api: &Api,
-    base: &str,
-    account: &str,
-    name: &str,
-    wanted: &Wanted,
-) -> Result<Database, SetupError> {
+fn make_database(api: &Api, base: &str, account: &str, name: &str, wanted: &Wanted) -> Result<Database, SetupError> {
     api.create_database(account, name, wanted.location.as_deref()).map_err(|error| {
         if error.is_no_route() {
-            let advice = "a gateway serves the databases bound to it; add it to the gateway's wrangler.jsonc and deploy that";
+            let advice =
+                "a gateway serves the databases bound to it; add it to the gateway's wrangler.jsonc and deploy that";
             return SetupError::CannotMake { what: format!("D1 database {name:?}"), api: base.into(), advice };
         }
         about_d1(name, error)
