@@ -9,8 +9,10 @@
 
 mod batch;
 mod catalog;
+pub(crate) mod cell;
 mod changes;
 mod commit;
+mod foreign;
 pub mod hydrate;
 pub mod marker;
 mod refresh;
@@ -117,6 +119,11 @@ impl Replica {
         if let Some(known) = known.into_iter().find(|known| *known == mode) {
             *self.journal_mode.lock() = known;
         }
+    }
+
+    /// The way to D1.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// This replica's counters.
