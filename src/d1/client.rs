@@ -264,7 +264,11 @@ pub(super) fn no_answer(error: &reqwest::Error) -> SendError {
     SendError::Unknown(format!("no answer from D1: {}", chain(error)))
 }
 
-pub(super) fn answer<T: DeserializeOwned>(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<T, SendError> {
+pub(super) fn answer<T: DeserializeOwned>(
+    status: u16,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> Result<T, SendError> {
     if status == 429 {
         return Err(SendError::NotApplied { reason: "D1's rate limit is reached (HTTP 429)".into(), retry_after });
     }

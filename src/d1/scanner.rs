@@ -166,7 +166,12 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_stays_as_it_is() {
-        for text in ["", "<html>", r#"{"success":false,"errors":[{"message":"a \"b\" [c"}],"result":[]}"#, r#"[{"rows":[[1]]}]"#] {
+        for text in [
+            "",
+            "<html>",
+            r#"{"success":false,"errors":[{"message":"a \"b\" [c"}],"result":[]}"#,
+            r#"[{"rows":[[1]]}]"#,
+        ] {
             assert_eq!(scan(text, 3), (vec![], text.to_owned()));
         }
     }

@@ -84,5 +84,7 @@ fn wait<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, SendError> {
     let late = move |_| SendError::Unknown(format!("no answer from D1 in {patience:?}"));
-    runtime.wait(async move { tokio::time::timeout(patience, work).await.map_err(late) }).unwrap_or_else(|| Err(interrupted()))
+    runtime
+        .wait(async move { tokio::time::timeout(patience, work).await.map_err(late) })
+        .unwrap_or_else(|| Err(interrupted()))
 }

@@ -34,8 +34,8 @@ pub struct Fetched {
 pub fn select_list(table: &Table, exact: bool) -> String {
     // Short names of our own: a batch through a Worker's binding loses columns of equal names, and repeats them for each row.
     let columns = insert_names(table).into_iter().enumerate();
-    let cells =
-        columns.map(|(index, name)| format!("{} AS c{index}", cell::stored(&format!("{}.{name}", table.quoted()), exact)));
+    let cells = columns
+        .map(|(index, name)| format!("{} AS c{index}", cell::stored(&format!("{}.{name}", table.quoted()), exact)));
     cells.collect::<Vec<_>>().join(",")
 }
 
@@ -43,7 +43,8 @@ pub fn select_list(table: &Table, exact: bool) -> String {
 pub fn parse(table: &Table, answer: Answer) -> Result<Fetched, Error> {
     let mut fetched = Fetched { rows: Vec::with_capacity(answer.rows.len()), is_doubtful: false };
     for row in answer.rows {
-        let cells = row.into_iter().map(|cell| cell::parse_stored(cell, &mut fetched.is_doubtful)).collect::<Option<Vec<_>>>();
+        let cells =
+            row.into_iter().map(|cell| cell::parse_stored(cell, &mut fetched.is_doubtful)).collect::<Option<Vec<_>>>();
         let cells = cells.ok_or_else(|| hydrate_error(table, "D1's answer has a value of an unknown form"))?;
         fetched.rows.push(Row { cells });
     }

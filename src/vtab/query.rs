@@ -75,7 +75,7 @@ impl Table for D1Query {
 
 enum Source {
     None,
-    Scan(Scan),
+    Scan(Box<Scan>),
     /// A statement that is no SELECT: D1's own JSON, as it came.
     Answer {
         names: Vec<String>,
@@ -104,7 +104,10 @@ impl Rows for QueryRows {
             Value::Null => None,
             value => Some(text(value, || QueryError::Params("must be the text of a JSON array".into()))?),
         };
-        let missing = || QueryError::Sql { who: WHO, problem: "needs the SQL text of a statement: d1_query('SELECT …')".into() };
+        let missing = || QueryError::Sql {
+            who: WHO,
+            problem: "needs the SQL text of a statement: d1_query('SELECT …')".into(),
+        };
         let sql = text(sql.unwrap_or(Value::Null), missing)?;
         let query = Query::parse(WHO, &sql, params.as_deref())?;
         self.source = run(&replica, &query, limit::value(limit))?;
@@ -149,7 +152,7 @@ fn run(replica: &Replica, query: &Query, limit: Option<i64>) -> Result<Source, Q
     let answer = match query.kind {
         Kind::Select => {
             let names = json::distinct(names(replica.client(), query)?);
-            return Ok(Source::Scan(Scan::start(replica.client(), query, names, limit)?));
+            return Ok(Source::Scan(Box::new(Scan::start(replica.client(), query, names, limit)?)));
         }
         Kind::Report => replica.client().send_idempotent(&[query.as_is()])?.swap_remove(0),
         Kind::Change => replica.run_on_d1(query.as_is()).map_err(in_doubt)?,

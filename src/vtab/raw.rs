@@ -6,13 +6,14 @@
 //! - its `result_text` frees a text with a NUL in it by a wrong length, and its `value_blob` makes a slice of a null pointer: values
 //!   go in and out by SQLite's own functions;
 //! - `xDestroy` frees nothing: the table is dropped here, only its empty shell of some 60 bytes stays behind for each DROP TABLE;
+//! - its functions leak what they capture, for each connection: [`define_function`] is ours;
 //! - it has no `sqlite3_vtab_config`, which keeps a table from triggers and views: taken from SQLite's routine table.
 //!
 //! All of its errors have the code SQLITE_ERROR.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -60,7 +61,11 @@ pub trait Table: Sized + 'static {
     const DIRECT_ONLY: bool;
 
     /// The table, and the CREATE TABLE that says what its columns are. `is_new`: not one that SQLite connects to again.
-    fn connect(host: &Arc<Host>, arguments: &VTabArguments, is_new: bool) -> std::result::Result<(String, Self), QueryError>;
+    fn connect(
+        host: &Arc<Host>,
+        arguments: &VTabArguments,
+        is_new: bool,
+    ) -> std::result::Result<(String, Self), QueryError>;
 
     /// Says which terms of a WHERE it takes over.
     fn plan(&self, info: IndexInfo) -> std::result::Result<(), BestIndexError>;
@@ -116,10 +121,17 @@ fn guarded<T>(body: impl FnOnce() -> std::result::Result<T, QueryError>) -> Resu
 }
 
 impl<T: Table> TableShell<T> {
-    fn make(db: *mut sqlite3, host: Option<&Arc<Host>>, arguments: &VTabArguments, is_new: bool) -> Result<(String, Self)> {
+    fn make(
+        db: *mut sqlite3,
+        host: Option<&Arc<Host>>,
+        arguments: &VTabArguments,
+        is_new: bool,
+    ) -> Result<(String, Self)> {
         guarded(|| {
             let host = host.ok_or_else(|| QueryError::Sql { who: "liteflare", problem: "not registered".into() })?;
-            if T::DIRECT_ONLY && let Some(config) = host.vtab_config {
+            if T::DIRECT_ONLY
+                && let Some(config) = host.vtab_config
+            {
                 // SAFETY: SQLite's own function, called while it connects this table on `db`, as its manual demands; this option
                 // has no further argument. A SQLite older than 3.31 says SQLITE_MISUSE, and has no such protection.
                 unsafe { config(db, ffi::SQLITE_VTAB_DIRECTONLY) };
@@ -154,7 +166,8 @@ impl<T: Table> VTab<'_> for TableShell<T> {
     fn open(&mut self) -> Result<Self::Cursor> {
         guarded(|| {
             let rows = self.table.get_mut().as_ref().map(Table::rows);
-            let rows = rows.ok_or_else(|| QueryError::Sql { who: "liteflare", problem: "the table was dropped".into() })?;
+            let rows =
+                rows.ok_or_else(|| QueryError::Sql { who: "liteflare", problem: "the table was dropped".into() })?;
             // SAFETY: as above.
             Ok(RowsShell { base: unsafe { std::mem::zeroed() }, rows, rowid: 0 })
         })
@@ -203,6 +216,52 @@ impl<R: Rows> VTabCursor for RowsShell<R> {
     }
 }
 
+/// A function without arguments: its value, or the text of an error.
+pub type Function = fn(&Host) -> std::result::Result<Value, String>;
+
+/// Adds a function to a connection; what it needs is freed with the connection.
+pub fn define_function(db: *mut sqlite3, name: &'static CStr, host: Arc<Host>, function: Function) -> Result<()> {
+    let data = Box::into_raw(Box::new((host, function)));
+    // SAFETY: `db` is the connection that is being opened; SQLite frees the data, with `forget_function`, also when this fails.
+    let code = unsafe {
+        ext::sqlite3ext_create_function_v2(
+            db,
+            name.as_ptr(),
+            0,
+            ffi::SQLITE_UTF8,
+            data.cast(),
+            Some(x_function),
+            None,
+            None,
+            Some(forget_function),
+        )
+    };
+    if code == ffi::SQLITE_OK { Ok(()) } else { Err(text(&format!("{} (code {code})", name.to_string_lossy()))) }
+}
+
+unsafe extern "C" fn x_function(context: *mut sqlite3_context, _: c_int, _: *mut *mut sqlite3_value) {
+    let result = guard(Err("a defect in liteflare was caught; the log says more".to_owned()), || {
+        // SAFETY: the data of `define_function`, which lives as long as the function.
+        let (host, function) = unsafe { &*ext::sqlite3ext_user_data(context).cast::<(Arc<Host>, Function)>() };
+        function(host)
+    });
+    // SAFETY: SQLite's context for this call; it copies the text.
+    unsafe {
+        match result {
+            Ok(value) => give(context, value.as_ref()),
+            Err(text) => {
+                let length = i32::try_from(text.len()).unwrap_or(0);
+                ext::sqlite3ext_result_error(context, text.as_ptr().cast(), length);
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn forget_function(data: *mut c_void) {
+    // SAFETY: from `Box::into_raw` in `define_function`; SQLite calls this once.
+    guard((), || drop(unsafe { Box::from_raw(data.cast::<(Arc<Host>, Function)>()) }));
+}
+
 /// SAFETY (of the caller): `value` is an argument of the call under way.
 unsafe fn taken(value: *mut sqlite3_value) -> Value {
     // SAFETY: as above. The bytes belong to SQLite until the next call on the same value, and are copied before that. The length is
@@ -243,5 +302,22 @@ unsafe fn give(context: *mut sqlite3_context, value: ValueRef<'_>) {
                 ext::sqlite3ext_result_blob(context, bytes.as_ptr().cast(), length);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let caught = guarded::<()>(|| panic!("a defect, made by a test"));
+        assert_eq!(caught.unwrap_err().result_error_message(), "liteflare: a defect was caught; the log says more");
+    }
+
+    #[test]
+    fn a_message_is_no_format_and_no_nul_ends_it() {
+        let error = QueryError::Params("100 %s\0%n".into());
+        assert_eq!(message(&error).result_error_message(), "d1_query: params_json 100 %%s\u{fffd}%%n");
     }
 }

@@ -22,12 +22,7 @@ pub struct Scan {
 
 impl Scan {
     /// Asks for the rows, whose columns have these names.
-    pub fn start(
-        client: &Client,
-        query: &Query,
-        names: Vec<String>,
-        limit: Option<i64>,
-    ) -> Result<Scan, QueryError> {
+    pub fn start(client: &Client, query: &Query, names: Vec<String>, limit: Option<i64>) -> Result<Scan, QueryError> {
         let stream = client.stream(&query.rows(names.len(), cell::computed, limit))?;
         Ok(Scan { stream, names, count: 0 })
     }

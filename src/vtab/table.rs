@@ -37,7 +37,8 @@ impl Table for D1Table {
         }
         let query = Query::parse(WHO, &sql_argument(&arguments.arguments)?, None)?;
         if query.kind != Kind::Select {
-            let problem = "takes a statement that reads: SELECT, VALUES, or WITH … SELECT; others run by d1_query()".into();
+            let problem =
+                "takes a statement that reads: SELECT, VALUES, or WITH … SELECT; others run by d1_query()".into();
             return Err(QueryError::Sql { who: WHO, problem });
         }
         let known = if is_new { None } else { host.columns.lock().get(query.sql()).cloned() };
@@ -138,6 +139,7 @@ fn declared_types(replica: &Replica, query: &Query, count: usize) -> Vec<String>
 /// A type can be any words; HIDDEN would hide the column, and quotes are not worth the trouble.
 fn is_plain(declared: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " _(),".contains(letter);
-    let is_special = |word: &str| ["hidden", "generated", "always"].iter().any(|special| word.eq_ignore_ascii_case(special));
+    let is_special =
+        |word: &str| ["hidden", "generated", "always"].iter().any(|special| word.eq_ignore_ascii_case(special));
     declared.chars().all(is_plain) && !declared.split(' ').any(is_special)
 }
