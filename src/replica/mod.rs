@@ -113,7 +113,7 @@ impl Replica {
         (*self.journal_mode.lock()).to_string()
     }
 
-    /// Sets what `PRAGMA journal_mode` answers.
+    /// Sets what `PRAGMA journal_mode` answers; like SQLite, it leaves a mode it does not know alone.
     pub fn set_journal_mode(&self, mode: &str) {
         let known = ["delete", "truncate", "persist", "memory", "wal"];
         if let Some(known) = known.into_iter().find(|known| *known == mode) {
