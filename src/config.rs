@@ -14,6 +14,7 @@ use std::time::Duration;
 mod describe;
 mod error;
 mod kind;
+mod mask;
 mod r2;
 mod secret;
 mod served;
@@ -22,6 +23,7 @@ pub mod table;
 
 pub use describe::{Described, describe};
 pub use error::SettingError;
+pub use mask::masked;
 pub use r2::{INHERITED, MappedFolder, R2Keys, R2Settings, inherited_files, is_on, mapped_folders};
 pub use secret::Secret;
 pub use served::{default_path, named_paths, serves};

@@ -4,9 +4,10 @@
 
 use std::path::PathBuf;
 
+use parking_lot::Mutex;
 use rusqlite::ffi;
 
-use crate::config::SettingError;
+use crate::config::{SettingError, masked};
 use crate::d1::{Refusal, SendError};
 use crate::decode::Corrupt;
 use crate::plan::PlanError;
@@ -87,9 +88,23 @@ impl Error {
 
     /// Logs the error and gives its result code.
     pub fn report(&self) -> i32 {
-        tracing::warn!("{self}");
+        warn(self);
         self.sqlite_code()
     }
+}
+
+/// The last error that was logged. Rank 10: held to copy a text.
+static LAST: Mutex<Option<String>> = Mutex::new(None);
+
+fn warn(error: &dyn std::fmt::Display) {
+    let text = masked(error.to_string());
+    tracing::warn!("{text}");
+    *LAST.lock() = Some(text);
+}
+
+/// The last error of this process that was reported to the application, for `liteflare_status`.
+pub fn last() -> Option<String> {
+    LAST.lock().clone()
 }
 
 impl r2::Error {
@@ -112,7 +127,7 @@ impl r2::Error {
     pub fn report(&self) -> i32 {
         match self {
             r2::Error::NotFound { .. } | r2::Error::Exists { .. } => tracing::debug!("{self}"),
-            _ => tracing::warn!("{self}"),
+            _ => warn(self),
         }
         self.errno()
     }

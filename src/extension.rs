@@ -33,7 +33,7 @@ pub unsafe extern "C" fn sqlite3_liteflare_init(
             let Some(sqlite) = Sqlite::host(api) else { return ffi::SQLITE_ERROR };
             let result = install(sqlite).and_then(|()| {
                 faux_sqlite_extension_init2(api);
-                vtab::register(db, main_path(db, api)).map_err(|error| error.result_error_message())
+                vtab::register(db, api, main_path(db, api)).map_err(|error| error.result_error_message())
             });
             match result {
                 Ok(()) => LOADED_FOR_GOOD,

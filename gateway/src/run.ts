@@ -52,9 +52,11 @@ async function write(database: D1Database, statements: D1PreparedStatement[], fo
   });
 }
 
+const QUOTED = /'[^']*'|"[^"]*"/g;
+
 // Only picks between two ways of running the same statement: a wrong guess costs `meta` or exact column names, nothing else.
 function isRead({ sql }: Statement): boolean {
-  if (/^\s*(select|values|explain|pragma)\b/i.test(sql)) return !sql.replace(/;\s*$/, "").includes(";");
+  if (/^\s*(select|values|explain|pragma)\b/i.test(sql)) return !sql.replace(QUOTED, "").replace(/;\s*$/, "").includes(";");
   return /^\s*with\b/i.test(sql) && !/\b(insert|update|delete|replace)\b/i.test(sql);
 }
 

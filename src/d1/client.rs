@@ -146,8 +146,7 @@ impl Client {
     /// Sends `statements` as one atomic batch, once.
     pub fn send(&self, statements: &[Statement]) -> Result<Vec<Rows>, SendError> {
         let body = serde_json::json!({ "batch": statements }).to_string();
-        let url = format!("{}/{}/raw", self.account_url, self.database);
-        let rows: Vec<Rows> = self.request(reqwest::Method::POST, &url, body)?;
+        let rows: Vec<Rows> = self.request(reqwest::Method::POST, &self.raw_url(), body)?;
         if rows.len() != statements.len() {
             let (got, sent) = (rows.len(), statements.len());
             return Err(SendError::Unknown(format!("D1 answered {got} results to {sent} statements")));
@@ -161,7 +160,24 @@ impl Client {
         self.patiently(|| self.send(statements))
     }
 
-    fn patiently<T>(&self, mut attempt: impl FnMut() -> Result<T, SendError>) -> Result<T, SendError> {
+    /// Sends a batch again while D1 has certainly not taken it. When it may have, that is the error.
+    pub fn send_once(&self, statements: &[Statement]) -> Result<Vec<Rows>, SendError> {
+        let mut unknown = None;
+        let done = self.patiently(|| match self.send(statements) {
+            // Not an error of this attempt: it must not be repeated.
+            Err(SendError::Unknown(reason)) => {
+                unknown = Some(reason);
+                Ok(Vec::new())
+            }
+            other => other,
+        })?;
+        match unknown {
+            Some(reason) => Err(SendError::Unknown(reason)),
+            None => Ok(done),
+        }
+    }
+
+    pub(super) fn patiently<T>(&self, mut attempt: impl FnMut() -> Result<T, SendError>) -> Result<T, SendError> {
         let mut patience = Patience::new(self.timeout);
         loop {
             match attempt() {
@@ -188,8 +204,23 @@ impl Client {
         }
     }
 
-    fn request<T: DeserializeOwned>(&self, method: reqwest::Method, url: &str, body: String) -> Result<T, SendError> {
-        let not_sent = |reason: String| SendError::NotApplied { reason, retry_after: None };
+    /// How long one answer may take. Half of the patience: a connection that hangs must leave time to ask what became of the batch.
+    pub(super) fn answer_time(&self) -> Duration {
+        self.timeout / 2
+    }
+
+    /// The URL that takes statements.
+    pub(super) fn raw_url(&self) -> String {
+        format!("{}/{}/raw", self.account_url, self.database)
+    }
+
+    /// A request that is about to be sent, counted.
+    pub(super) fn prepare(
+        &self,
+        method: reqwest::Method,
+        url: &str,
+        body: String,
+    ) -> Result<(Arc<Runtime>, reqwest::RequestBuilder), SendError> {
         let runtime = Runtime::current().map_err(|error| not_sent(error.to_string()))?;
         self.metrics.d1_requests.add(1);
         self.metrics.d1_bytes_sent.add(body.len());
@@ -198,18 +229,21 @@ impl Client {
             .request(method, url)
             .bearer_auth(self.token.reveal())
             .header(reqwest::header::CONTENT_TYPE, "application/json")
-            // Half of the patience: a connection that hangs must leave time to ask what became of the batch.
-            .timeout(self.timeout / 2)
             .body(body);
+        Ok((runtime, request))
+    }
+
+    fn request<T: DeserializeOwned>(&self, method: reqwest::Method, url: &str, body: String) -> Result<T, SendError> {
+        let (runtime, request) = self.prepare(method, url, body)?;
+        let request = request.timeout(self.answer_time());
         let exchange = async move {
             let response = request.send().await?;
             let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
             Ok::<_, reqwest::Error>((status, retry_after, response.bytes().await?))
         };
         match runtime.wait(exchange) {
-            None => Err(SendError::Unknown("the request was interrupted".into())),
-            Some(Err(error)) if error.is_connect() => Err(not_sent(format!("D1 cannot be reached: {}", chain(&error)))),
-            Some(Err(error)) => Err(SendError::Unknown(format!("no answer from D1: {}", chain(&error)))),
+            None => Err(interrupted()),
+            Some(Err(error)) => Err(no_answer(&error)),
             Some(Ok((status, retry_after, body))) => {
                 self.metrics.d1_bytes_received.add(body.len());
                 answer(status, retry_after, &body)
@@ -218,7 +252,26 @@ impl Client {
     }
 }
 
-fn answer<T: DeserializeOwned>(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<T, SendError> {
+fn not_sent(reason: String) -> SendError {
+    SendError::NotApplied { reason, retry_after: None }
+}
+
+pub(super) fn interrupted() -> SendError {
+    SendError::Unknown("the request was interrupted".into())
+}
+
+pub(super) fn no_answer(error: &reqwest::Error) -> SendError {
+    if error.is_connect() {
+        return not_sent(format!("D1 cannot be reached: {}", chain(error)));
+    }
+    SendError::Unknown(format!("no answer from D1: {}", chain(error)))
+}
+
+pub(super) fn answer<T: DeserializeOwned>(
+    status: u16,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> Result<T, SendError> {
     if status == 429 {
         return Err(SendError::NotApplied { reason: "D1's rate limit is reached (HTTP 429)".into(), retry_after });
     }
@@ -263,7 +316,7 @@ fn with_advice(status: u16, message: String) -> String {
     }
 }
 
-fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
     let seconds = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }

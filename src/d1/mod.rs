@@ -2,9 +2,12 @@
 
 mod client;
 pub mod limits;
+mod scanner;
 mod settle;
 mod statement;
+mod stream;
 
 pub use client::{Client, Meta, Patience, Refusal, Rows, SendError, Table};
 pub use settle::{Batch, CommitError};
 pub use statement::Statement;
+pub use stream::RowStream;

@@ -28,6 +28,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock};
 
+use crate::metrics::R2Metrics;
 use crate::{config, r2};
 use errno::{Errno, Result};
 use paths::{Paths, Place, as_path};
@@ -97,6 +98,11 @@ fn start() -> Option<&'static Hook> {
 /// The store, if some operation has connected it.
 fn connected() -> Option<&'static Store> {
     HOOK.get()?.store.get()?.as_ref()
+}
+
+/// What this process has asked of the bucket with the mapped folders, if any operation has.
+pub fn metrics() -> Option<&'static R2Metrics> {
+    Some(connected()?.objects.bucket().metrics())
 }
 
 fn close_raw(fd: c_int) {

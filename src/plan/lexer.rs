@@ -8,14 +8,14 @@ use super::PlanError;
 
 /// One token; comments and blanks are none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token {
-    pub(super) kind: TokenType,
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Token {
+    pub(crate) kind: TokenType,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 /// All tokens of `sql`. `object` names what the text belongs to, for the error.
-pub(super) fn tokens(sql: &str, object: &str) -> Result<Vec<Token>, PlanError> {
+pub(crate) fn tokens(sql: &str, object: &str) -> Result<Vec<Token>, PlanError> {
     let mut scanner = Scanner::new(Tokenizer::new());
     let mut tokens = Vec::new();
     loop {

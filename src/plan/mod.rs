@@ -35,6 +35,7 @@ use rusqlite::Connection;
 
 pub use error::PlanError;
 pub use lexer::quoted;
+pub(crate) use lexer::{Token, tokens};
 pub use schema::Schema;
 pub use stage::with_sources;
 pub use statements::insert_names;

@@ -22,7 +22,7 @@ pub(crate) enum Form {
 
 impl Form {
     /// The shortest form that holds all of `cells`.
-    pub(super) fn of<'v>(cells: impl Iterator<Item = &'v Value>) -> Form {
+    pub(crate) fn of<'v>(cells: impl Iterator<Item = &'v Value>) -> Form {
         let (mut special, mut reals, mut blobs, mut others) = (false, false, false, false);
         for cell in cells {
             match cell {

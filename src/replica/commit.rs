@@ -131,7 +131,7 @@ fn header_fields(before: &Image, after: &Image) -> Vec<Statement> {
 }
 
 /// Who writes, for people who read the log: host and process.
-fn source() -> String {
+pub(super) fn source() -> String {
     static HOST: OnceLock<String> = OnceLock::new();
     let host = HOST.get_or_init(|| std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default());
     format!("{}/{}", host.trim(), std::process::id()) // asked each time: a fork has another

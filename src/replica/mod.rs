@@ -9,8 +9,10 @@
 
 mod batch;
 mod catalog;
+pub(crate) mod cell;
 mod changes;
 mod commit;
+mod foreign;
 pub mod hydrate;
 pub mod marker;
 mod refresh;
@@ -111,12 +113,17 @@ impl Replica {
         (*self.journal_mode.lock()).to_string()
     }
 
-    /// Sets what `PRAGMA journal_mode` answers.
+    /// Sets what `PRAGMA journal_mode` answers; like SQLite, it leaves a mode it does not know alone.
     pub fn set_journal_mode(&self, mode: &str) {
         let known = ["delete", "truncate", "persist", "memory", "wal"];
         if let Some(known) = known.into_iter().find(|known| *known == mode) {
             *self.journal_mode.lock() = known;
         }
+    }
+
+    /// The way to D1.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// This replica's counters.

@@ -1,20 +1,16 @@
-//! Reads rows from D1, exactly typed.
-//!
-//! D1's answers are JSON made by JavaScript: large integers are rounded, `1.0` and `1` look the same, invalid text is mended.
-//! So each cell arrives in a form that says what it is: null; a number for a REAL; else text whose first letter is the type.
+//! Reads rows from D1, exactly typed (`cell`).
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{CachedStatement, Connection, ToSql};
 use serde_json::Value as Json;
 
+use super::cell;
 use crate::d1::{Client, Statement, Table as Answer};
 use crate::error::Error;
 use crate::plan::payload::{Form, write_row};
 use crate::plan::schema::{Identity, Table};
 use crate::plan::{Value, insert_names};
 
-/// Bytes above which a value is fetched by itself, in pieces: as hex digits it must stay below D1's 2 MB for a value.
-const LARGE_BYTES: usize = 900_000;
 /// Bytes of one such piece.
 const PIECE_BYTES: usize = 400_000;
 /// Pieces of the largest value there can be (2 MB).
@@ -38,59 +34,21 @@ pub struct Fetched {
 pub fn select_list(table: &Table, exact: bool) -> String {
     // Short names of our own: a batch through a Worker's binding loses columns of equal names, and repeats them for each row.
     let columns = insert_names(table).into_iter().enumerate();
-    let cells =
-        columns.map(|(index, name)| format!("{} AS c{index}", cell(&format!("{}.{name}", table.quoted()), exact)));
+    let cells = columns
+        .map(|(index, name)| format!("{} AS c{index}", cell::stored(&format!("{}.{name}", table.quoted()), exact)));
     cells.collect::<Vec<_>>().join(",")
-}
-
-fn cell(name: &str, exact: bool) -> String {
-    let text = if exact {
-        format!("'x'||hex({name})")
-    } else {
-        // JavaScript gets text with a NUL whole, but nothing promises it: such text travels as hex.
-        format!("CASE WHEN instr({name},char(0)) THEN 'x'||hex({name}) ELSE 't'||{name} END")
-    };
-    format!(
-        "CASE typeof({name}) WHEN 'integer' THEN 'i'||{name} \
-         WHEN 'real' THEN CASE {name} WHEN 9e999 THEN 'r+' WHEN -9e999 THEN 'r-' ELSE {name} END \
-         WHEN 'text' THEN CASE WHEN length(CAST({name} AS BLOB))>{LARGE_BYTES} THEN '>' ELSE {text} END \
-         WHEN 'blob' THEN CASE WHEN length({name})>{LARGE_BYTES} THEN '>' ELSE 'b'||hex({name}) END END"
-    )
 }
 
 /// Understands the rows of an answer to a SELECT of [`select_list`].
 pub fn parse(table: &Table, answer: Answer) -> Result<Fetched, Error> {
     let mut fetched = Fetched { rows: Vec::with_capacity(answer.rows.len()), is_doubtful: false };
     for row in answer.rows {
-        let cells = row.into_iter().map(|cell| parse_cell(cell, &mut fetched.is_doubtful)).collect::<Option<Vec<_>>>();
+        let cells =
+            row.into_iter().map(|cell| cell::parse_stored(cell, &mut fetched.is_doubtful)).collect::<Option<Vec<_>>>();
         let cells = cells.ok_or_else(|| hydrate_error(table, "D1's answer has a value of an unknown form"))?;
         fetched.rows.push(Row { cells });
     }
     Ok(fetched)
-}
-
-/// `Some(None)`: a large value that is fetched by itself.
-fn parse_cell(cell: Json, is_doubtful: &mut bool) -> Option<Option<Value>> {
-    let mut text = match cell {
-        Json::Null => return Some(Some(Value::Null)),
-        Json::Number(number) => return Some(Some(Value::Real(number.as_f64()?))),
-        Json::String(text) => text,
-        _ => return None,
-    };
-    let (kind, rest) = text.split_at_checked(1)?;
-    Some(Some(match kind {
-        "i" => Value::Integer(rest.parse().ok()?),
-        "r" => Value::Real(if rest == "+" { f64::INFINITY } else { f64::NEG_INFINITY }),
-        "t" => {
-            *is_doubtful |= rest.contains(char::REPLACEMENT_CHARACTER);
-            text.remove(0); // the text stays where it is, and a page of rows is not in memory twice
-            Value::Text(text.into_bytes())
-        }
-        "x" => Value::Text(hex::decode(rest).ok()?),
-        "b" => Value::Blob(hex::decode(rest).ok()?),
-        ">" => return Some(None),
-        _ => return None,
-    }))
 }
 
 fn hydrate_error(table: &Table, reason: &str) -> Error {

@@ -138,9 +138,7 @@ impl File for ReplicaFile {
             }
             // The journal stays in memory whatever its name: what makes a commit durable is D1's answer.
             ("journal_mode", Some(mode)) => {
-                if ["delete", "truncate", "persist", "memory", "wal"].contains(&mode) {
-                    self.replica.set_journal_mode(mode);
-                }
+                self.replica.set_journal_mode(mode);
                 Pragma::Answer(self.replica.journal_mode())
             }
             ("journal_mode", None) => Pragma::Answer(self.replica.journal_mode()),

@@ -125,3 +125,8 @@ pub fn open_replicas() -> Vec<(PathBuf, Arc<Replica>)> {
     let open = replicas().open.lock();
     open.iter().filter_map(|(path, open)| Some((path.clone(), open.replica.upgrade()?))).collect()
 }
+
+/// The replica that connections of this process to `path` use, if there is one.
+pub fn replica_of(path: &Path) -> Option<Arc<Replica>> {
+    replicas().open.lock().get(path)?.replica.upgrade()
+}

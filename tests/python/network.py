@@ -1,4 +1,5 @@
-"""A network between an application and its cloud: it counts queries, can be down, and can hold a request at a given moment.
+"""A network between an application and its cloud: it counts queries, can be down, can hold a request at a given moment, and can
+break off an answer.
 
 In: the base URL of a cloud. Out: a base URL to use instead. `REQUEST` is the moment in which a request has left the application and
 the cloud knows nothing of it; `ANSWER` the one in which the cloud has done it and the application knows nothing of that.
@@ -41,6 +42,8 @@ class Network:
     def __init__(self, base: str):
         upstream = urlsplit(base)
         self.requests: list[bytes] = []
+        self.answers: list[int] = []  # bytes of each answer that went to the application
+        self._cuts: list[tuple[bytes, int]] = []
         self.is_down = False
         self._holds: list[Hold] = []
         self._lock = threading.Lock()
@@ -66,6 +69,18 @@ class Network:
         with self._lock:
             self._holds.append(hold)
         return hold
+
+    def cut(self, needle, after):
+        """The answer to the next request that contains `needle` breaks off after so many bytes."""
+        with self._lock:
+            self._cuts.append((needle.encode(), after))
+
+    def _length(self, body, payload):
+        with self._lock:
+            cut = next((cut for cut in self._cuts if cut[0] in body), None)
+            if cut:
+                self._cuts.remove(cut)
+        return cut[1] if cut else len(payload)
 
     def wait_until_idle(self):
         """No request is under way any more: what a killed application had sent is done, or lost."""
@@ -117,7 +132,10 @@ class Network:
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(payload)))
                 self.end_headers()
-                self.wfile.write(payload)
+                length = network._length(body, payload)
+                self.wfile.write(payload[:length])
+                network.answers.append(length)
+                self.close_connection |= length < len(payload)
 
             do_GET = do_POST = forward
 

@@ -1,0 +1,15 @@
+//! Secrets that must not be seen, even when somebody else's message repeats them.
+
+use super::kind::Kind;
+use super::source::{Source, env};
+use super::table;
+
+/// `text` without the secrets of the environment and of `liteflare.toml`.
+pub fn masked(text: String) -> String {
+    let (source, _) = Source::read_all();
+    let secrets = table::ALL.iter().filter(|setting| matches!(setting.kind, Kind::Secret));
+    let values = secrets.flat_map(|setting| [env(setting.name), source.in_file(setting).map(str::to_string)]);
+    // A short one is part of too many words, and no secret.
+    let hidden = values.flatten().filter(|secret| secret.len() >= 8);
+    hidden.fold(text, |text, secret| text.replace(&secret, "***"))
+}

@@ -1,0 +1,49 @@
+//! The rows of a SELECT on D1, exactly typed, one after the other.
+
+use super::error::QueryError;
+use super::statement::Query;
+use crate::d1::{Client, RowStream};
+use crate::plan::Value;
+use crate::replica::cell::{self, Computed};
+
+/// The names of a SELECT's columns, by asking D1.
+pub fn names(client: &Client, query: &Query) -> Result<Vec<String>, QueryError> {
+    let answer = client.send_idempotent(&[query.names()])?.swap_remove(0);
+    Ok(answer.results.columns)
+}
+
+/// The rows of a SELECT.
+pub struct Scan {
+    stream: RowStream,
+    names: Vec<String>,
+    /// How many have come.
+    count: u64,
+}
+
+impl Scan {
+    /// Asks for the rows, whose columns have these names.
+    pub fn start(client: &Client, query: &Query, names: Vec<String>, limit: Option<i64>) -> Result<Scan, QueryError> {
+        let stream = client.stream(&query.rows(names.len(), cell::computed, limit))?;
+        Ok(Scan { stream, names, count: 0 })
+    }
+
+    /// The names of its columns.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The next row, a value for each name.
+    pub fn next_row(&mut self) -> Result<Option<Vec<Value>>, QueryError> {
+        let Some(text) = self.stream.next_row()? else { return Ok(None) };
+        self.count += 1;
+        let unclear = |reason: String| QueryError::Answer { row: self.count, reason };
+        let cells: Vec<Computed> = serde_json::from_slice(&text).map_err(|error| unclear(error.to_string()))?;
+        if cells.len() != self.names.len() {
+            return Err(unclear(format!("{} cells for {} columns", cells.len(), self.names.len())));
+        }
+        if let Some(column) = cells.iter().position(|cell| cell.is_mended) {
+            return Err(QueryError::Mended { row: self.count, column: self.names[column].clone() });
+        }
+        Ok(Some(cells.into_iter().map(|cell| cell.value).collect()))
+    }
+}

@@ -1,0 +1,100 @@
+//! `liteflare_status`: counters of this connection's database and of the bucket, a row each.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use rusqlite::types::ValueRef;
+use sqlite_loadable::table::{BestIndexError, IndexInfo, VTabArguments};
+
+use super::error::QueryError;
+use super::raw::{Host, Rows, Table};
+use crate::metrics::{Counter, Metrics, R2Metrics};
+use crate::plan::Value;
+use crate::vfs::router;
+use crate::{error, hook};
+
+/// The table.
+pub struct Status(Arc<Host>);
+
+impl Table for Status {
+    type Rows = StatusRows;
+    const DIRECT_ONLY: bool = false;
+
+    fn connect(host: &Arc<Host>, _: &VTabArguments, _: bool) -> Result<(String, Self), QueryError> {
+        Ok(("CREATE TABLE x(name TEXT, value)".into(), Status(host.clone())))
+    }
+
+    fn plan(&self, mut info: IndexInfo) -> Result<(), BestIndexError> {
+        info.set_estimated_rows(18);
+        Ok(())
+    }
+
+    fn rows(&self) -> StatusRows {
+        StatusRows { host: self.0.clone(), rows: Vec::new(), at: 0 }
+    }
+}
+
+/// All values as they were when the scan began.
+pub struct StatusRows {
+    host: Arc<Host>,
+    rows: Vec<(&'static str, Value)>,
+    at: usize,
+}
+
+impl Rows for StatusRows {
+    fn start(&mut self, _: c_int, _: Vec<Value>) -> Result<(), QueryError> {
+        self.rows = values(&self.host);
+        self.at = 0;
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<(), QueryError> {
+        self.at += 1;
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.at >= self.rows.len()
+    }
+
+    fn value(&self, column: usize) -> ValueRef<'_> {
+        match (self.rows.get(self.at), column) {
+            (Some((name, _)), 0) => ValueRef::Text(name.as_bytes()),
+            (Some((_, value)), 1) => value.as_ref(),
+            _ => ValueRef::Null,
+        }
+    }
+}
+
+/// What has not been used has counted nothing; what is not there has no value.
+fn values(host: &Host) -> Vec<(&'static str, Value)> {
+    let replica = router::replica_of(&host.path);
+    let (d1, r2) = (replica.as_ref().map(|replica| replica.metrics()), hook::metrics());
+    let d1 = |counter: fn(&Metrics) -> &Counter| number(d1.map_or(0, |metrics| counter(metrics).get()));
+    let r2 = |counter: fn(&R2Metrics) -> &Counter| number(r2.map_or(0, |metrics| counter(metrics).get()));
+    let newest = replica.as_ref().map(|replica| replica.newest());
+    vec![
+        ("d1_requests", d1(|m| &m.d1_requests)),
+        ("d1_bytes_sent", d1(|m| &m.d1_bytes_sent)),
+        ("d1_bytes_received", d1(|m| &m.d1_bytes_received)),
+        ("commits", d1(|m| &m.commits)),
+        ("conflicts", d1(|m| &m.conflicts)),
+        ("retries", d1(|m| &m.retries)),
+        ("refreshes", d1(|m| &m.refreshes)),
+        ("rows_written", d1(|m| &m.rows_written)),
+        ("seq", newest.as_ref().map_or(Value::Null, |image| number(image.seq.0))),
+        ("replica_bytes", newest.as_ref().map_or(Value::Null, |image| number(image.size()))),
+        ("r2_put", r2(|m| &m.put)),
+        ("r2_get", r2(|m| &m.get)),
+        ("r2_head", r2(|m| &m.head)),
+        ("r2_list", r2(|m| &m.list)),
+        ("r2_copy", r2(|m| &m.copy)),
+        ("r2_delete", r2(|m| &m.delete)),
+        ("r2_cache_hits", r2(|m| &m.cache_hits)),
+        ("last_error", error::last().map_or(Value::Null, |text| Value::Text(text.into_bytes()))),
+    ]
+}
+
+fn number(number: u64) -> Value {
+    Value::Integer(number.cast_signed())
+}
