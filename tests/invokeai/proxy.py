@@ -2,12 +2,17 @@
 
 In: the base URL of a cloud. Out: a base URL to use instead, and in order the bodies of all requests and what each
 asked for (`PUT /path`). Answers go back as they came. The host stays the proxy's, since S3's signatures cover it.
+Until a request's body is read, `fault` may answer in the cloud's place: with a status, or `RESET`.
 """
 
+import socket
+import struct
 import threading
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+RESET = -1
 
 
 class CountingProxy:
@@ -15,6 +20,7 @@ class CountingProxy:
         upstream = urlsplit(base)
         self.requests: list[bytes] = []
         self.asked: list[str] = []
+        self.fault = lambda asked: None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(upstream.netloc))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -26,10 +32,28 @@ class CountingProxy:
             disable_nagle_algorithm = True
             upstream = None
 
-            def forward(self):
+            def answer(self):
+                asked = f"{self.command} {self.path}"
+                match proxy.fault(asked):
+                    case None:
+                        self.forward(asked)
+                    case status:
+                        self.fail(status)
+
+            def fail(self, status: int):
+                self.close_connection = True
+                if status == RESET:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def forward(self, asked: str):
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 proxy.requests.append(body)
-                proxy.asked.append(f"{self.command} {self.path}")
+                proxy.asked.append(asked)
                 if self.upstream is None:
                     self.upstream = HTTPConnection(netloc, timeout=60)
                 self.upstream.request(self.command, self.path, body, dict(self.headers.items()))
@@ -44,7 +68,7 @@ class CountingProxy:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = forward
+            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
             def log_message(self, *_):
                 pass
