@@ -2,9 +2,10 @@
 
 In: the base URL of a cloud. Out: a base URL to use instead, and in order the bodies of all requests and what each
 asked for (`PUT /path`). Answers go back as they came. The host stays the proxy's, since S3's signatures cover it.
-Until a request's body is read, `fault` may answer in the cloud's place: with a status, or `RESET`.
+`fail` lets a fault answer in the cloud's place, before a request's body is read: with a status, or `RESET`.
 """
 
+import re
 import socket
 import struct
 import threading
@@ -20,7 +21,7 @@ class CountingProxy:
         upstream = urlsplit(base)
         self.requests: list[bytes] = []
         self.asked: list[str] = []
-        self.fault = lambda asked: None
+        self.mend()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(upstream.netloc))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -34,11 +35,11 @@ class CountingProxy:
 
             def answer(self):
                 asked = f"{self.command} {self.path}"
-                match proxy.fault(asked):
-                    case None:
-                        self.forward(asked)
-                    case status:
-                        self.fail(status)
+                status = proxy.fault(asked)
+                if status is None:
+                    self.forward(asked)
+                else:
+                    self.fail(status)
 
             def fail(self, status: int):
                 self.close_connection = True
@@ -74,6 +75,14 @@ class CountingProxy:
                 pass
 
         return Handler
+
+    def fail(self, fault, what: str = "", times: int = 1_000_000):
+        """Lets `fault()` answer the next requests that ask for `what`, a regular expression; `None` lets one pass."""
+        turns = iter(range(times))
+        self.fault = lambda asked: fault() if re.match(what, asked) and next(turns, None) is not None else None
+
+    def mend(self):
+        self.fault = lambda asked: None
 
     def stop(self):
         self._server.shutdown()

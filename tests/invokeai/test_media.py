@@ -22,7 +22,7 @@ def server(start):
 
 
 @pytest.fixture(scope="module")
-def others():
+def others(world):
     """The keys of media that no row names: InvokeAI asks the folder."""
     return set()
 
