@@ -71,6 +71,12 @@ class World:
     def requests(self) -> int:
         return len(self.proxy.requests) if self.proxy else 0
 
+    def asked_of_r2(self, action) -> list[str]:
+        """`PUT`, `GET`, …: what an action asked the bucket for."""
+        before = len(self.bucket_proxy.asked)
+        action()
+        return [asked.split()[0] for asked in self.bucket_proxy.asked[before:]]
+
     def copy_path(self) -> Path:
         self.copies += 1
         return self.folder / f"copy{self.copies}.db"

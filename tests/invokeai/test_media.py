@@ -115,6 +115,18 @@ def test_deleted_images_leave_nothing(server, world):
     assert set(stored(world).sizes()) == before
 
 
+def test_requests_once_another_server_may_have_written(server, world):
+    """After `LITEFLARE_REFRESH` a known name is asked for again: serving an image takes one request, deleting it still at most six."""
+    if world.settings is None:
+        pytest.skip("a disk has no requests")
+    name = server.upload("red")
+    time.sleep(1.2)
+    assert world.asked_of_r2(lambda: server.call("GET", f"/images/i/{name}/full")) == ["HEAD"]
+    time.sleep(1.2)
+    assert world.asked_of_r2(lambda: server.upload("blue")) == ["PUT", "PUT"]
+    assert 1 <= len(world.asked_of_r2(lambda: server.call("DELETE", f"/images/i/{name}"))) <= 6
+
+
 def test_intermediates_are_cleared(server, world):
     before = set(stored(world).sizes())
     for _ in range(10):

@@ -27,13 +27,6 @@ def cost(world, action):
     return world.requests() - before
 
 
-def asked(world, action) -> list[str]:
-    """What R2 was asked for: `PUT`, `GET`, …"""
-    before = len(world.bucket_proxy.asked)
-    action()
-    return [asked.split()[0] for asked in world.bucket_proxy.asked[before:]]
-
-
 def test_a_start_among_many_objects_lists_them_and_asks_nothing_else(server, world):
     assert all("list-type=2" in asked for asked in world.bucket_proxy.asked), world.bucket_proxy.asked
     assert 2 <= len(world.bucket_proxy.asked) <= 4, world.bucket_proxy.asked  # the images take two; then there are the videos
@@ -71,8 +64,8 @@ def test_a_process_that_opens_the_filled_database_makes_at_most_three_requests_a
 
 
 def test_saving_an_image_costs_two_uploads(server, world):
-    assert asked(world, lambda: server.upload("red")) == ["PUT", "PUT"]
-    assert asked(world, server.generate) == ["PUT"] * 4  # its two nodes save one image each
+    assert world.asked_of_r2(lambda: server.upload("red")) == ["PUT", "PUT"]
+    assert world.asked_of_r2(server.generate) == ["PUT"] * 4  # its two nodes save one image each
 
 
 def test_serving_an_image_again_costs_nothing(server, world):
@@ -84,12 +77,12 @@ def test_serving_an_image_again_costs_nothing(server, world):
         server.call("GET", f"/images/i/{name}/metadata")
         server.call("GET", f"/images/i/{name}/workflow")
 
-    assert asked(world, serve) == []
+    assert world.asked_of_r2(serve) == []
 
 
 def test_deleting_an_image_costs_at_most_six_requests(server, world):
     name = server.upload("red")
-    assert 1 <= len(asked(world, lambda: server.call("DELETE", f"/images/i/{name}"))) <= 6
+    assert 1 <= len(world.asked_of_r2(lambda: server.call("DELETE", f"/images/i/{name}"))) <= 6
 
 
 def test_an_image_of_another_server_is_fetched_once(server, world):
@@ -98,4 +91,4 @@ def test_an_image_of_another_server_is_fetched_once(server, world):
     def serve():
         server.call("GET", f"/images/i/{first}/full")
 
-    assert asked(world, serve) == ["GET"] and asked(world, serve) == []
+    assert world.asked_of_r2(serve) == ["GET"] and world.asked_of_r2(serve) == []
