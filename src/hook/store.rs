@@ -405,7 +405,9 @@ impl Store {
     /// name there is known, down to the thumbnails of the images.
     fn listed(&self, prefix: &Prefix) -> Result<BTreeMap<String, bool>> {
         let name = |key: &str| key.strip_prefix(prefix.as_str()).unwrap_or(key).to_string();
-        if let Some(level) = self.objects.known_level(prefix.folder()) {
+        let is_private = self.made.lock().is_private(&prefix.join("x"));
+        let known = |prefix| if is_private { self.objects.own_level(prefix) } else { self.objects.known_level(prefix) };
+        if let Some(level) = known(prefix.folder()) {
             let folders = level.folders.iter().map(|folder| (name(folder), true));
             return Ok(folders.chain(level.objects.iter().map(|meta| (name(&meta.key), false))).collect());
         }

@@ -49,7 +49,7 @@ impl Store {
             Node::Open(_) | Node::File(_) => return Err(Errno(libc::ENOTDIR)),
         }
         let prefix = key.prefix();
-        self.delete_doomed_where(|key| key.as_str().starts_with(prefix.as_str()))?;
+        self.delete_doomed_below(&prefix)?;
         if !self.is_empty(place)? {
             return Err(Errno(libc::ENOTEMPTY));
         }
@@ -125,6 +125,11 @@ impl Store {
         }
         self.made.lock().keep_parent(key);
         Ok(())
+    }
+
+    /// Deletes what waits for it below a directory.
+    pub fn delete_doomed_below(&self, prefix: &Prefix) -> Result<()> {
+        self.delete_doomed_where(|key| key.as_str().starts_with(prefix.as_str()))
     }
 
     /// Deletes what waits for it.

@@ -50,6 +50,11 @@ impl Objects {
         self.cache.lock().level(prefix, Instant::now())
     }
 
+    /// What stands directly below a prefix that nobody else knows of.
+    pub fn own_level(&self, prefix: &str) -> Option<Level> {
+        self.cache.lock().own_level(prefix)
+    }
+
     /// Keeps what is known still, for `fork`.
     pub fn lock(&self) -> impl Sized + '_ {
         self.cache.lock()

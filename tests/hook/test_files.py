@@ -64,3 +64,19 @@ def test_a_wrong_setting_is_an_error_and_never_a_local_file(mapped, setting):
     with pytest.raises(AssertionError, match="Input/output error"):
         mapped.run(sys.executable, "-c", write, **{setting: "wrong"}, LITEFLARE_TIMEOUT="2s")
     assert mapped.is_empty_on_disk()
+
+
+def test_a_deletion_is_in_the_bucket_once_its_folder_was_synced(mapped):
+    """Even if the process is killed right then: InvokeAI drops its journal of deletions after such an `fsync`."""
+    program = f"""if True:
+        import os, signal
+        os.listdir({str(mapped.folder)!r}); os.mkdir({str(mapped.folder / "new")!r})
+        open({str(mapped.folder / "new/x")!r}, "w").write("x")
+        os.unlink({str(mapped.folder / "new/x")!r})
+        folder = os.open({str(mapped.folder / "new")!r}, os.O_RDONLY)
+        os.fsync(folder)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    with pytest.raises(AssertionError):
+        mapped.run(sys.executable, "-c", program)
+    assert mapped.run("ls", "-A", mapped.folder) == ""

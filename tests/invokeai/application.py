@@ -71,6 +71,12 @@ class World:
     def requests(self) -> int:
         return len(self.proxy.requests) if self.proxy else 0
 
+    def asked_of_r2(self, action) -> list[str]:
+        """`PUT`, `GET`, …: what an action asked the bucket for."""
+        before = len(self.bucket_proxy.asked)
+        action()
+        return [asked.split()[0] for asked in self.bucket_proxy.asked[before:]]
+
     def copy_path(self) -> Path:
         self.copies += 1
         return self.folder / f"copy{self.copies}.db"
@@ -131,15 +137,18 @@ def assert_same(left: str, a: dict, right: str, b: dict):
 
 
 class Server:
-    """A running InvokeAI on a world's database."""
+    """A running InvokeAI on a world's database, started by `liteflare run` or, without it, in a container."""
 
-    def __init__(self, world: World, **settings: str):
+    def __init__(self, world: World, container=None, **settings: str):
         self.world = world
         self.root = world.root()
         self.log = world.folder / f"server-{self.root.name}-{time.time_ns()}.log"
         self.door = world.folder / f"door{time.time_ns()}"
         environment = world.environment(self.root, INVOKEAI_PORT=str(free_port()), PYTHONUNBUFFERED="1", **settings)
         command = world.command(sys.executable, HERE / "serve.py", self.door, "--root", self.root)
+        if container and world.settings:
+            environment |= container.environment
+            command = [*container.start, HERE / "serve.py", self.door]  # the root is in the environment
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.http = httpx.Client(base_url=f"{self.wait_for_url()}/api/v1", timeout=60)
@@ -156,6 +165,10 @@ class Server:
         self.process.kill()
         self.process.wait()
         raise RuntimeError(f"InvokeAI did not start in time:\n{self.log.read_text(errors='replace')[-6000:]}")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def stop(self):
         self.http.close()  # or the server waits for its open connections

@@ -43,10 +43,10 @@ def start(world):
     """Starts servers on the module's database, one at a time: a new one ends the one before."""
     running = []
 
-    def start(**settings) -> Server:
+    def start(container=None, **settings) -> Server:
         while running:
             running.pop().stop()
-        running.append(Server(world, **settings))
+        running.append(Server(world, container, **settings))
         return running[-1]
 
     yield start

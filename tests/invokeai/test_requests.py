@@ -1,6 +1,12 @@
-"""What InvokeAI costs on D1: a read nothing, a transaction that writes one request, a restart at most three and the rows' pages."""
+"""What InvokeAI costs on D1: a read nothing, a transaction that writes one request, a restart at most three and the rows' pages.
+And on R2: saving an image two uploads, serving it again nothing, deleting it at most six requests, a start a few pages of names.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
+OBJECTS = 1_200  # a page of names has 1,000
 
 
 @pytest.fixture(scope="module")
@@ -9,6 +15,9 @@ def server(start, world):
     if world.settings is None:
         pytest.skip("a plain database makes no requests")
     start().upload()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: world.bucket.put(f"images/{number:08}.png", b"an image"), range(OBJECTS)))
+    world.bucket_proxy.asked.clear()
     return start(LITEFLARE_REFRESH="never")
 
 
@@ -16,6 +25,11 @@ def cost(world, action):
     before = world.requests()
     action()
     return world.requests() - before
+
+
+def test_a_start_among_many_objects_lists_them_and_asks_nothing_else(server, world):
+    assert all("list-type=2" in asked for asked in world.bucket_proxy.asked), world.bucket_proxy.asked
+    assert 2 <= len(world.bucket_proxy.asked) <= 4, world.bucket_proxy.asked  # the images take two; then there are the videos
 
 
 def test_reads_cost_nothing(server, world):
@@ -47,3 +61,34 @@ def test_a_generated_image_costs_what_it_commits(server, world):
 
 def test_a_process_that_opens_the_filled_database_makes_at_most_three_requests_and_two_for_the_rows(server, world):
     assert cost(world, lambda: world.seen_by_a_new_process(server.root)) <= 3 + 2  # all rows together are under 1 MB
+
+
+def test_saving_an_image_costs_two_uploads(server, world):
+    assert world.asked_of_r2(lambda: server.upload("red")) == ["PUT", "PUT"]
+    assert world.asked_of_r2(server.generate) == ["PUT"] * 4  # its two nodes save one image each
+
+
+def test_serving_an_image_again_costs_nothing(server, world):
+    name = server.upload("red")
+
+    def serve():
+        for size in ("full", "thumbnail"):
+            server.call("GET", f"/images/i/{name}/{size}")
+        server.call("GET", f"/images/i/{name}/metadata")
+        server.call("GET", f"/images/i/{name}/workflow")
+
+    assert world.asked_of_r2(serve) == []
+
+
+def test_deleting_an_image_costs_at_most_six_requests(server, world):
+    name = server.upload("red")
+    assert 1 <= len(world.asked_of_r2(lambda: server.call("DELETE", f"/images/i/{name}"))) <= 6
+
+
+def test_an_image_of_another_server_is_fetched_once(server, world):
+    first = server.call("GET", "/images/names", params={"order_dir": "ASC"})["image_names"][0]
+
+    def serve():
+        server.call("GET", f"/images/i/{first}/full")
+
+    assert world.asked_of_r2(serve) == ["GET"] and world.asked_of_r2(serve) == []

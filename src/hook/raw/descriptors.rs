@@ -51,9 +51,9 @@ fn release_range(first: c_uint, last: c_uint) {
 fn sync(hook: &Hook, fd: c_int) -> c_int {
     done(|| match hook.table.get(fd) {
         Some(Handle::File(file)) if file.writes => hook.store()?.flush(&file.inode),
-        Some(Handle::File(_)) => Ok(()),
-        // Names are in the bucket as soon as the call that made them has returned.
-        Some(Handle::Directory(_)) | None => Ok(()),
+        // New names are in the bucket as soon as the call that made them has returned; removed ones may still wait.
+        Some(Handle::Directory(prefix)) => hook.store()?.delete_doomed_below(&prefix),
+        Some(Handle::File(_)) | None => Ok(()),
     })
 }
 

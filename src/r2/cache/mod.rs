@@ -55,7 +55,12 @@ impl Cache {
 
     /// What stands directly below `prefix`, if all of it is known and recent.
     pub fn level(&self, prefix: &str, now: Instant) -> Option<Level> {
-        self.names.level(prefix, now)
+        self.names.level(prefix, Some(now))
+    }
+
+    /// What stands directly below `prefix`, if nobody else writes there.
+    pub fn own_level(&self, prefix: &str) -> Option<Level> {
+        self.names.level(prefix, None)
     }
 
     /// Whether anything stands below `prefix`, if that is known.

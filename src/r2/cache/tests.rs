@@ -143,6 +143,7 @@ fn a_level_is_the_files_and_folders_of_one_folder() {
     assert_eq!(cache.level("images/z", now).unwrap().folders, ["images/z/y"]);
     assert_eq!(cache.level("images/none", now), Some(Default::default()));
     assert_eq!(cache.level("images", now + SECOND * 2), None, "a listing is relied on for the refresh interval");
+    assert!(cache.own_level("images").is_some(), "unless nobody else writes there");
 }
 
 #[test]
