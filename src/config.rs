@@ -9,8 +9,10 @@ use std::time::Duration;
 use globset::GlobBuilder;
 use serde::{Deserialize, Deserializer};
 
+mod glance;
 mod r2;
 
+pub use glance::{Glance, database_glances};
 pub use r2::{INHERITED, MappedFolder, R2Keys, R2Settings, inherited_files, is_on, mapped_folders};
 
 /// A missing or wrong setting; the message names it and says what to do.

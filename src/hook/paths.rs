@@ -155,7 +155,7 @@ impl Paths {
     /// Whether `path` can be told apart at a glance: absolute, without `.`, `..` or `//`, and outside of all mapped folders.
     pub fn is_elsewhere(&self, path: &CStr) -> bool {
         let bytes = path.to_bytes();
-        bytes.first() == Some(&b'/') && !bytes.starts_with(&self.common) && is_plain(bytes)
+        self.is_empty() || bytes.first() == Some(&b'/') && !bytes.starts_with(&self.common) && is_plain(bytes)
     }
 
     fn place(&self, path: &Path) -> Option<Place> {

@@ -53,7 +53,7 @@ fn sync(hook: &Hook, fd: c_int) -> c_int {
         Some(Handle::File(file)) if file.writes => hook.store()?.flush(&file.inode),
         Some(Handle::File(_)) => Ok(()),
         // Names are in the bucket as soon as the call that made them has returned.
-        Some(Handle::Directory(_)) | None => Ok(()),
+        Some(Handle::Directory(_) | Handle::Database(_)) | None => Ok(()),
     })
 }
 

@@ -31,6 +31,7 @@ macro_rules! interpose {
     )*};
 }
 mod attributes;
+mod database;
 mod descriptors;
 mod directories;
 mod links;

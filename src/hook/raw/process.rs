@@ -64,7 +64,8 @@ thread_local! {
 extern "C" fn before_fork() {
     crate::sqlite::guard((), || {
         let Some(hook) = HOOK.get() else { return };
-        let locks: Box<dyn Any> = Box::new((hook.table.lock(), connected().map(|store| store.lock_all())));
+        let locks: Box<dyn Any> =
+            Box::new((hook.table.lock(), connected().map(|store| store.lock_all()), hook.databases.lock()));
         HELD.with(|held| *held.borrow_mut() = Some(locks));
     });
 }
