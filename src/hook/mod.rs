@@ -9,6 +9,7 @@
 
 pub mod database;
 pub mod dir;
+mod disk;
 pub mod errno;
 pub mod file;
 mod inherit;
@@ -196,6 +197,5 @@ fn connect(paths: &Paths) -> std::result::Result<Store, r2::Error> {
     // Without a bucket nothing is mapped, so there is one.
     let missing = config::SettingError::Missing { name: "LITEFLARE_R2_BUCKET", key: "r2_bucket", hint: "the bucket" };
     let settings = config::R2Settings::load()?.ok_or(missing)?;
-    let roots = paths.prefixes().map(str::to_owned).collect();
-    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?, roots))
+    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?, paths.clone(), settings.refresh))
 }

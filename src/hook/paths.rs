@@ -169,6 +169,12 @@ impl Paths {
         })
     }
 
+    /// Whether a path lies in a mapped folder, or above one.
+    pub fn meets(&self, path: &Path) -> bool {
+        let path = normalized(path);
+        self.mappings.iter().any(|mapping| path.starts_with(&mapping.folder) || mapping.folder.starts_with(&path))
+    }
+
     /// The prefixes of the mapped folders.
     pub fn prefixes(&self) -> impl Iterator<Item = &str> {
         self.mappings.iter().map(|mapping| mapping.prefix.as_str())
@@ -282,6 +288,11 @@ mod tests {
         }
         assert!(paths.is_elsewhere(c"/usr/lib/python3/os.py"));
         assert!(!paths.is_elsewhere(c"outputs/images/a"), "a relative path takes a closer look");
+        assert!(Paths::default().is_elsewhere(c"outputs/images/a"), "unless there is nothing to find");
+        for path in ["/", "/srv/app", "/srv/app/x/../outputs", "/srv/app/outputs/images/a/b"] {
+            assert!(paths.meets(Path::new(path)), "{path}");
+        }
+        assert!(!paths.meets(Path::new("/srv/app/outputs/other")));
     }
 
     #[test]

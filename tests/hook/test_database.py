@@ -135,7 +135,7 @@ assert os.stat("databases/app.db", dir_fd=at).st_size == PATH.stat().st_size
 
 def hydration(database):
     _, requests = database.asked(lambda: database.python("sqlite3.connect(PATH).execute('SELECT 1 FROM t')"))
-    assert requests <= 3
+    assert requests <= 4, "a start costs 3, and a page of rows"
     return requests
 
 

@@ -31,6 +31,7 @@ macro_rules! interpose {
     )*};
 }
 mod attributes;
+mod children;
 mod database;
 mod descriptors;
 mod directories;
@@ -38,6 +39,7 @@ mod links;
 mod open;
 pub(super) mod process;
 mod temporary;
+mod walks;
 
 pub(super) use descriptors::close_descriptor;
 
