@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod describe;
 mod error;
+mod glance;
 mod kind;
 mod mask;
 mod r2;
@@ -23,6 +24,7 @@ pub mod table;
 
 pub use describe::{Described, describe};
 pub use error::SettingError;
+pub use glance::{Glance, database_glances};
 pub use mask::masked;
 pub use r2::{INHERITED, MappedFolder, R2Keys, R2Settings, inherited_files, is_on, mapped_folders};
 pub use secret::Secret;

@@ -124,6 +124,13 @@ impl Image {
         self
     }
 
+    /// This image without the pages behind `size` bytes, which its header does not count. `None`: there are none.
+    pub fn cut(&self, size: u64) -> Option<Image> {
+        let count = usize::try_from(size / self.page_size.max(1) as u64).ok()?;
+        let is_so = count < self.pages.len() && self.header_u32(28) as usize == count;
+        is_so.then(|| Image { seq: self.seq, page_size: self.page_size, pages: self.pages.take(count) })
+    }
+
     /// Fills `buffer` from byte `offset` on, with zeros past the end. Returns whether all bytes existed.
     pub fn read(&self, offset: u64, buffer: &mut [u8]) -> bool {
         copy_pages(self.page_size, self.size(), offset, buffer, |no| self.page(no).map(|page| &page[..]))
@@ -182,6 +189,11 @@ impl Overlay {
     /// Whether nothing was written.
     pub fn is_empty(&self, base: &Image) -> bool {
         self.pages.is_empty() && self.size == base.size()
+    }
+
+    /// The file's new size, if all that was done is to make it shorter.
+    pub fn cuts(&self, base: &Image) -> Option<u64> {
+        (self.pages.is_empty() && self.size < base.size()).then_some(self.size)
     }
 
     /// Like [`Image::read`], with this overlay's pages in front of `base`'s.

@@ -3,6 +3,7 @@
 //! The host's threads are not ours: they call into SQLite and wait for us. Requests therefore run on a thread of our own,
 //! and the caller waits for the answer.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -14,6 +15,27 @@ pub struct Runtime {
     tokio: tokio::runtime::Runtime,
     /// Shared by all databases of the process: connections are kept open between requests.
     pub http: reqwest::Client,
+}
+
+thread_local! {
+    static OUR_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is at liteflare's own work: it sees what lies on the disk at a database's path, past the path hook.
+pub fn is_our_work() -> bool {
+    OUR_WORK.get()
+}
+
+/// Does `work` as liteflare's own.
+pub fn as_our_work<T>(work: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            OUR_WORK.set(self.0);
+        }
+    }
+    let _before = Before(OUR_WORK.replace(true));
+    work()
 }
 
 /// The process's runtime. Rank 9: held to clone or make it, never while calling anything that takes another lock.
@@ -41,6 +63,7 @@ impl Runtime {
         let tokio = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("liteflare")
+            .on_thread_start(|| OUR_WORK.set(true))
             .enable_all()
             .build()?;
         let http = reqwest::Client::builder()

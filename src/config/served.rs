@@ -61,7 +61,7 @@ fn is_literal(pattern: &str) -> bool {
 }
 
 /// Without symbolic links, which may lead to the same file on several ways. A file that does not exist yet has a folder that does.
-fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     let whole = path.canonicalize().ok();
     let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
     whole.or_else(by_parent).unwrap_or_else(|| path.to_path_buf())

@@ -1,9 +1,14 @@
-//! Directories that this process has made. A bucket has none: there, a directory is what keys have in common, and an empty one
-//! is nothing. On a disk it would be there until it is removed, so this process remembers.
+//! Directories without files. A bucket has none: there, a directory is what keys have in common. On a disk it would be there until it
+//! is removed; so those that are made are made on the disk as well (`disk`), where other processes of the machine find them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::Instant;
 
-use super::paths::{ObjectKey, Prefix};
+use super::disk;
+use super::errno::{Errno, Result};
+use super::paths::{ObjectKey, Paths, Prefix};
+use crate::config::Refresh;
 
 /// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,94 +19,174 @@ pub struct Entry {
     pub is_directory: bool,
 }
 
-/// The directories made here and not removed.
-#[derive(Default)]
+/// The directories that are there without a file in them.
 pub struct Made {
-    all: BTreeSet<String>,
-    /// Those that did not exist before, so that nobody else knows of them.
-    new: BTreeSet<String>,
+    paths: Paths,
+    refresh: Refresh,
+    /// Those that the disk did not take: it may be read-only.
+    kept: BTreeSet<String>,
+    /// Those that were made here and did not exist before, so that nobody else has put anything there.
+    private: BTreeSet<String>,
+    /// Those that were seen to have something in the bucket, and when.
+    seen: HashMap<String, Instant>,
 }
 
 impl Made {
-    /// A directory was made. `is_new`: it is known not to have been there before.
-    pub fn make(&mut self, prefix: &Prefix, is_new: bool) {
-        self.all.insert(prefix.as_str().to_string());
-        if is_new {
-            self.new.insert(prefix.as_str().to_string());
+    /// Of these mapped folders. What was seen in the bucket holds for the refresh interval.
+    pub fn new(paths: Paths, refresh: Refresh) -> Made {
+        let (kept, private, seen) = Default::default();
+        Made { paths, refresh, kept, private, seen }
+    }
+
+    fn path(&self, prefix: &Prefix) -> Option<PathBuf> {
+        self.paths.host_folder(prefix)
+    }
+
+    /// A directory was made. `is_private`: it is known not to have been there before.
+    pub fn make(&mut self, prefix: &Prefix, is_private: bool) {
+        if !self.path(prefix).is_some_and(|path| disk::make(&path).is_ok()) {
+            self.kept.insert(prefix.as_str().to_string());
+        }
+        if is_private {
+            self.private.insert(prefix.as_str().to_string());
         }
     }
 
-    /// A directory was removed.
-    pub fn remove(&mut self, prefix: &Prefix) {
-        self.all.remove(prefix.as_str());
-        self.new.remove(prefix.as_str());
+    /// A directory has something in it, says the bucket.
+    pub fn saw(&mut self, prefix: &Prefix) {
+        self.seen.insert(prefix.as_str().to_string(), Instant::now());
+    }
+
+    /// Other processes may work in the directories that were made here.
+    pub fn share(&mut self) {
+        self.private.clear();
+        self.seen.clear();
+    }
+
+    /// A directory was removed. ENOTEMPTY: there is something in it on the disk that cannot be seen through the hook.
+    pub fn remove(&mut self, prefix: &Prefix) -> Result<()> {
+        match self.path(prefix).map(|path| disk::remove(&path)) {
+            Some(Err(error @ Errno(libc::ENOTEMPTY))) => return Err(error),
+            _ => self.kept.remove(prefix.as_str()),
+        };
+        self.private.remove(prefix.as_str());
+        self.seen.retain(|seen, _| !seen.starts_with(prefix.as_str()));
+        Ok(())
     }
 
     /// Keeps a directory that has lost its last file.
     pub fn keep_parent(&mut self, key: &ObjectKey) {
-        if let Some((parent, _)) = key.as_str().rsplit_once('/') {
-            self.all.insert(format!("{parent}/"));
+        let Some(parent) = key.parent() else { return };
+        if !self.paths.prefixes().any(|root| root == parent.as_str()) {
+            self.make(&parent.prefix(), false);
         }
     }
 
     /// A directory, and those below it, are called otherwise now.
     pub fn rename(&mut self, from: &Prefix, to: &Prefix) {
-        for set in [&mut self.all, &mut self.new] {
+        if let (Some(old), Some(new)) = (self.path(from), self.path(to))
+            && disk::is_folder(&old)
+            && disk::rename(&old, &new).is_err()
+        {
+            disk::remove_all(&old);
+        }
+        self.seen.retain(|seen, _| !seen.starts_with(from.as_str()));
+        for set in [&mut self.kept, &mut self.private] {
             let below: Vec<String> = set.iter().filter(|made| made.starts_with(from.as_str())).cloned().collect();
             for made in below {
                 set.remove(&made);
                 set.insert(format!("{}{}", to.as_str(), &made[from.as_str().len()..]));
             }
         }
+        self.make(to, false);
     }
 
-    /// Whether this directory, or one below it, was made here.
+    /// Whether this directory is there.
     pub fn has(&self, prefix: &Prefix) -> bool {
-        self.all.range(prefix.as_str().to_string()..).next().is_some_and(|made| made.starts_with(prefix.as_str()))
+        self.is_kept(prefix) || self.is_seen(prefix) || self.path(prefix).is_some_and(|path| disk::is_folder(&path))
+    }
+
+    fn is_kept(&self, prefix: &Prefix) -> bool {
+        self.kept.range(prefix.as_str().to_string()..).next().is_some_and(|made| made.starts_with(prefix.as_str()))
+    }
+
+    fn is_seen(&self, prefix: &Prefix) -> bool {
+        self.seen.get(prefix.as_str()).is_some_and(|at| match self.refresh {
+            Refresh::Always => false,
+            Refresh::Never => true,
+            Refresh::Every(interval) => at.elapsed() <= interval,
+        })
     }
 
     /// Whether the file lies in a directory that nobody else knows of.
     pub fn is_private(&self, key: &ObjectKey) -> bool {
-        key.as_str().rsplit_once('/').is_some_and(|(parent, _)| self.new.contains(&format!("{parent}/")))
+        key.parent().is_some_and(|parent| self.private.contains(parent.prefix().as_str()))
     }
 
-    /// The names of directories made directly below this one.
+    /// The names of directories directly below this one.
     pub fn names_in(&self, prefix: &Prefix) -> Vec<String> {
-        let below = self.all.range(prefix.as_str().to_string()..).take_while(|made| made.starts_with(prefix.as_str()));
-        below
-            .filter_map(|made| made[prefix.as_str().len()..].split_once('/'))
-            .map(|(name, _)| name.to_string())
-            .collect()
+        let below = self.kept.range(prefix.as_str().to_string()..).take_while(|made| made.starts_with(prefix.as_str()));
+        let kept = below.filter_map(|made| made[prefix.as_str().len()..].split_once('/'));
+        let mut names: Vec<String> = kept.map(|(name, _)| name.to_string()).collect();
+        names.extend(self.path(prefix).map(|path| disk::folders_in(&path)).unwrap_or_default());
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    fn made(folder: &Path) -> Made {
+        Made::new(Paths::new([(folder.to_path_buf(), "images".to_string())]), Refresh::Never)
+    }
 
     fn prefix(path: &str) -> Prefix {
         ObjectKey::listed(path.to_string()).prefix()
     }
 
-    #[test]
-    fn a_directory_is_there_until_it_is_removed() {
-        let mut made = Made::default();
+    fn check(folder: &Path) {
+        let mut made = made(folder);
         made.make(&prefix("images/a/b"), true);
         assert!(made.has(&prefix("images/a")) && made.has(&prefix("images/a/b")) && !made.has(&prefix("images/ab")));
         assert_eq!(made.names_in(&prefix("images")), ["a"]);
         assert!(made.is_private(&ObjectKey::listed("images/a/b/x".into())));
         made.rename(&prefix("images/a"), &prefix("images/z"));
-        assert_eq!(made.names_in(&prefix("images/z")), ["b"]);
-        made.remove(&prefix("images/z/b"));
-        assert!(!made.has(&prefix("images/z")));
+        assert_eq!(
+            (made.names_in(&prefix("images")), made.names_in(&prefix("images/z"))),
+            (vec!["z".into()], vec!["b".into()])
+        );
+        made.remove(&prefix("images/z/b")).unwrap();
+        assert!(!made.has(&prefix("images/z/b")));
+        made.keep_parent(&ObjectKey::listed("images/k/x".into()));
+        made.make(&prefix("images/p"), false);
+        assert!(made.has(&prefix("images/k")) && !made.is_private(&ObjectKey::listed("images/p/x".into())));
     }
 
     #[test]
-    fn a_directory_that_was_there_before_is_not_private() {
-        let mut made = Made::default();
-        made.make(&prefix("images/a"), false);
-        made.keep_parent(&ObjectKey::listed("images/b/x".into()));
-        assert!(!made.is_private(&ObjectKey::listed("images/a/x".into())));
-        assert!(!made.is_private(&ObjectKey::listed("images/b/x".into())));
+    fn a_directory_is_there_until_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        check(&folder.path().join("images"));
+        let left = made(&folder.path().join("images"));
+        assert_eq!(left.names_in(&prefix("images")), ["k", "p", "z"], "another process finds them");
+    }
+
+    #[test]
+    fn a_disk_that_takes_no_folders_does_not_matter() {
+        check(Path::new("/proc/nothing/can/be/made/here"));
+    }
+
+    #[test]
+    fn a_folder_that_holds_files_on_the_disk_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut made = made(folder.path());
+        made.make(&prefix("images/a"), true);
+        std::fs::write(folder.path().join("a/file"), "from before").unwrap();
+        assert_eq!(made.remove(&prefix("images/a")), Err(Errno(libc::ENOTEMPTY)));
+        assert!(made.has(&prefix("images/a")));
     }
 }

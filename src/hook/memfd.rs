@@ -79,6 +79,12 @@ impl Memfd {
         self.identity
     }
 
+    /// Adds bytes at the end.
+    pub fn append(&self, bytes: &[u8]) -> Result<()> {
+        let file = self.file()?;
+        Ok(file.write_all_at(bytes, file.metadata()?.len())?)
+    }
+
     /// Another open file on the same bytes, with its own position and with the access that `flags` ask for.
     pub fn open(&self, flags: c_int) -> Result<OwnedFd> {
         let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_DIRECTORY | libc::O_NOCTTY);

@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! libc ──► raw ──► paths (whose file?) ──► store, tree ──► made (directories) ──► r2
+//!             ├──► database (a database's path, read as a file) ──► vfs
 //!             └──► table (whose descriptor?) ──► file, dir
 //! ```
-//! Without `LITEFLARE=1`, or without a bucket, every function falls straight through to libc.
+//! Without `LITEFLARE=1` every function falls straight through to libc, and without a bucket all but those that read a file.
 
+pub mod database;
 pub mod dir;
+mod disk;
 pub mod errno;
 pub mod file;
 mod inherit;
@@ -30,6 +33,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::metrics::R2Metrics;
 use crate::{config, r2};
+use database::{Databases, Face};
 use errno::{Errno, Result};
 use paths::{Paths, Place, as_path};
 use store::Store;
@@ -38,6 +42,7 @@ use table::{Handle, Table};
 /// What the hook of a process knows.
 pub struct Hook {
     paths: Paths,
+    databases: Databases,
     table: Table,
     /// Connected when a mapped folder is first touched. A failure is kept: it was logged, and every further call fails like the first.
     store: OnceLock<Option<Store>>,
@@ -74,14 +79,14 @@ fn start() -> Option<&'static Hook> {
     if PHASE.compare_exchange(UNKNOWN, STARTING, Ordering::AcqRel, Ordering::Acquire).is_err() {
         return None;
     }
-    let folders = if config::is_on() { config::mapped_folders() } else { Vec::new() };
-    if folders.is_empty() {
+    if !config::is_on() {
         PHASE.store(OFF, Ordering::Release);
         return None;
     }
-    let paths = Paths::new(folders.into_iter().map(|folder| (folder.dir, folder.prefix)));
+    let paths = Paths::new(config::mapped_folders().into_iter().map(|folder| (folder.dir, folder.prefix)));
     let _ = HOOK.set(Hook {
         paths,
+        databases: Databases::new(config::database_glances()),
         table: Table::default(),
         store: OnceLock::new(),
         connecting: Mutex::new(()),
@@ -148,12 +153,14 @@ impl Hook {
         }
         match self.table.get(directory) {
             Some(Handle::Directory(prefix)) => self.paths.find(&self.paths.host_folder(&prefix)?.join(as_path(path))),
-            Some(Handle::File(_)) => None, // the kernel says ENOTDIR
-            None => {
-                let above = std::fs::read_link(format!("/proc/self/fd/{directory}")).ok()?;
-                self.paths.find(&above.join(as_path(path)))
-            }
+            Some(Handle::File(_) | Handle::Database(_)) => None, // the kernel says ENOTDIR
+            None => self.paths.find(&local_path(directory, as_path(path))?),
         }
+    }
+
+    /// The attributes and bytes of a database whose path a process names; `None` for every other path.
+    fn face(&self, directory: c_int, path: &CStr, follow: bool) -> Option<Result<Face>> {
+        self.databases.may_be(path).then(|| self.databases.face(&local_path(directory, as_path(path))?, follow))?
     }
 
     fn relative_place(&self, path: &Path) -> Option<Place> {
@@ -180,10 +187,21 @@ impl Hook {
     }
 }
 
+/// A path that starts at a directory of the kernel's, as an absolute one.
+fn local_path(directory: c_int, path: &Path) -> Option<PathBuf> {
+    if path.is_absolute() {
+        return Some(path.to_path_buf());
+    }
+    let above = match directory {
+        libc::AT_FDCWD => std::env::current_dir(),
+        directory => std::fs::read_link(format!("/proc/self/fd/{directory}")),
+    };
+    Some(above.ok()?.join(path))
+}
+
 fn connect(paths: &Paths) -> std::result::Result<Store, r2::Error> {
     // Without a bucket nothing is mapped, so there is one.
     let missing = config::SettingError::Missing { name: "LITEFLARE_R2_BUCKET", key: "r2_bucket", hint: "the bucket" };
     let settings = config::R2Settings::load()?.ok_or(missing)?;
-    let roots = paths.prefixes().map(str::to_owned).collect();
-    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?, roots))
+    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?, paths.clone(), settings.refresh))
 }

@@ -155,7 +155,7 @@ impl Paths {
     /// Whether `path` can be told apart at a glance: absolute, without `.`, `..` or `//`, and outside of all mapped folders.
     pub fn is_elsewhere(&self, path: &CStr) -> bool {
         let bytes = path.to_bytes();
-        bytes.first() == Some(&b'/') && !bytes.starts_with(&self.common) && is_plain(bytes)
+        self.is_empty() || bytes.first() == Some(&b'/') && !bytes.starts_with(&self.common) && is_plain(bytes)
     }
 
     fn place(&self, path: &Path) -> Option<Place> {
@@ -167,6 +167,12 @@ impl Paths {
         } else {
             Place::Below(ObjectKey(format!("{}/{rest}", mapping.prefix)))
         })
+    }
+
+    /// Whether a path lies in a mapped folder, or above one.
+    pub fn meets(&self, path: &Path) -> bool {
+        let path = normalized(path);
+        self.mappings.iter().any(|mapping| path.starts_with(&mapping.folder) || mapping.folder.starts_with(&path))
     }
 
     /// The prefixes of the mapped folders.
@@ -282,6 +288,11 @@ mod tests {
         }
         assert!(paths.is_elsewhere(c"/usr/lib/python3/os.py"));
         assert!(!paths.is_elsewhere(c"outputs/images/a"), "a relative path takes a closer look");
+        assert!(Paths::default().is_elsewhere(c"outputs/images/a"), "unless there is nothing to find");
+        for path in ["/", "/srv/app", "/srv/app/x/../outputs", "/srv/app/outputs/images/a/b"] {
+            assert!(paths.meets(Path::new(path)), "{path}");
+        }
+        assert!(!paths.meets(Path::new("/srv/app/outputs/other")));
     }
 
     #[test]

@@ -129,7 +129,25 @@ real! {
     posix_spawn(*mut pid_t, Path, *const c_void, *const c_void, *const Path, *const Path) -> c_int;
     posix_spawnp(*mut pid_t, Path, *const c_void, *const c_void, *const Path, *const Path) -> c_int;
     _exit(c_int) -> ();
+    wait(*mut c_int) -> pid_t;
+    waitpid(pid_t, *mut c_int, c_int) -> pid_t;
+    wait3(*mut c_int, c_int, *mut c_void) -> pid_t;
+    wait4(pid_t, *mut c_int, c_int, *mut c_void) -> pid_t;
+    waitid(c_uint, libc::id_t, *mut c_void, c_int) -> c_int;
+    system(Path) -> c_int;
+    popen(Path, Path) -> *mut FILE;
+    pclose(*mut FILE) -> c_int;
+    glob64(Path, c_int, Option<GlobError>, *mut c_void) -> c_int;
+    ftw64(Path, Ftw, c_int) -> c_int;
+    nftw64(Path, Nftw, c_int, c_int) -> c_int;
 }
+
+/// What `glob` calls for a folder that cannot be read.
+pub type GlobError = unsafe extern "C" fn(Path, c_int) -> c_int;
+/// What `ftw` calls for each file.
+pub type Ftw = unsafe extern "C" fn(Path, *const stat64, c_int) -> c_int;
+/// What `nftw` calls for each file.
+pub type Nftw = unsafe extern "C" fn(Path, *const stat64, c_int, *mut c_void) -> c_int;
 
 /// `scandir`'s filter.
 pub type Filter = unsafe extern "C" fn(*const dirent64) -> c_int;

@@ -11,7 +11,7 @@ const DEVICE: u32 = 0x6c66;
 /// 2000-01-01 00:00 UTC. Not 1970, which zip archives cannot hold.
 const DIRECTORY_TIME: Duration = Duration::from_secs(946_684_800);
 /// Unit of `st_blocks`, whatever the block size.
-const BLOCK_BYTES: u64 = 512;
+pub const BLOCK_BYTES: u64 = 512;
 
 /// What the kernel would know of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,9 +16,10 @@ use super::errno::{Errno, Result};
 use super::file::{Inode, OpenFile, Stored};
 use super::made::{Entry, Made};
 use super::memfd::{self, Memfd};
-use super::paths::{ObjectKey, Place, Prefix};
+use super::paths::{ObjectKey, Paths, Place, Prefix};
 use super::stat::Attributes;
 use super::table::Handle;
+use crate::config::Refresh;
 use crate::r2::{self, Meta, Name, Objects, PutMode};
 
 /// The longest name of a file, as on a disk.
@@ -31,7 +32,7 @@ pub struct Store {
     pub(super) objects: Objects,
     /// The mapped folders' prefixes: directories that are always there.
     roots: Vec<String>,
-    /// Directories made here. Rank 7.
+    /// Directories without files. Rank 7.
     pub(super) made: Mutex<Made>,
     /// Files that are open here, by key. Rank 5.
     pub(super) open: Mutex<HashMap<ObjectKey, Weak<Inode>>>,
@@ -67,12 +68,12 @@ pub(super) fn check_name(key: &ObjectKey) -> Result<()> {
 }
 
 impl Store {
-    /// The files of this bucket, of which the prefixes `roots` are mapped.
-    pub fn new(objects: Objects, roots: Vec<String>) -> Store {
+    /// The files of this bucket in the mapped folders.
+    pub fn new(objects: Objects, paths: Paths, refresh: Refresh) -> Store {
         Store {
             objects,
-            roots,
-            made: Mutex::default(),
+            roots: paths.prefixes().map(str::to_owned).collect(),
+            made: Mutex::new(Made::new(paths, refresh)),
             open: Mutex::default(),
             doomed: Mutex::default(),
             deleting: Mutex::default(),
@@ -137,8 +138,9 @@ impl Store {
         }
         match self.objects.stat(key.as_str()) {
             Ok(meta) => Ok(Node::File(meta)),
+            Err(r2::Error::NotFound { .. }) if self.made.lock().has(&prefix) => Ok(Node::Directory),
             Err(r2::Error::NotFound { .. }) if self.any_below(&prefix)? => {
-                self.made.lock().make(&prefix, false);
+                self.made.lock().saw(&prefix);
                 Ok(Node::Directory)
             }
             Err(r2::Error::NotFound { .. }) => Ok(Node::Missing),
@@ -149,9 +151,21 @@ impl Store {
     /// Whether a directory is known to be there, without asking.
     pub(super) fn is_known_directory(&self, prefix: &Prefix) -> bool {
         self.roots.iter().any(|root| root == prefix.folder())
-            || self.made.lock().has(prefix)
             || self.objects.known_below(prefix.folder()) == Some(true)
             || !self.written_below(prefix).is_empty()
+            || (self.made.lock().has(prefix) && !self.is_known_file(prefix))
+    }
+
+    /// Whether the bucket has a file where a directory was made on the disk: another machine's.
+    fn is_known_file(&self, prefix: &Prefix) -> bool {
+        matches!(self.objects.known_name(prefix.folder()), Name::Present { .. })
+            && !self.doomed.lock().iter().any(|key| key.as_str() == prefix.folder())
+    }
+
+    /// A child process has begun, or has ended: it may have written anything.
+    pub fn others_write(&self) {
+        self.made.lock().share();
+        self.objects.others_write();
     }
 
     fn any_below(&self, prefix: &Prefix) -> Result<bool> {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::database::Face;
 use super::file::OpenFile;
 use super::paths::Prefix;
 
@@ -20,6 +21,8 @@ pub enum Handle {
     File(Arc<OpenFile>),
     /// A directory.
     Directory(Prefix),
+    /// A database, opened for reading: a file of the kernel's that answers to its path's attributes.
+    Database(Arc<Face>),
 }
 
 /// Descriptors below this are looked up in a table of bytes; there are seldom others.
@@ -103,7 +106,7 @@ impl Table {
             .values()
             .filter_map(|handle| match handle {
                 Handle::File(file) => Some(file.clone()),
-                Handle::Directory(_) => None,
+                Handle::Directory(_) | Handle::Database(_) => None,
             })
             .collect()
     }

@@ -54,7 +54,7 @@ impl Store {
             return Err(Errno(libc::ENOTEMPTY));
         }
         let mut made = self.made.lock();
-        made.remove(&prefix);
+        made.remove(&prefix)?;
         made.keep_parent(key);
         Ok(())
     }
@@ -249,7 +249,6 @@ impl Store {
         if keys.len() > RENAMED_FILES {
             return Err(Errno(libc::EXDEV));
         }
-        self.made.lock().make(&new, false);
         for key in keys {
             let target = new.join(&key[old.as_str().len()..]);
             self.move_object(&ObjectKey::listed(key), &target)?;
@@ -259,7 +258,6 @@ impl Store {
             self.reopen_as(&key, &new.join(&key.as_str()[old.as_str().len()..]));
         }
         let mut made = self.made.lock();
-        made.remove(&old);
         made.rename(&old, &new);
         made.keep_parent(from);
         Ok(())

@@ -54,6 +54,21 @@ fn truncating_drops_pages_and_growing_leaves_holes_of_zeros() {
 }
 
 #[test]
+fn an_image_loses_the_pages_that_its_header_does_not_count() {
+    let mut first = [0; 512];
+    first[28..32].copy_from_slice(&1u32.to_be_bytes());
+    let base = image(&[&first, &[2; 512]]);
+    assert_eq!(base.cut(512).map(|after| after.size()), Some(512));
+    assert!(base.cut(1024).is_none() && base.cut(0).is_none() && Image::default().cut(0).is_none());
+    let mut overlay = Overlay::on(&base);
+    assert_eq!(overlay.cuts(&base), None);
+    overlay.truncate(512);
+    assert_eq!(overlay.cuts(&base), Some(512));
+    overlay.write(&base, 0, &[3; 512]).unwrap();
+    assert_eq!(overlay.cuts(&base), None);
+}
+
+#[test]
 fn a_first_write_that_is_no_page_is_refused() {
     let base = Image::default();
     assert!(Overlay::on(&base).write(&base, 0, &[0; 100]).is_err());

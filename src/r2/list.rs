@@ -1,6 +1,6 @@
-//! Names below a prefix, all of them or one level.
+//! Names below a prefix.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -27,13 +27,7 @@ impl Bucket {
     /// All objects below `prefix`, by key; an empty prefix stands for the bucket. Long listings are read in several places at once.
     pub fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
         let prefix = prefix.to_owned();
-        Ok(self.run(async move |remote| remote.list(&prefix, false).await)?.objects)
-    }
-
-    /// The objects and folders directly below `prefix`.
-    pub fn list_dir(&self, prefix: &str) -> Result<Level, Error> {
-        let prefix = prefix.to_owned();
-        self.run(async move |remote| remote.list(&prefix, true).await)
+        self.run(async move |remote| remote.list(&prefix).await)
     }
 
     /// Whether there is any object below `prefix`.
@@ -59,49 +53,36 @@ impl Remote {
         self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
     }
 
-    async fn list(&self, prefix: &str, level: bool) -> Result<Level, Error> {
+    async fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
         let below = folder(prefix);
         let mut objects = BTreeMap::new();
-        let mut folders = BTreeSet::new();
         let mut waiting = VecDeque::from([Stretch::everything()]);
         let mut coming = FuturesUnordered::new();
         loop {
             while coming.len() < PAGES
                 && let Some(stretch) = waiting.pop_front()
             {
-                coming.push(self.page(prefix, &below, level, stretch));
+                coming.push(self.page(prefix, &below, stretch));
             }
             let Some(page) = coming.next().await else { break };
             let (stretch, page) = page?;
             let found = page.result.objects.into_iter().map(Meta::of);
             // `object_store` takes the slash from a folder's marker object, which then has the folder's name.
             let found: Vec<Meta> = found.filter(|meta| meta.key.starts_with(&below)).collect();
-            let deeper: Vec<String> = page.result.common_prefixes.iter().map(|path| format!("{path}/")).collect();
-            let mut names: Vec<&str> =
-                found.iter().map(|meta| meta.key.as_str()).chain(deeper.iter().map(String::as_str)).collect();
-            names.sort_unstable();
+            let names: Vec<&str> = found.iter().map(|meta| meta.key.as_str()).collect();
             let here = stretch.clone();
             waiting.extend(stretch.rest(&names, page.page_token));
-            folders.extend(deeper.into_iter().filter(|name| here.has(name)));
             objects.extend(found.into_iter().filter(|meta| here.has(&meta.key)).map(|meta| (meta.key.clone(), meta)));
         }
-        let folders = folders.into_iter().map(|name| name.trim_end_matches('/').to_owned()).collect();
-        Ok(Level { objects: objects.into_values().collect(), folders })
+        Ok(objects.into_values().collect())
     }
 
-    async fn page(
-        &self,
-        prefix: &str,
-        below: &str,
-        level: bool,
-        stretch: Stretch,
-    ) -> Result<(Stretch, PaginatedListResult), Error> {
+    async fn page(&self, prefix: &str, below: &str, stretch: Stretch) -> Result<(Stretch, PaginatedListResult), Error> {
         let task = self.task("list", prefix, Duration::ZERO);
         let attempt = || async {
             let options = PaginatedListOptions {
                 offset: stretch.after.clone().filter(|_| stretch.token.is_none()),
                 page_token: stretch.token.clone(),
-                delimiter: level.then_some("/".into()),
                 ..PaginatedListOptions::default()
             };
             Ok(self.store.list_paginated(Some(below), options).await?)

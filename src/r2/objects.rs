@@ -191,9 +191,10 @@ impl Objects {
         known.map_or_else(|| self.bucket.any_below(prefix), Ok)
     }
 
-    /// Another process has written, as its commit in D1 shows: names are checked more often for a while.
-    pub fn others_wrote(&self) {
-        self.cache.lock().others_wrote(Instant::now());
+    /// Other processes may have written until now: what is known is checked before it is relied on, and for a short while new names
+    /// are, too.
+    pub fn others_write(&self) {
+        self.cache.lock().others_write(Instant::now());
     }
 
     fn forget(&self, key: &str, asked: Instant, error: &Error) {

@@ -52,6 +52,16 @@ impl Replica {
         Ok(self.publish(after))
     }
 
+    /// Takes the end off the newest image: a transaction that makes the file shorter (VACUUM) does so after its commit. No row is in
+    /// the pages that go. When somebody else is at work the image stays as it is, and is cut by the next such transaction.
+    pub fn cut(&self, base: Arc<Image>, size: u64) -> Arc<Image> {
+        let Some(_writer) = self.writer.try_lock() else { return base };
+        match base.cut(size) {
+            Some(after) if self.is_newest(&base) => self.publish(after),
+            _ => base,
+        }
+    }
+
     /// Returns whether there was anything to send.
     fn send(&self, writer: &Writer, decoded: &Decoded, base: &Image, after: &Image) -> Result<bool, Error> {
         let mut options = Options::default();

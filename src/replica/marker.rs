@@ -20,11 +20,19 @@ pub fn check(path: &Path) -> Result<(), Error> {
             _ => Ok(()),
         },
         Err(source) => Err(Error::Marker { path: path.to_path_buf(), source }),
-        Ok(bytes) if bytes.is_empty() || bytes.starts_with(FIRST_LINE.as_bytes()) => Ok(()),
+        Ok(bytes) if bytes.is_empty() || is_marker(&bytes) => Ok(()),
         Ok(bytes) if bytes.starts_with(b"SQLite format 3\0") => occupied("a local SQLite database"),
         Ok(_) => occupied("a file of something else"),
     }
 }
+
+/// Whether a file that begins so is a marker.
+pub fn is_marker(bytes: &[u8]) -> bool {
+    bytes.starts_with(FIRST_LINE.as_bytes())
+}
+
+/// More than a marker has.
+pub const MOST_BYTES: u64 = 4096;
 
 /// Writes the marker where it is missing or says something else.
 pub fn leave(path: &Path, settings: &Settings) -> Result<(), Error> {

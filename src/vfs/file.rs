@@ -120,10 +120,17 @@ impl File for ReplicaFile {
     }
 
     fn unlock(&mut self, level: LockLevel) {
-        self.hold = match std::mem::replace(&mut self.hold, Hold::None) {
-            Hold::Writing { base, .. } | Hold::Shared { base } if level == LockLevel::Shared => Hold::Shared { base },
-            _ => Hold::None,
+        let base = match std::mem::replace(&mut self.hold, Hold::None) {
+            Hold::Writing { base, overlay, .. } => match overlay.cuts(&base) {
+                Some(size) => self.replica.cut(base, size),
+                None => base,
+            },
+            Hold::Shared { base } => base,
+            Hold::None => return,
         };
+        if level == LockLevel::Shared {
+            self.hold = Hold::Shared { base };
+        }
     }
 
     fn is_reserved(&self) -> bool {

@@ -10,6 +10,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_vfs};
 
 use super::{Code, File, LockLevel, Pragma, Vfs};
+use crate::runtime::as_our_work;
 use crate::sqlite::{Sqlite, guard};
 
 /// A registered VFS: what SQLite passes to every callback, in `pAppData`.
@@ -131,7 +132,10 @@ unsafe extern "C" fn x_access(vfs: *mut sqlite3_vfs, name: *const c_char, flags:
                     *out = c_int::from(exists);
                     ffi::SQLITE_OK
                 }
-                None => (*this.below).xAccess.map_or(ffi::SQLITE_IOERR, |access| access(this.below, name, flags, out)),
+                // A question about a database's path before it is opened must not make the path hook open it.
+                None => as_our_work(|| {
+                    (*this.below).xAccess.map_or(ffi::SQLITE_IOERR, |access| access(this.below, name, flags, out))
+                }),
             }
         }
     })
@@ -149,7 +153,9 @@ unsafe extern "C" fn x_full_pathname(
             let this = registered(vfs);
             let bytes = CStr::from_ptr(name).to_bytes_with_nul();
             if !this.vfs.is_full_path(CStr::from_ptr(name)) {
-                return (*this.below).xFullPathname.map_or(ffi::SQLITE_CANTOPEN, |f| f(this.below, name, len, out));
+                return as_our_work(|| {
+                    (*this.below).xFullPathname.map_or(ffi::SQLITE_CANTOPEN, |f| f(this.below, name, len, out))
+                });
             }
             if bytes.len() > usize::try_from(len).unwrap_or(0) {
                 return ffi::SQLITE_CANTOPEN;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, OsStr, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ use super::{Code, File, Vfs, raw};
 use crate::config::{self, Settings};
 use crate::error::Error;
 use crate::replica::{Replica, marker};
+use crate::runtime::as_our_work;
 use crate::sqlite::Sqlite;
 
 /// The name under which the router is registered.
@@ -52,6 +54,16 @@ fn replicas() -> &'static Replicas {
 struct Open {
     settings: Settings,
     replica: Weak<Replica>,
+    /// For those who read the path as a file, and may do so again: it stays until the process ends.
+    _kept: Option<Arc<Replica>>,
+}
+
+/// How many replicas this process has opened: a path may be new since somebody last looked.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
+/// How many replicas this process has opened.
+pub fn opened_count() -> usize {
+    OPENED.load(Ordering::Acquire)
 }
 
 /// Paths that this process serves whatever the environment says. Rank 7: held to look one up.
@@ -80,7 +92,8 @@ impl Vfs for Router {
     fn open(&self, path: &CStr, flags: c_int) -> Option<Result<Box<dyn File>, Code>> {
         let path = Path::new(OsStr::from_bytes(path.to_bytes()));
         let read_only = flags & ffi::SQLITE_OPEN_READONLY != 0;
-        let replica = settings_for(path)?.and_then(|settings| open_replica(path, settings));
+        // The marker that is looked at on the way must be what lies on the disk.
+        let replica = as_our_work(|| Some(settings_for(path)?.and_then(|settings| open_replica(path, settings))))?;
         Some(match replica {
             Ok(replica) => Ok(Box::new(ReplicaFile::new(replica, read_only))),
             Err(error) => Err(error.report()),
@@ -116,8 +129,27 @@ fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> 
     marker::leave(path, &settings)?;
     let mut open = replicas.open.lock();
     open.retain(|_, open| open.replica.strong_count() > 0);
-    open.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica) });
+    open.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica), _kept: None });
+    OPENED.fetch_add(1, Ordering::AcqRel);
     Ok(replica)
+}
+
+/// The replica of a path (without symbolic links) that is read as a file: the one that connections of this process use, else one
+/// that is hydrated now and kept until the process ends. `None`: the path is no database of D1's.
+pub fn replica_to_read(path: &Path) -> Option<Result<Arc<Replica>, Error>> {
+    let present = || replicas().open.lock().get(path).and_then(|open| open.replica.upgrade());
+    if let Some(replica) = present() {
+        return Some(Ok(replica));
+    }
+    let settings = match settings_for(path)? {
+        Ok(settings) => settings,
+        Err(error) => return Some(Err(error)),
+    };
+    Some(open_replica(path, settings).inspect(|replica| {
+        if let Some(open) = replicas().open.lock().get_mut(path) {
+            open._kept = Some(replica.clone());
+        }
+    }))
 }
 
 /// The replicas that connections of this process use now, with their paths.

@@ -47,7 +47,8 @@ class Mapped:
         return done.stdout
 
     def is_empty_on_disk(self):
-        return not any(self.folder.iterdir())
+        """Of files, that is: empty folders are there for other processes to see."""
+        return not any(path.is_file() for path in self.folder.rglob("*"))
 
 
 @pytest.fixture

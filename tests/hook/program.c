@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -408,12 +410,123 @@ static void processes(void) {
     TRY(write(fd, "left open", 9));
 }
 
+static void match(const char *pattern, int flags) {
+    glob_t found;
+    int result = glob(at(pattern), flags, NULL, &found);
+    printf("%s: %d", pattern, result);
+    for (size_t i = 0; !result && i < found.gl_pathc; i++) printf(" %s", found.gl_pathv[i] + strlen(root));
+    printf("\n");
+    if (!result) globfree(&found);
+}
+
+static void make_tree(void) {
+    mkdir(at("d"), 0755); mkdir(at("d/sub"), 0755); mkdir(at("d/empty"), 0755); mkdir(at(".delete_1"), 0755);
+    put("a.png", "a"); put("b.png", "b"); put("c.txt", "c"); put("d/e.png", "e"); put("d/sub/f.png", "f"); put(".hidden", "h");
+}
+
+static void matching(void) {
+    make_tree();
+    match("*.png", 0); match("*", 0); match("*", GLOB_MARK); match(".delete_*", 0); match("none*", 0); match("none*", GLOB_NOCHECK);
+    match("*/*.png", 0); match("d/*/f.png", 0); match("*/", 0); match("[ab].png", 0); match("{a,c}.*", GLOB_BRACE); match("*", GLOB_ONLYDIR);
+    match("a.png", 0); match("nothing", 0); match("c.txt/*", 0);
+    glob_t both;
+    glob(at("a*"), 0, NULL, &both);
+    glob(at("b*"), GLOB_APPEND, NULL, &both);
+    SAY("%zu", both.gl_pathc);
+    globfree(&both);
+    glob_t local;
+    SAY("%d %zu", glob("/etc/host*", 0, NULL, &local), local.gl_pathc > 0 ? (size_t)1 : 0);
+    globfree(&local);
+}
+
+static char walked[100][4200];
+static int walked_count, stop_at;
+
+static int visit(const char *path, const struct stat *stat, int kind, struct FTW *position) {
+    if (stop_at && strstr(path, "e.png")) return 42;
+    snprintf(walked[walked_count++], 4200, "%s kind %d level %d base %s size %d", path + strlen(root), kind, position->level, position->level ? path + position->base : "",
+             kind == FTW_F ? (int)stat->st_size : 0);
+    return 0;
+}
+
+static int visit_simply(const char *path, const struct stat *stat, int kind) {
+    struct FTW position = {0, 0};
+    return visit(path, stat, kind, &position);
+}
+
+static int skip(const char *path, const struct stat *stat, int kind, struct FTW *position) {
+    visit(path, stat, kind, position);
+    return kind == FTW_D && strstr(path, "sub") ? FTW_SKIP_SUBTREE : FTW_CONTINUE;
+}
+
+static int by_text(const void *a, const void *b) { return strcmp(a, b); }
+
+static void say_walked(const char *what, int result) {
+    qsort(walked, walked_count, sizeof *walked, by_text); // a folder's order is its own business
+    SAY("%s: %d", what, result);
+    for (int i = 0; i < walked_count; i++) SAY("  %s", walked[i]);
+    walked_count = 0;
+}
+
+static void walking(void) {
+    make_tree();
+    say_walked("nftw", nftw(root, visit, 10, 0));
+    say_walked("physical", nftw(root, visit, 10, FTW_PHYS | FTW_MOUNT));
+    say_walked("depth", nftw(at("d"), visit, 10, FTW_DEPTH | FTW_PHYS));
+    say_walked("with a slash", nftw(at("d/"), visit, 10, FTW_PHYS));
+    say_walked("skipping", nftw(root, skip, 10, FTW_ACTIONRETVAL));
+    say_walked("a file", nftw(at("a.png"), visit, 10, 0));
+    say_walked("ftw", ftw(root, visit_simply, 10));
+    stop_at = 1;
+    int result = nftw(at("d"), visit, 10, 0);
+    walked_count = 0; // what came before is chance
+    say_walked("stopped", result);
+    stop_at = 0;
+    TRY(nftw(at("none"), visit, 10, 0));
+    if (chdir(root)) SAY("chdir: %s", strerrorname_np(errno));
+    say_walked("changing folders", nftw(at("d"), visit, 10, FTW_CHDIR));
+    TRY(access("a.png", F_OK));
+    if (chdir("/")) SAY("chdir: %s", strerrorname_np(errno));
+}
+
+// What a child process does is seen at once when it has ended.
+static void children(void) {
+    char command[9000];
+    mkdir(at("d"), 0755);
+    TRY(access(at("new"), F_OK));
+    TRY(access(at("d/new"), F_OK));
+    list("d");
+    snprintf(command, sizeof command, "echo 1 > '%s'; echo 2 > '%s'; mkdir '%s'", at("new"), at("d/new"), at("d/made"));
+    TRY(system(command));
+    TRY(access(at("new"), F_OK));
+    TRY(access(at("d/new"), F_OK));
+    list("d");
+    TRY(rmdir(at("d")));
+    TRY(rmdir(at("d/made")));
+    put("replaced", "old");
+    show("replaced");
+    fflush(stdout);
+    pid_t child;
+    int status;
+    if ((child = fork()) == 0) { put("replaced", "by the child"); unlink(at("new")); mkdir(at("e"), 0755); put("e/f", "f"); _exit(0); }
+    waitpid(child, &status, 0);
+    show("replaced");
+    TRY(access(at("new"), F_OK));
+    list("e");
+    TRY(rmdir(at("e")));
+    FILE *pipe = popen("cat", "w");
+    TRY(pclose(pipe));
+    TRY(unlink(at("e/f")));
+    TRY(rmdir(at("e")));
+}
+
 int main(int argc, char **argv) {
     if (argc < 3 || strlen(argv[1]) >= sizeof root) return 2;
     strcpy(root, argv[1]);
     struct { const char *name; void (*run)(void); } parts[] = {
         {"opening", opening}, {"streams", streams}, {"attributes", attributes}, {"folders", folders},
         {"temporary", temporary}, {"numbers", numbers}, {"processes", processes},
+        {"matching", matching}, {"walking", walking}, {"children", children},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strcmp(argv[2], parts[i].name)) { parts[i].run(); return 0; }

@@ -27,7 +27,6 @@ def test_python_finds_the_files_of_a_disk(mapped, tmp_path):
     assert len(expected) > 80 and mapped.is_empty_on_disk()
 
 
-# An empty folder is known to the process that made it only (docs/SEMANTICS.md), so no step hands one to the next.
 PROGRAMS = """
 set -e
 cd "$2"
@@ -42,6 +41,15 @@ echo appended >> "$1/tree/moved"; cat < "$1/tree/moved"; wc -c < "$1/tree/a/zero
 mv "$1/tree" "$1/renamed"; ls "$1" "$1/renamed" | sed "s|$1||"; mv "$1/renamed/a/zeros" back; wc -c < back
 touch "$1/new"; stat -c '%s %F' "$1/new" "$1/renamed/moved"; du -b --apparent-size "$1/renamed/moved" | cut -f1
 rm "$1/renamed/moved" "$1/new"; rm -r "$1/renamed"; ls -A "$1"
+# Empty folders go from one program to the next.
+mkdir "$1/empty"; test -d "$1/empty"; ls -A "$1"; stat -c %F "$1/empty"; mkdir "$1/empty" 2> /dev/null || echo exists
+mkdir -p "$1/empty/in/side"; find "$1/empty" -type d | sort | sed "s|$1||"; rmdir "$1/empty" 2> /dev/null || echo not empty
+mv "$1/empty" "$1/moved"; find "$1" -mindepth 1 | sort | sed "s|$1||"; tar -cf t2.tar -C "$1" moved; tar -tf t2.tar | sort
+tar -xf t2.tar -C "$1" --one-top-level=again; find "$1/again" | sort | sed "s|$1||"
+printf x > "$1/moved/in/side/file"; rm "$1/moved/in/side/file"; rmdir "$1/moved/in/side"; rm -r "$1/moved" "$1/again"; ls -A "$1"
+# bash's own matching, and what it knows after a program has ended.
+cd "$1"; test -e made || touch made; test -e made && echo made; mkdir d; touch d/1.png d/2.png .h; echo * d/*.png */ .[a-z]* none*
+shopt -s globstar nullglob; echo ** none*; for f in d/*; do rm "$f"; done; echo d/*; rmdir d; rm made .h; ls -A; cd /
 """
 
 

@@ -153,7 +153,7 @@ fn copies_stay_within_r2() {
 }
 
 #[test]
-fn names_are_listed_by_level_or_all() {
+fn names_below_a_prefix_are_listed() {
     on_every_cloud(|_, client| {
         let keys = [
             "images/1.png",
@@ -171,11 +171,6 @@ fn names_are_listed_by_level_or_all() {
         assert_eq!(names(""), keys);
         assert_eq!(names("images/t"), &keys[1..3]);
         assert_eq!(names("none"), [""; 0]);
-        let level = client.list_dir("images").unwrap();
-        assert_eq!(level.objects, [client.list("images").unwrap()[0].clone()]);
-        assert_eq!(level.folders, ["images/t", "images/t0"]);
-        assert_eq!(client.list_dir("").unwrap().folders, ["images", "images0", "videos"]);
-        assert_eq!(client.list_dir("none").unwrap(), Default::default());
         assert_eq!((client.any_below("images/t").unwrap(), client.any_below("images/1.png").unwrap()), (true, false));
         let head = client.head("videos/a b&c<d>.mp4").unwrap();
         let listed = &client.list("videos").unwrap()[0];
@@ -212,8 +207,6 @@ fn long_listings_are_complete_and_many_are_deleted_at_once() {
         });
         let most = keys.len().div_ceil(1000) as u64 + 6;
         assert!(requests.total() == requests.list && requests.list <= most, "{requests:?}, not {most}");
-        let level = client.list_dir("images").unwrap();
-        assert_eq!((level.objects.len(), level.folders), (count, vec!["images/thumbnails".to_owned()]));
         let requests = asked(&client, || client.delete(&keys).unwrap());
         assert_eq!(requests, Requests { delete: keys.len().div_ceil(1000) as u64, ..Requests::default() });
         assert_eq!(client.list("").unwrap(), []);

@@ -1,26 +1,75 @@
 //! Asking for attributes, and setting those that a bucket does not keep.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::sync::Arc;
 
 use libc::{gid_t, mode_t, off64_t, size_t, ssize_t, stat64, statfs64, statvfs64, statx, timespec, timeval, uid_t};
 
-use super::{done, returning, route};
+use super::{database, done, returning, route};
+use crate::hook::database::Face;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
 use crate::hook::stat::{Attributes, is_valid_time};
 use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};
+use crate::sqlite::guard;
+
+const NOFOLLOW: c_int = libc::AT_SYMLINK_NOFOLLOW;
 
 fn by_place(hook: &Hook, place: &Place) -> Result<Attributes> {
     hook.store()?.attributes(place)
 }
 
-/// Attributes of a descriptor, if it is ours.
-fn by_descriptor(fd: c_int) -> Option<Result<Attributes>> {
+/// What is known of a name or a descriptor.
+enum Found {
+    Ours(Attributes),
+    Database(Arc<Face>),
+}
+
+impl Found {
+    fn stat(&self) -> stat64 {
+        match self {
+            Found::Ours(attributes) => attributes.stat(),
+            Found::Database(face) => face.stat,
+        }
+    }
+
+    fn statx(&self) -> statx {
+        match self {
+            Found::Ours(attributes) => attributes.statx(),
+            Found::Database(face) => face.statx,
+        }
+    }
+}
+
+/// What is known of a descriptor, if it is one of ours.
+fn by_descriptor(fd: c_int) -> Option<Result<Found>> {
     Some(match hook()?.table.get(fd)? {
-        Handle::File(file) => file.inode.attributes(),
-        Handle::Directory(prefix) => Ok(Attributes::directory(prefix.as_str())),
+        Handle::File(file) => file.inode.attributes().map(Found::Ours),
+        Handle::Directory(prefix) => Ok(Found::Ours(Attributes::directory(prefix.as_str()))),
+        Handle::Database(face) => Ok(Found::Database(face)),
     })
+}
+
+/// What is known of a path, or of a descriptor where the path is empty; `None`: libc knows.
+///
+/// SAFETY (of the callers): `path` is null or a C string.
+unsafe fn look_up(directory: c_int, path: *const c_char, flags: c_int) -> Option<Result<Found>> {
+    // SAFETY: as above.
+    unsafe {
+        if is_descriptor(path, flags) {
+            return by_descriptor(directory);
+        }
+        match route(directory, path) {
+            Some((hook, place)) => Some(guard(Err(Errno(libc::EIO)), || by_place(hook, &place)).map(Found::Ours)),
+            None => Some(database::face(directory, path, flags)?.map(Arc::new).map(Found::Database)),
+        }
+    }
+}
+
+/// Whether a descriptor is one of a file or folder in the bucket.
+fn is_in_bucket(fd: c_int) -> bool {
+    hook().and_then(|hook| hook.table.get(fd)).is_some_and(|handle| !matches!(handle, Handle::Database(_)))
 }
 
 /// Whether `path` is empty and `flags` say that the descriptor itself is meant.
@@ -30,9 +79,9 @@ unsafe fn is_descriptor(path: *const c_char, flags: c_int) -> bool {
 }
 
 /// SAFETY (of the callers): `out` points to room for a `stat`.
-unsafe fn fill(out: *mut stat64, attributes: Result<Attributes>) -> Result<()> {
+unsafe fn fill(out: *mut stat64, found: Result<Found>) -> Result<()> {
     // SAFETY: as above.
-    unsafe { out.write(attributes?.stat()) };
+    unsafe { out.write(found?.stat()) };
     Ok(())
 }
 
@@ -40,11 +89,8 @@ unsafe fn fill(out: *mut stat64, attributes: Result<Attributes>) -> Result<()> {
 unsafe fn stat_at(directory: c_int, path: *const c_char, out: *mut stat64, flags: c_int) -> Option<c_int> {
     // SAFETY: as above.
     unsafe {
-        if is_descriptor(path, flags) {
-            return by_descriptor(directory).map(|found| done(|| fill(out, found)));
-        }
-        let (hook, place) = route(directory, path)?;
-        Some(done(|| fill(out, by_place(hook, &place))))
+        let found = look_up(directory, path, flags)?;
+        Some(done(|| fill(out, found)))
     }
 }
 
@@ -58,7 +104,7 @@ interpose! {
         unsafe { stat_at(libc::AT_FDCWD, path, out, 0).unwrap_or_else(|| real::stat()(path, out)) }
     }
     fn lf_lstat(path: *const c_char, out: *mut stat64) -> c_int {
-        unsafe { stat_at(libc::AT_FDCWD, path, out, 0).unwrap_or_else(|| real::lstat()(path, out)) }
+        unsafe { stat_at(libc::AT_FDCWD, path, out, NOFOLLOW).unwrap_or_else(|| real::lstat()(path, out)) }
     }
     fn lf_fstat(fd: c_int, out: *mut stat64) -> c_int {
         unsafe {
@@ -75,7 +121,7 @@ interpose! {
         unsafe { stat_at(libc::AT_FDCWD, path, out, 0).unwrap_or_else(|| real::__xstat()(version, path, out)) }
     }
     fn lf_lxstat(version: c_int, path: *const c_char, out: *mut stat64) -> c_int {
-        unsafe { stat_at(libc::AT_FDCWD, path, out, 0).unwrap_or_else(|| real::__lxstat()(version, path, out)) }
+        unsafe { stat_at(libc::AT_FDCWD, path, out, NOFOLLOW).unwrap_or_else(|| real::__lxstat()(version, path, out)) }
     }
     fn lf_fxstat(version: c_int, fd: c_int, out: *mut stat64) -> c_int {
         unsafe {
@@ -93,12 +139,7 @@ interpose! {
     }
     fn lf_statx(directory: c_int, path: *const c_char, flags: c_int, mask: c_uint, out: *mut statx) -> c_int {
         unsafe {
-            let found = if is_descriptor(path, flags) {
-                by_descriptor(directory)
-            } else {
-                route(directory, path).map(|(hook, place)| by_place(hook, &place))
-            };
-            match found {
+            match look_up(directory, path, flags) {
                 Some(found) => done(|| {
                     out.write(found?.statx());
                     Ok(())
@@ -238,7 +279,7 @@ interpose! {
     }
     fn lf_fstatfs(fd: c_int, out: *mut statfs64) -> c_int {
         unsafe {
-            if by_descriptor(fd).is_none() {
+            if !is_in_bucket(fd) {
                 return real::fstatfs64()(fd, out);
             }
             out.write(space());
@@ -247,7 +288,7 @@ interpose! {
     }
     fn lf_fstatvfs(fd: c_int, out: *mut statvfs64) -> c_int {
         unsafe {
-            if by_descriptor(fd).is_none() {
+            if !is_in_bucket(fd) {
                 return real::fstatvfs64()(fd, out);
             }
             out.write(space_of_vfs());

@@ -53,7 +53,7 @@ fn sync(hook: &Hook, fd: c_int) -> c_int {
         Some(Handle::File(file)) if file.writes => hook.store()?.flush(&file.inode),
         // New names are in the bucket as soon as the call that made them has returned; removed ones may still wait.
         Some(Handle::Directory(prefix)) => hook.store()?.delete_doomed_below(&prefix),
-        Some(Handle::File(_)) | None => Ok(()),
+        Some(Handle::File(_) | Handle::Database(_)) | None => Ok(()),
     })
 }
 

@@ -70,7 +70,7 @@ interpose! {
             let ours = hook().and_then(|hook| Some((hook, hook.table.get(fd)?)));
             match ours {
                 None => real::fdopendir()(fd),
-                Some((_, Handle::File(_))) => pointing(|| Err(Errno(libc::ENOTDIR))),
+                Some((_, Handle::File(_) | Handle::Database(_))) => pointing(|| Err(Errno(libc::ENOTDIR))),
                 Some((hook, Handle::Directory(prefix))) => pointing(|| {
                     let entries = hook.store()?.entries(&place_of(&prefix))?;
                     Ok(hand_out(Stream::new(prefix, entries, Some(fd))))

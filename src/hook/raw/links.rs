@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use libc::{size_t, ssize_t};
 
@@ -10,7 +10,7 @@ use super::{done, pointing, returning, route};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::{Place, Prefix, as_path};
 use crate::hook::table::Handle;
-use crate::hook::{Hook, hook, real};
+use crate::hook::{Hook, disk, hook, real};
 
 /// `RENAME_NOREPLACE` and `RENAME_EXCHANGE` of `renameat2`.
 const NOREPLACE: c_uint = 1;
@@ -238,22 +238,8 @@ fn enter_folder(hook: &Hook, prefix: &Prefix) -> Result<()> {
     if change() == 0 {
         return Ok(());
     }
-    make_on_disk(&path)?;
+    disk::make(&path)?;
     if change() == 0 { Ok(()) } else { Err(Errno::last()) }
-}
-
-/// Makes a directory and those above it, past the hook.
-fn make_on_disk(path: &Path) -> Result<()> {
-    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
-        make_on_disk(above)?;
-    }
-    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno(libc::EINVAL))?;
-    // SAFETY: a C string for the time of the call.
-    match unsafe { real::mkdir()(path.as_ptr(), 0o777) } {
-        0 => Ok(()),
-        _ if Errno::last() == Errno(libc::EEXIST) => Ok(()),
-        _ => Err(Errno::last()),
-    }
 }
 
 fn directory_changed() {

@@ -31,12 +31,15 @@ macro_rules! interpose {
     )*};
 }
 mod attributes;
+mod children;
+mod database;
 mod descriptors;
 mod directories;
 mod links;
 mod open;
 pub(super) mod process;
 mod temporary;
+mod walks;
 
 pub(super) use descriptors::close_descriptor;
 

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 
 use libc::{FILE, mode_t};
 
-use super::{pointing, returning, route};
+use super::{database, pointing, returning, route};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
 use crate::hook::{Hook, hook, real};
@@ -19,7 +19,7 @@ interpose! {
     fn lf_open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
         unsafe {
             match route(libc::AT_FDCWD, path) {
-                None => real::open()(path, flags, mode),
+                None => database::open(libc::AT_FDCWD, path, flags).unwrap_or_else(|| real::open()(path, flags, mode)),
                 Some((hook, place)) => returning(|| open(hook, &place, flags)),
             }
         }
@@ -27,7 +27,7 @@ interpose! {
     fn lf_open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
         unsafe {
             match route(libc::AT_FDCWD, path) {
-                None => real::open64()(path, flags, mode),
+                None => database::open(libc::AT_FDCWD, path, flags).unwrap_or_else(|| real::open64()(path, flags, mode)),
                 Some((hook, place)) => returning(|| open(hook, &place, flags)),
             }
         }
@@ -41,7 +41,8 @@ interpose! {
     fn lf_openat(directory: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
         unsafe {
             match route(directory, path) {
-                None => real::openat()(directory, path, flags, mode),
+                None => database::open(directory, path, flags)
+                    .unwrap_or_else(|| real::openat()(directory, path, flags, mode)),
                 Some((hook, place)) => returning(|| open(hook, &place, flags)),
             }
         }
@@ -49,7 +50,8 @@ interpose! {
     fn lf_openat64(directory: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
         unsafe {
             match route(directory, path) {
-                None => real::openat64()(directory, path, flags, mode),
+                None => database::open(directory, path, flags)
+                    .unwrap_or_else(|| real::openat64()(directory, path, flags, mode)),
                 Some((hook, place)) => returning(|| open(hook, &place, flags)),
             }
         }
@@ -66,7 +68,7 @@ interpose! {
     fn lf_fopen(path: *const c_char, mode: *const c_char) -> *mut FILE {
         unsafe {
             match route(libc::AT_FDCWD, path) {
-                None => real::fopen()(path, mode),
+                None => database::open_stream(path, mode).unwrap_or_else(|| real::fopen()(path, mode)),
                 Some((hook, place)) => open_stream(hook, &place, mode),
             }
         }
@@ -74,7 +76,7 @@ interpose! {
     fn lf_fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE {
         unsafe {
             match route(libc::AT_FDCWD, path) {
-                None => real::fopen64()(path, mode),
+                None => database::open_stream(path, mode).unwrap_or_else(|| real::fopen64()(path, mode)),
                 Some((hook, place)) => open_stream(hook, &place, mode),
             }
         }
@@ -152,19 +154,28 @@ unsafe fn open_stream(hook: &Hook, place: &Place, mode: *const c_char) -> *mut F
         // SAFETY: as above.
         let flags = stream_flags(unsafe { CStr::from_ptr(mode) }.to_bytes()).ok_or(Errno(libc::EINVAL))?;
         let fd = open(hook, place, flags)?;
-        // SAFETY: the descriptor is open and `mode` one that it allows.
-        let stream = unsafe { libc::fdopen(fd, mode) };
-        if stream.is_null() {
-            let errno = Errno::last();
-            super::close_descriptor(fd);
-            return Err(errno);
-        }
-        Ok(stream)
+        // SAFETY: as above.
+        unsafe { stream_of(fd, mode) }
     })
 }
 
+/// A stream over a descriptor, which is closed if there can be none.
+///
+/// SAFETY (of the callers): `mode` is a C string, and the descriptor theirs.
+pub unsafe fn stream_of(fd: c_int, mode: *const c_char) -> Result<*mut FILE> {
+    // SAFETY: the descriptor is open and `mode` one that it allows.
+    let stream = unsafe { libc::fdopen(fd, mode) };
+    if stream.is_null() {
+        let errno = Errno::last();
+        // SAFETY: the caller's descriptor.
+        unsafe { super::descriptors::lf_close(fd) };
+        return Err(errno);
+    }
+    Ok(stream)
+}
+
 /// `open`'s flags for a mode of `fopen`'s.
-fn stream_flags(mode: &[u8]) -> Option<c_int> {
+pub fn stream_flags(mode: &[u8]) -> Option<c_int> {
     let both = mode.contains(&b'+');
     let access = |alone| if both { libc::O_RDWR } else { alone };
     let mut flags = match mode.first()? {

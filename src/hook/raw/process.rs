@@ -64,7 +64,9 @@ thread_local! {
 extern "C" fn before_fork() {
     crate::sqlite::guard((), || {
         let Some(hook) = HOOK.get() else { return };
-        let locks: Box<dyn Any> = Box::new((hook.table.lock(), connected().map(|store| store.lock_all())));
+        super::children::begins();
+        let locks: Box<dyn Any> =
+            Box::new((hook.table.lock(), connected().map(|store| store.lock_all()), hook.databases.lock()));
         HELD.with(|held| *held.borrow_mut() = Some(locks));
     });
 }
@@ -91,6 +93,7 @@ extern "C" fn after_fork_in_child() {
 /// SAFETY (of the callers): `environment` is a list of C strings that ends with null.
 unsafe fn replace(environment: *const *const c_char, exec: impl FnOnce(*const *const c_char) -> c_int) -> c_int {
     let before = Errno::last();
+    super::children::begins(); // in a child made by `vfork` it is the parent that is told: they share their memory
     crate::sqlite::guard((), finish);
     // SAFETY: as above.
     let offered = crate::sqlite::guard(None, || unsafe { inherit::offer(environment) });
@@ -133,6 +136,7 @@ interpose! {
     }
     fn lf_posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int {
         unsafe {
+            super::children::begins();
             let offered = crate::sqlite::guard(None, || inherit::offer(environment));
             let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
             real::posix_spawn()(pid, path, actions, attributes, arguments, environment)
@@ -140,6 +144,7 @@ interpose! {
     }
     fn lf_posix_spawnp(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int {
         unsafe {
+            super::children::begins();
             let offered = crate::sqlite::guard(None, || inherit::offer(environment));
             let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
             real::posix_spawnp()(pid, path, actions, attributes, arguments, environment)

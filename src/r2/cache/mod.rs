@@ -111,9 +111,9 @@ impl Cache {
         self.kept.put(key, etag, bytes);
     }
 
-    /// There are other writers, as a commit in D1 or a change in the bucket shows: names not asked for yet are checked for a while.
-    pub fn others_wrote(&mut self, now: Instant) {
-        self.names.others_wrote(now);
+    /// Other processes may have written until now.
+    pub fn others_write(&mut self, now: Instant) {
+        self.names.others_write(now);
     }
 }
 

@@ -20,6 +20,9 @@ const ABSENT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 /// How long one foreign change stands for more to come.
 const OTHERS: Duration = Duration::from_secs(600);
 
+/// How long the possibility of one does.
+const MAYBE: Duration = Duration::from_secs(10);
+
 #[derive(Debug)]
 pub(super) struct Names {
     refresh: Refresh,
@@ -28,8 +31,10 @@ pub(super) struct Names {
     absent: LruCache<String, Instant>,
     /// Prefixes (with a slash) whose every name is in `facts`, as of then.
     listed: BTreeMap<String, Instant>,
-    /// When another writer was last noticed.
-    others: Option<Instant>,
+    /// When other writers are no longer expected.
+    others_until: Option<Instant>,
+    /// What was learned before is to be checked.
+    doubted: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -48,7 +53,7 @@ enum State {
 impl Names {
     pub(super) fn new(refresh: Refresh) -> Names {
         let (facts, listed) = Default::default();
-        Names { refresh, facts, absent: LruCache::new(ABSENT), listed, others: None }
+        Names { refresh, facts, absent: LruCache::new(ABSENT), listed, others_until: None, doubted: None }
     }
 
     pub(super) fn name(&mut self, key: &str, now: Instant) -> Name {
@@ -182,8 +187,14 @@ impl Names {
         self.facts.insert(key.to_owned(), Fact { state: State::Doubtful, learned: now });
     }
 
-    pub(super) fn others_wrote(&mut self, now: Instant) {
-        self.others = self.others.max(Some(now));
+    /// Another writer has been noticed.
+    fn others_wrote(&mut self, now: Instant) {
+        self.others_until = self.others_until.max(Some(now + OTHERS));
+    }
+
+    pub(super) fn others_write(&mut self, now: Instant) {
+        self.others_until = self.others_until.max(Some(now + MAYBE));
+        self.doubted = self.doubted.max(Some(now));
     }
 
     fn learn(&mut self, meta: Meta, learned: Instant) {
@@ -211,12 +222,13 @@ impl Names {
         match self.refresh {
             Refresh::Always => false,
             Refresh::Never => true,
+            Refresh::Every(_) if self.doubted.is_some_and(|at| learned <= at) => false,
             Refresh::Every(interval) => now.saturating_duration_since(learned) <= interval,
         }
     }
 
     fn others_about(&self, now: Instant) -> bool {
-        self.others.is_some_and(|at| now.saturating_duration_since(at) < OTHERS)
+        self.others_until.is_some_and(|until| now < until)
     }
 }
 

@@ -88,12 +88,11 @@ fn while_others_write_every_name_is_checked() {
 #[test]
 fn each_foreign_change_is_noticed() {
     type Change = fn(&mut Cache, Instant);
-    let changes: [Change; 5] = [
+    let changes: [Change; 4] = [
         |cache, at| cache.saw(meta("images/b.png", "1"), at),
         |cache, at| cache.saw_nothing("images/a.png", at),
         |cache, at| cache.saw_all("images", &[], at),
         |cache, at| cache.saw_all("images", &[meta("images/a.png", "1"), meta("images/b.png", "1")], at),
-        |cache, at| cache.others_wrote(at),
     ];
     for change in changes {
         let (mut cache, now) = cache();
@@ -102,6 +101,20 @@ fn each_foreign_change_is_noticed() {
         change(&mut cache, now + SECOND * 10);
         assert_eq!(cache.name("images/new.png", now + SECOND * 20), Name::Absent { fresh: false });
     }
+}
+
+#[test]
+fn once_others_may_have_written_what_is_known_is_checked() {
+    let (mut cache, now) = cache();
+    cache.saw_all("images", &[meta("images/a.png", "1")], now);
+    cache.others_write(now + SECOND / 4);
+    let then = now + SECOND / 2;
+    assert_eq!(cache.name("images/a.png", then), present("images/a.png", "1", false));
+    assert_eq!(cache.name("images/new.png", then), Name::Absent { fresh: false });
+    assert_eq!((cache.level("images", then), cache.any_below("images/t", then)), (None, None));
+    cache.saw(meta("images/a.png", "1"), then);
+    assert_eq!(cache.name("images/a.png", then), present("images/a.png", "1", true));
+    assert_eq!(cache.name("images/new.png", now + SECOND * 60), Name::Absent { fresh: true }, "they are gone");
 }
 
 #[test]

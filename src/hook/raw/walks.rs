@@ -1,0 +1,270 @@
+//! Functions that look through folders by themselves. libc's use names of libc's own inside, which do not come through ours: `glob`
+//! can be told to use others, `ftw` and `nftw` are made anew where a mapped folder is concerned.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::path::PathBuf;
+
+use libc::{DIR, dirent64, size_t, stat64};
+
+use super::attributes::{lf_lstat, lf_stat};
+use super::directories::{lf_closedir, lf_opendir, lf_readdir};
+use super::returning;
+use crate::hook::errno::{Errno, Result};
+use crate::hook::paths::as_path;
+use crate::hook::real::{Ftw, GlobError, Nftw};
+use crate::hook::{Hook, hook, local_path, real};
+
+const ALTDIRFUNC: c_int = 1 << 9; // glibc's `glob.h`
+
+/// glibc's `glob_t`.
+#[repr(C)]
+pub struct Glob {
+    count: size_t,
+    paths: *mut *mut c_char,
+    offset: size_t,
+    flags: c_int,
+    closedir: Option<unsafe extern "C" fn(*mut DIR)>,
+    readdir: Option<unsafe extern "C" fn(*mut DIR) -> *mut dirent64>,
+    opendir: Option<unsafe extern "C" fn(*const c_char) -> *mut DIR>,
+    lstat: Option<unsafe extern "C" fn(*const c_char, *mut stat64) -> c_int>,
+    stat: Option<unsafe extern "C" fn(*const c_char, *mut stat64) -> c_int>,
+}
+
+unsafe extern "C" fn close(dir: *mut DIR) {
+    // SAFETY: `glob` closes what it has opened.
+    unsafe { lf_closedir(dir) };
+}
+
+fn is_mapping(hook: &&'static Hook) -> bool {
+    !hook.paths.is_empty()
+}
+
+interpose! {
+    fn lf_glob(pattern: *const c_char, flags: c_int, error: Option<GlobError>, out: *mut Glob) -> c_int {
+        unsafe {
+            if hook().filter(is_mapping).is_none() || flags & ALTDIRFUNC != 0 {
+                return real::glob64()(pattern, flags, error, out.cast());
+            }
+            (*out).closedir = Some(close);
+            (*out).readdir = Some(lf_readdir);
+            (*out).opendir = Some(lf_opendir);
+            (*out).lstat = Some(lf_lstat);
+            (*out).stat = Some(lf_stat);
+            let result = real::glob64()(pattern, flags | ALTDIRFUNC, error, out.cast());
+            (*out).flags &= !ALTDIRFUNC;
+            result
+        }
+    }
+    fn lf_ftw(path: *const c_char, call: Ftw, descriptors: c_int) -> c_int {
+        unsafe {
+            if !is_concerned(path) {
+                return real::ftw64()(path, call, descriptors);
+            }
+            returning(|| Walk::new(0, Call::Ftw(call)).start(CStr::from_ptr(path)))
+        }
+    }
+    fn lf_nftw(path: *const c_char, call: Nftw, descriptors: c_int, flags: c_int) -> c_int {
+        unsafe {
+            if !is_concerned(path) {
+                return real::nftw64()(path, call, descriptors, flags);
+            }
+            returning(|| Walk::new(flags, Call::Nftw(call)).start(CStr::from_ptr(path)))
+        }
+    }
+}
+
+/// Whether a walk from here comes into a mapped folder.
+///
+/// SAFETY (of the callers): `path` is null or a C string.
+unsafe fn is_concerned(path: *const c_char) -> bool {
+    let Some(hook) = hook().filter(is_mapping) else { return false };
+    // SAFETY: as above.
+    !path.is_null()
+        && local_path(libc::AT_FDCWD, as_path(unsafe { CStr::from_ptr(path) }))
+            .is_some_and(|path| hook.paths.meets(&path))
+}
+
+// glibc's `ftw.h`.
+const PHYS: c_int = 1;
+const MOUNT: c_int = 2;
+const CHDIR: c_int = 4;
+const DEPTH: c_int = 8;
+const ACTIONRETVAL: c_int = 16;
+const SKIP_SUBTREE: c_int = 2;
+const SKIP_SIBLINGS: c_int = 3;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File = 0,
+    Folder = 1,
+    Unreadable = 2,
+    Unknown = 3,
+    Link = 4,
+    FolderAfter = 5,
+    DeadLink = 6,
+}
+
+/// `struct FTW`.
+#[repr(C)]
+pub struct Position {
+    base: c_int,
+    level: c_int,
+}
+
+enum Call {
+    Ftw(Ftw),
+    Nftw(Nftw),
+}
+
+struct Walk {
+    flags: c_int,
+    call: Call,
+    device: u64,
+    /// Folders that were entered: with links followed, one may lead back.
+    entered: HashSet<(u64, u64)>,
+}
+
+impl Walk {
+    fn new(flags: c_int, call: Call) -> Walk {
+        Walk { flags, call, device: 0, entered: HashSet::new() }
+    }
+
+    fn has(&self, flag: c_int) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn start(mut self, path: &CStr) -> Result<c_int> {
+        let bytes = path.to_bytes();
+        let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len().min(1), |last| last + 1);
+        let path = &bytes[..end];
+        let (_, stat) = self.look(path)?;
+        self.device = stat.st_dev;
+        let before = if self.has(CHDIR) { Some(std::env::current_dir()?) } else { None };
+        let result = self.visit(path, 0);
+        if let Some(before) = before {
+            change(&before)?;
+        }
+        match result? {
+            SKIP_SUBTREE | SKIP_SIBLINGS if self.has(ACTIONRETVAL) => Ok(0),
+            result => Ok(result),
+        }
+    }
+
+    /// What is there.
+    fn look(&self, path: &[u8]) -> Result<(Kind, stat64)> {
+        let path = CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
+        // SAFETY: a C string, and room for a `stat`, for which all zeros is a value.
+        unsafe {
+            let mut stat: stat64 = std::mem::zeroed();
+            if !self.has(PHYS) && lf_stat(path.as_ptr(), &mut stat) == 0 {
+                return Ok((Kind::of(&stat), stat));
+            }
+            if lf_lstat(path.as_ptr(), &mut stat) != 0 {
+                return Err(Errno::last());
+            }
+            match Kind::of(&stat) {
+                Kind::Link if !self.has(PHYS) => Ok((Kind::DeadLink, stat)),
+                kind => Ok((kind, stat)),
+            }
+        }
+    }
+
+    /// Calls for a path and what is below it. Something else than 0 ends the walk, or a part of it.
+    fn visit(&mut self, path: &[u8], level: c_int) -> Result<c_int> {
+        // SAFETY: a struct of integers, for which all zeros is a value.
+        let (kind, stat) = self.look(path).unwrap_or_else(|_| (Kind::Unknown, unsafe { std::mem::zeroed() }));
+        if self.has(MOUNT) && kind != Kind::Unknown && stat.st_dev != self.device {
+            return Ok(0);
+        }
+        if kind != Kind::Folder {
+            return self.call(path, &stat, kind, level);
+        }
+        if !self.has(PHYS) && !self.entered.insert((stat.st_dev, stat.st_ino)) {
+            return Ok(0);
+        }
+        let names = match names_in(path) {
+            Ok(names) => names,
+            Err(Errno(libc::EACCES)) => return self.call(path, &stat, Kind::Unreadable, level),
+            Err(error) => return Err(error),
+        };
+        if !self.has(DEPTH) {
+            match self.call(path, &stat, Kind::Folder, level)? {
+                0 => {}
+                SKIP_SUBTREE if self.has(ACTIONRETVAL) => return Ok(0),
+                other => return Ok(other),
+            }
+        }
+        for name in names {
+            let separator: &[u8] = if path.ends_with(b"/") { b"" } else { b"/" };
+            match self.visit(&[path, separator, &name].concat(), level + 1)? {
+                0 => {}
+                SKIP_SIBLINGS if self.has(ACTIONRETVAL) => break,
+                SKIP_SUBTREE if self.has(ACTIONRETVAL) => {}
+                other => return Ok(other),
+            }
+        }
+        if self.has(DEPTH) { self.call(path, &stat, Kind::FolderAfter, level) } else { Ok(0) }
+    }
+
+    fn call(&self, path: &[u8], stat: &stat64, kind: Kind, level: c_int) -> Result<c_int> {
+        let base = path.iter().rposition(|byte| *byte == b'/').filter(|_| path.len() > 1).map_or(0, |slash| slash + 1);
+        if self.has(CHDIR) && base > 0 {
+            change(as_path(&CString::new(&path[..base]).map_err(|_| Errno(libc::EINVAL))?))?;
+        }
+        let path = CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
+        let mut position = Position { base: base as c_int, level };
+        // SAFETY: the function is the caller's, of the type that `ftw` and `nftw` want.
+        Ok(unsafe {
+            match self.call {
+                // `ftw` knows files, folders and what it cannot look at.
+                Call::Ftw(call) => {
+                    let kind = match kind {
+                        Kind::Link => Kind::File,
+                        Kind::DeadLink => Kind::Unknown,
+                        kind => kind,
+                    };
+                    call(path.as_ptr(), stat, kind as c_int)
+                }
+                Call::Nftw(call) => call(path.as_ptr(), stat, kind as c_int, (&raw mut position).cast::<c_void>()),
+            }
+        })
+    }
+}
+
+impl Kind {
+    fn of(stat: &stat64) -> Kind {
+        match stat.st_mode & libc::S_IFMT {
+            libc::S_IFDIR => Kind::Folder,
+            libc::S_IFLNK => Kind::Link,
+            _ => Kind::File,
+        }
+    }
+}
+
+fn names_in(path: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let path = CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
+    let mut names = Vec::new();
+    // SAFETY: a C string; the stream is this function's alone, and an entry is read before the next one is.
+    unsafe {
+        let stream = lf_opendir(path.as_ptr());
+        if stream.is_null() {
+            return Err(Errno::last());
+        }
+        while let Some(entry) = lf_readdir(stream).as_ref() {
+            let name = CStr::from_ptr(entry.d_name.as_ptr()).to_bytes();
+            if name != b"." && name != b".." {
+                names.push(name.to_vec());
+            }
+        }
+        lf_closedir(stream);
+    }
+    Ok(names)
+}
+
+fn change(folder: &std::path::Path) -> Result<()> {
+    let path =
+        CString::new(PathBuf::from(folder).into_os_string().into_encoded_bytes()).map_err(|_| Errno(libc::EINVAL))?;
+    // SAFETY: a C string for the time of the call.
+    if unsafe { super::links::lf_chdir(path.as_ptr()) } == 0 { Ok(()) } else { Err(Errno::last()) }
+}
