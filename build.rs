@@ -6,7 +6,8 @@
 
 use std::env;
 use std::io::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn main() -> Result<()> {
     let (list, variadic) = ("src/hook/exports.txt", "src/hook/raw/exec.c");
@@ -29,8 +30,22 @@ fn main() -> Result<()> {
     let linker = env::var("RUSTC_LINKER").unwrap_or_default();
     if !linker.contains("zigcc") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
+        use_lld();
     }
     Ok(())
+}
+
+/// GNU's linker refuses a second version script. rustc brings LLD, and takes it by itself on x86-64; elsewhere it must be told to.
+fn use_lld() {
+    println!("cargo:rustc-cdylib-link-arg=-fuse-ld=lld");
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let sysroot =
+        Command::new(rustc).args(["--print", "sysroot"]).output().map(|output| output.stdout).unwrap_or_default();
+    let host = env::var("HOST").unwrap_or_default();
+    let lld = Path::new(String::from_utf8_lossy(&sysroot).trim()).join("lib/rustlib").join(host).join("bin/gcc-ld");
+    if lld.is_dir() {
+        println!("cargo:rustc-cdylib-link-arg=-B{}", lld.display());
+    }
 }
 
 fn jumps_to(exports: &[(&str, &str)]) -> Result<String> {
