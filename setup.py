@@ -21,12 +21,23 @@ HERE = Path(__file__).resolve().parent
 class BuildWithCargo(build_py):
     def run(self):
         super().run()
-        subprocess.check_call(["cargo", "build", "--release", "--locked"], cwd=HERE)
-        release = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target")) / "release"
+        built = self.build_with_cargo()
         site_packages = Path(self.build_lib)
         for name in ["liteflare", "libliteflare.so"]:
-            shutil.copy2(release / name, site_packages / "liteflare" / name)
+            shutil.copy2(built / name, site_packages / "liteflare" / name)
         shutil.copy2(HERE / "python/liteflare.pth", site_packages)
+
+    def build_with_cargo(self) -> Path:
+        """The folder with what was built: for this system, or, as `scripts/wheel` wants it, for any with a certain glibc."""
+        target = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target"))
+        profile = os.environ.get("LITEFLARE_WHEEL_PROFILE", "release")
+        options = ["--locked", "--lib", "--bins", "--profile", "dev" if profile == "debug" else profile]
+        triple, dot, glibc = os.environ.get("LITEFLARE_WHEEL_TARGET", "").partition(".")
+        if not triple:
+            subprocess.check_call(["cargo", "build", *options], cwd=HERE)
+            return target / profile
+        subprocess.check_call(["cargo-zigbuild", "build", *options, "--target", triple + dot + glibc], cwd=HERE)
+        return target / triple / profile
 
 
 class PlatformWheel(bdist_wheel):

@@ -3,7 +3,7 @@ import { Refusal } from "./envelope";
 
 export async function authorize(request: Request, token: string | undefined): Promise<void> {
   if (!token) throw new Refusal(500, 10000, "The secret TOKEN is not set: run `npx wrangler secret put TOKEN`");
-  const given = /^Bearer (.+)$/.exec(request.headers.get("Authorization") ?? "")?.[1];
+  const given = /^Bearer +(.+)$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
   if (given === undefined) throw new Refusal(401, 10000, "Authentication error");
   if (!(await same(given, token))) throw new Refusal(403, 10000, "Authentication error");
 }

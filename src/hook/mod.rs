@@ -16,6 +16,7 @@ mod inherit;
 mod later;
 pub mod made;
 mod memfd;
+mod older;
 pub mod paths;
 mod raw;
 mod real;

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{DIR, FILE, dirent64, gid_t, mode_t, off64_t, pid_t, size_t, ssize_t, stat64, timespec, timeval, uid_t};
 
+use super::older;
+
 /// The next function of this name after ours: libc's, or that of another preloaded library.
 fn next(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
     let known = found.load(Ordering::Relaxed);
@@ -14,10 +16,10 @@ fn next(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
         return known;
     }
     // SAFETY: the name is a C string; looking a symbol up has no other condition.
-    let symbol = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+    let mut symbol = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
     if symbol.is_null() {
         // This libc does not have it, so whoever called it would not have started without us.
-        std::process::abort();
+        symbol = older::substitute(name).unwrap_or_else(|| std::process::abort());
     }
     found.store(symbol, Ordering::Relaxed);
     symbol

@@ -1,0 +1,92 @@
+"""The wheel that `scripts/wheel` makes is what its name says: for each Linux on x86-64 with glibc 2.28 or newer."""
+
+import re
+import shutil
+import subprocess
+import zipfile
+
+import pytest
+from conftest import REPOSITORY
+from debian import Debian
+from place import KEEP
+
+PROGRAMS = ["liteflare", "libliteflare.so"]
+# What PEP 600's policy for manylinux_2_28 lets a wheel expect of the system, as far as we use it.
+LIBRARIES = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@pytest.fixture(scope="session")
+def unpacked(wheel, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unpacked")
+    subprocess.run(["unzip", "-q", wheel, "-d", folder], check=True)  # zipfile forgets which files may be executed
+    return folder
+
+
+def dynamic_symbols(path, *options):
+    return subprocess.check_output(["objdump", "-T", path, *options], text=True)
+
+
+def test_its_tag(wheel):
+    assert wheel.name.endswith("-py3-none-manylinux_2_28_x86_64.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        [about] = [name for name in archive.namelist() if name.endswith(".dist-info/WHEEL")]
+        text = archive.read(about).decode()
+    assert re.findall("^Tag: (.*)$", text, re.MULTILINE) == ["py3-none-manylinux_2_28_x86_64"]
+    assert "Root-Is-Purelib: false" in text
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_symbol_is_newer_than_glibc_2_28(unpacked, program):
+    versions = {tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_([\d.]+)", dynamic_symbols(unpacked / "liteflare" / program))}
+    assert (2, 14) in versions, "memcpy's version: objdump sees them"
+    assert max(versions) <= (2, 28)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_it_needs_no_other_library(unpacked, program):
+    text = subprocess.check_output(["readelf", "-d", unpacked / "liteflare" / program], text=True)
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", text))
+    assert "libc.so.6" in needed and needed <= LIBRARIES
+
+
+def test_it_exports_what_the_library_of_this_system_exports(unpacked):
+    """The linker is another one: `tests/library.rs` cannot see this library."""
+    text = subprocess.check_output(["nm", "-D", "--defined-only", unpacked / "liteflare/libliteflare.so"], text=True)
+    listed = (REPOSITORY / "src/hook/exports.txt").read_text().splitlines()
+    assert sorted(line.split()[-1] for line in text.splitlines()) == sorted({"sqlite3_liteflare_init", *(line.split()[0] for line in listed)})
+
+
+@pytest.fixture(scope="session")
+def debian11(unpacked, tmp_path_factory):
+    """Debian 11: glibc 2.31, where `stat` and its like are still `__xstat`, and Python 3.9. Unpacked, not installed: that is enough."""
+    system = Debian(tmp_path_factory.mktemp("debian11"), "bullseye", ["python3", "coreutils", "dash"], "extract")
+    shutil.copytree(unpacked / "liteflare", system.folder / "opt/liteflare")
+    shutil.copy(KEEP, system.folder / "opt/keep.py")
+    return system
+
+
+def test_it_runs_on_glibc_2_31(debian11, place):
+    root = "/srv/" + place.root.parent.name
+    settings = {**place.settings, "PATH": PATH, "LITEFLARE_ROOT": root}
+
+    def run(*command):
+        done = debian11.run("/opt/liteflare/liteflare", "run", "--", *command, environment=settings)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    run("/usr/bin/python3", "/opt/keep.py", root)
+    place.assert_kept(debian11.folder / root[1:])
+    # Programs that were built for this glibc.
+    folder = f"{root}/outputs/images"
+    assert run("ls", "-l", folder).split()[-1] == "cat.png"
+    assert run("stat", "-c", "%s %F", f"{folder}/cat.png") == "5000 regular file\n"
+    assert run("sh", "-c", f"cp -a {folder}/cat.png /tmp/copy.png && cmp_ok=$(cat /tmp/copy.png | wc -c) && echo $cmp_ok") == "5000\n"
+
+
+def test_the_local_cloud_runs_on_glibc_2_31(debian11):
+    """The command itself: `liteflare dev` is a server with all that it is linked with."""
+    script = "/opt/liteflare/liteflare dev >/tmp/settings & until grep -qx ready /tmp/settings; do sleep 0.1; done; kill $!; wait $!"
+    done = debian11.run("/bin/sh", "-c", script, environment={"PATH": PATH})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "export LITEFLARE_D1_API=http://127.0.0.1:" in (debian11.folder / "tmp/settings").read_text()
