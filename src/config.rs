@@ -4,6 +4,7 @@
 //! environment between opens. The environment wins over `liteflare.toml`.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use globset::GlobBuilder;
@@ -136,8 +137,19 @@ fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The root that a command was given.
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Takes `root` (absolute) for the application's root, whatever the environment says. For commands, before they read settings.
+pub fn use_root(root: PathBuf) {
+    let _ = ROOT.set(root); // a command has one
+}
+
 /// `LITEFLARE_ROOT`, else `INVOKEAI_ROOT`, else `~/invokeai`.
 pub fn root() -> PathBuf {
+    if let Some(root) = ROOT.get() {
+        return root.clone();
+    }
     let home = || PathBuf::from(env("HOME").unwrap_or_else(|| "/".into())).join("invokeai");
     env("LITEFLARE_ROOT").or_else(|| env("INVOKEAI_ROOT")).map_or_else(home, PathBuf::from)
 }

@@ -25,5 +25,6 @@ pub mod r2;
 pub mod replica;
 pub mod runtime;
 pub mod sqlite;
+pub mod transfer;
 pub mod vfs;
 mod vtab;

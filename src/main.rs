@@ -18,6 +18,8 @@ struct Args {
 enum Command {
     /// Serve a local D1 and R2 for development and tests
     Dev(cli::dev::DevArgs),
+    /// Bring a local InvokeAI root, database and media, to D1 and R2
+    Import(cli::import::ImportArgs),
     /// Run a command with its database in D1
     Run(cli::run::RunArgs),
 }
@@ -25,6 +27,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Dev(args) => cli::dev::main(args),
+        Command::Import(args) => cli::import::main(args),
         Command::Run(args) => cli::run::main(args),
     };
     match done {

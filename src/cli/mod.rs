@@ -1,4 +1,6 @@
 //! The commands, one file each: arguments in, exit code out.
 
 pub mod dev;
+pub mod import;
+pub mod progress;
 pub mod run;

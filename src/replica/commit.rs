@@ -70,21 +70,23 @@ impl Replica {
             let refusal = match self.client.commit(&batch, &txn) {
                 Ok(()) => return Ok(true),
                 Err(CommitError::Refused(refusal)) => refusal,
-                Err(error) => return Err(self.explain(error)),
+                Err(error) => return Err(explain(error)),
             };
             options = second_plan(&options, plan.altered, replays).ok_or(Error::Refused(refusal.clone()))?;
             tracing::info!("the commit is planned anew ({options:?}): {refusal}");
         }
     }
 
-    fn explain(&self, error: CommitError) -> Error {
-        match error {
-            CommitError::Conflict => Error::Conflict,
-            CommitError::Refused(refusal) => Error::Refused(refusal),
-            CommitError::Unreachable { reason, in_doubt } => {
-                let doubt = if in_doubt { ", but a request is without an answer: D1 may still take it" } else { "" };
-                Error::Unreachable(format!("{reason}; the transaction was rolled back{doubt}"))
-            }
+}
+
+/// What the application is told of a commit that did not happen.
+pub(super) fn explain(error: CommitError) -> Error {
+    match error {
+        CommitError::Conflict => Error::Conflict,
+        CommitError::Refused(refusal) => Error::Refused(refusal),
+        CommitError::Unreachable { reason, in_doubt } => {
+            let doubt = if in_doubt { ", but a request is without an answer: D1 may still take it" } else { "" };
+            Error::Unreachable(format!("{reason}; the transaction was rolled back{doubt}"))
         }
     }
 }
@@ -131,7 +133,7 @@ fn header_fields(before: &Image, after: &Image) -> Vec<Statement> {
 }
 
 /// Who writes, for people who read the log: host and process.
-fn source() -> String {
+pub(super) fn source() -> String {
     static HOST: OnceLock<String> = OnceLock::new();
     let host = HOST.get_or_init(|| std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default());
     format!("{}/{}", host.trim(), std::process::id()) // asked each time: a fork has another

@@ -12,9 +12,10 @@ mod catalog;
 mod changes;
 mod commit;
 pub mod hydrate;
+pub mod load;
 pub mod marker;
 mod refresh;
-mod rows;
+pub(crate) mod rows;
 mod writer;
 
 use std::sync::Arc;
