@@ -18,17 +18,23 @@ struct Args {
 enum Command {
     /// Serve a local D1 and R2 for development and tests
     Dev(cli::dev::DevArgs),
+    /// Write database and media to a folder that InvokeAI starts from without liteflare
+    Export(cli::export::ExportArgs),
     /// Bring a local InvokeAI root, database and media, to D1 and R2
     Import(cli::import::ImportArgs),
     /// Run a command with its database in D1
     Run(cli::run::RunArgs),
+    /// Compare D1 with a fresh replica, with a file, and rows with objects
+    Verify(cli::verify::VerifyArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Dev(args) => cli::dev::main(args),
+        Command::Export(args) => cli::export::main(args),
         Command::Import(args) => cli::import::main(args),
         Command::Run(args) => cli::run::main(args),
+        Command::Verify(args) => cli::verify::main(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -157,6 +157,12 @@ pub enum Error {
         etag: String,
     },
 
+    /// There is nothing to export.
+    #[error("the D1 database {database} is empty: there is nothing to export; check LITEFLARE_D1_DATABASE")]
+    NothingThere {
+        /// The database.
+        database: String,
+    },
     /// A folder that does not belong to an export.
     #[error("{path} is not empty: export into a new folder", path = .path.display())]
     FolderNotEmpty {
