@@ -9,7 +9,8 @@ CREATE TABLE IF NOT EXISTS _lf_commit(
   changes TEXT NOT NULL
 );
 
--- replaying: 1 while a batch repeats what an application's triggers have done already. The others are fields of SQLite's
+-- replaying: 1 while a batch repeats what an application's triggers have done already. importing: there until an import has ended, so
+-- that nobody takes a part of a database for the whole. The others are fields of SQLite's
 -- database header that D1 does not let us set: user_version, application_id, encoding.
 CREATE TABLE IF NOT EXISTS _lf_state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 

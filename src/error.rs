@@ -59,6 +59,9 @@ pub enum Error {
     /// The SQLite inside this library failed on an image.
     #[error("reading the replica failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// D1 holds a part of a database.
+    #[error("an import into this database was begun and not finished: run `liteflare import` again")]
+    Importing,
     /// What D1 holds cannot become a replica.
     #[error("D1's table {table:?} cannot be read: {reason}")]
     Hydrate {
@@ -79,6 +82,7 @@ impl Error {
             | Error::Occupied { .. }
             | Error::NoFolder { .. }
             | Error::Marker { .. }
+            | Error::Importing
             | Error::Hydrate { .. } => ffi::SQLITE_CANTOPEN,
             Error::Refused(_) | Error::Unreachable(_) | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {
                 ffi::SQLITE_IOERR

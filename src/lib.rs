@@ -29,5 +29,6 @@ pub mod runtime;
 pub mod setup;
 pub mod sqlite;
 pub mod status;
+pub mod transfer;
 pub mod vfs;
 mod vtab;

@@ -2,6 +2,10 @@
 
 pub mod dev;
 pub mod doctor;
+pub mod export;
+pub mod import;
 pub mod init;
+pub mod progress;
 pub mod run;
 pub mod status;
+pub mod verify;

@@ -17,6 +17,7 @@ mod delta;
 mod error;
 pub mod guard;
 mod lexer;
+pub mod load;
 mod pair;
 pub(crate) mod payload;
 mod refuse;

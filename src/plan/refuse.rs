@@ -97,6 +97,11 @@ pub(super) fn rows(
     Ok(())
 }
 
+/// Refuses a table's foreign keys, and those that refer to it, that SQLite cannot compile.
+pub(super) fn keys_of(schema: &Schema, table: &Table) -> Result<(), PlanError> {
+    Keys { schema, also: None }.check_row(table)
+}
+
 fn has_rows(after: &Connection, table: &Table) -> Result<bool, PlanError> {
     let sql = format!("SELECT EXISTS (SELECT 1 FROM main.{})", table.quoted());
     Ok(after.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)

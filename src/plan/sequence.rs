@@ -53,6 +53,12 @@ pub(super) fn statements(
     Ok(rewrite(&wrong, &wanted))
 }
 
+/// All counters of `image`, whatever D1 has.
+pub(super) fn all(image: &Connection, schema: &Schema) -> Result<Vec<Statement>, PlanError> {
+    let wanted = read(image, schema)?;
+    Ok(rewrite(&wanted.keys().collect::<Vec<_>>(), &wanted))
+}
+
 /// What inserting these rows makes of a counter: SQLite keeps the greatest rowid ever inserted.
 fn count(counter: &mut Vec<Value>, inserted: &BTreeSet<Key>) {
     let Some(Key::Rowid(last)) = inserted.last() else { return };

@@ -56,7 +56,7 @@ impl<'t> Writer<'t> {
 
     /// Takes one row.
     pub(super) fn push(&mut self, row: Vec<Value>) -> Result<(), PlanError> {
-        self.check(&row)?;
+        check(&self.table.name, &self.cells, &row)?;
         let bytes = row.iter().map(cell_bytes).sum::<usize>() + 3;
         if self.bytes + bytes > TARGET_BYTES {
             self.flush()?;
@@ -161,22 +161,22 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// D1's limits on one value and one row.
-    fn check(&self, row: &[Value]) -> Result<(), PlanError> {
-        let table = || self.table.name.clone();
-        for (cell, name) in row.iter().zip(&self.cells) {
-            let (Value::Text(bytes) | Value::Blob(bytes)) = cell else { continue };
-            if bytes.len() > limits::VALUE_BYTES {
-                let column = name.trim_matches('"').replace("\"\"", "\"");
-                return Err(PlanError::ValueTooBig { table: table(), column, len: bytes.len() });
-            }
+}
+
+/// D1's limits on one value and one row. `names`: those of the row's cells.
+pub(super) fn check(table: &str, names: &[String], row: &[Value]) -> Result<(), PlanError> {
+    for (cell, name) in row.iter().zip(names) {
+        let (Value::Text(bytes) | Value::Blob(bytes)) = cell else { continue };
+        if bytes.len() > limits::VALUE_BYTES {
+            let column = name.trim_matches('"').replace("\"\"", "\"");
+            return Err(PlanError::ValueTooBig { table: table.to_owned(), column, len: bytes.len() });
         }
-        let len = record_bytes(row);
-        if len > limits::VALUE_BYTES {
-            return Err(PlanError::RowTooBig { table: table(), len });
-        }
-        Ok(())
     }
+    let len = record_bytes(row);
+    if len > limits::VALUE_BYTES {
+        return Err(PlanError::RowTooBig { table: table.to_owned(), len });
+    }
+    Ok(())
 }
 
 /// The columns an INSERT names: a rowid that no column stands for, then all that are written.

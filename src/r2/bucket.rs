@@ -147,6 +147,11 @@ impl Remote {
     }
 }
 
+/// Refuses what cannot be a key.
+pub fn check_key(key: &str) -> Result<(), Error> {
+    path(key).map(|_| ())
+}
+
 /// A key as `object_store` takes it: exactly as it is, or not at all.
 pub(super) fn path(key: &str) -> Result<Path, Error> {
     if key.len() > KEY_BYTES {

@@ -20,10 +20,10 @@ use super::write::with_id;
 /// R2 wants parts of at least 5 MiB, all but the last of one size, and at most 10,000 of them.
 pub(super) const PART_BYTES: usize = 8 << 20;
 
-const PARTS: usize = 10_000;
+pub(super) const PARTS: usize = 10_000;
 
 /// Parts on the way at once. Others have seen R2 slow down beyond that.
-const PARTS_AT_ONCE: usize = 3;
+pub(super) const PARTS_AT_ONCE: usize = 3;
 
 impl Remote {
     /// Uploads an object in parts and gives its ETag.
@@ -65,7 +65,7 @@ impl Remote {
         self.complete(&task, path, upload, parts, id).await.map_err(|cause| task.error(cause))
     }
 
-    async fn send_part(
+    pub(super) async fn send_part(
         &self,
         key: &str,
         path: &Path,
@@ -79,7 +79,7 @@ impl Remote {
         self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
     }
 
-    async fn complete(
+    pub(super) async fn complete(
         &self,
         task: &Task<'_>,
         path: &Path,

@@ -122,7 +122,7 @@ impl Remote {
     }
 
     /// One more range of the object that `meta` describes, and of no other.
-    async fn range(&self, path: &Path, meta: &Meta, range: Range<u64>) -> Result<Bytes, Cause> {
+    pub(super) async fn range(&self, path: &Path, meta: &Meta, range: Range<u64>) -> Result<Bytes, Cause> {
         let task = self.task("get", &meta.key, time_for(RANGE_BYTES * RANGES as u64));
         let options = GetOptions {
             range: Some(GetRange::Bounded(range)),

@@ -24,7 +24,7 @@ use super::wire::time_for;
 use super::{Error, Meta};
 
 /// Larger objects are uploaded in parts.
-const SINGLE_BYTES: usize = 2 * PART_BYTES;
+pub(super) const SINGLE_BYTES: usize = 2 * PART_BYTES;
 
 /// The largest body of one request; R2's documentation, "Limits": 5 GiB less 5 MiB.
 const REQUEST_BYTES: u64 = (5 << 30) - (5 << 20);

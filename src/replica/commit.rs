@@ -80,21 +80,23 @@ impl Replica {
             let refusal = match self.client.commit(&batch, &txn) {
                 Ok(()) => return Ok(true),
                 Err(CommitError::Refused(refusal)) => refusal,
-                Err(error) => return Err(self.explain(error)),
+                Err(error) => return Err(explain(error)),
             };
             options = second_plan(&options, plan.altered, replays).ok_or(Error::Refused(refusal.clone()))?;
             tracing::info!("the commit is planned anew ({options:?}): {refusal}");
         }
     }
 
-    fn explain(&self, error: CommitError) -> Error {
-        match error {
-            CommitError::Conflict => Error::Conflict,
-            CommitError::Refused(refusal) => Error::Refused(refusal),
-            CommitError::Unreachable { reason, in_doubt } => {
-                let doubt = if in_doubt { ", but a request is without an answer: D1 may still take it" } else { "" };
-                Error::Unreachable(format!("{reason}; the transaction was rolled back{doubt}"))
-            }
+}
+
+/// What the application is told of a commit that did not happen.
+pub(super) fn explain(error: CommitError) -> Error {
+    match error {
+        CommitError::Conflict => Error::Conflict,
+        CommitError::Refused(refusal) => Error::Refused(refusal),
+        CommitError::Unreachable { reason, in_doubt } => {
+            let doubt = if in_doubt { ", but a request is without an answer: D1 may still take it" } else { "" };
+            Error::Unreachable(format!("{reason}; the transaction was rolled back{doubt}"))
         }
     }
 }

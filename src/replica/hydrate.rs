@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use serde_json::Value as Json;
 
 use super::commit::HEADER_FIELDS;
+use super::load;
 use super::refresh::{catch_up, has_gone_on};
 use super::rows::{self, Fetched, Inserts};
 use crate::d1::{Client, Rows, Statement};
@@ -51,6 +52,9 @@ struct Start {
 pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
     for _ in 0..ATTEMPTS {
         let start = begin(client)?;
+        if start.state.contains_key(load::IMPORTING) {
+            return Err(Error::Importing);
+        }
         adopt(client, &start.objects)?;
         if let Some(image) = build(client, &start, bounds)? {
             return Ok(image);
@@ -61,13 +65,17 @@ pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
     Err(Error::Hydrate { table: "sqlite_schema".into(), reason })
 }
 
+/// Makes liteflare's own tables where they are missing.
+pub(super) fn bookkeeping() -> Vec<Statement> {
+    include_str!("../../sql/bookkeeping.sql").split_inclusive(";\n").map(Statement::new).collect()
+}
+
 fn begin(client: &Client) -> Result<Start, Error> {
     // Staged parts of a writer that died are of no use after a day; ids grow with time (UUID version 7).
     let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(24 * 3600);
     let since_epoch = yesterday.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let time = uuid::Timestamp::from_unix(uuid::NoContext, since_epoch.as_secs(), since_epoch.subsec_nanos());
-    let mut statements: Vec<Statement> =
-        include_str!("../../sql/bookkeeping.sql").split_inclusive(";\n").map(Statement::new).collect();
+    let mut statements = bookkeeping();
     let setup_count = statements.len();
     statements.extend([
         Statement::with("DELETE FROM _lf_stage WHERE txn<?1", [uuid::Uuid::new_v7(time).to_string()]),

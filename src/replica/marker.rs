@@ -10,6 +10,11 @@ use crate::error::Error;
 /// No SQLite database begins like this, and none is shorter than its 100-byte header.
 const FIRST_LINE: &str = "liteflare: this database lives in Cloudflare D1, not in this file.";
 
+/// Whether a file that begins like this is a marker.
+pub fn is_marker(bytes: &[u8]) -> bool {
+    bytes.starts_with(FIRST_LINE.as_bytes())
+}
+
 /// Refuses a path that holds anything but nothing, an empty file or our marker.
 pub fn check(path: &Path) -> Result<(), Error> {
     let occupied = |what| Err(Error::Occupied { path: path.to_path_buf(), what });
@@ -24,11 +29,6 @@ pub fn check(path: &Path) -> Result<(), Error> {
         Ok(bytes) if bytes.starts_with(b"SQLite format 3\0") => occupied("a local SQLite database"),
         Ok(_) => occupied("a file of something else"),
     }
-}
-
-/// Whether a file that begins so is a marker.
-pub fn is_marker(bytes: &[u8]) -> bool {
-    bytes.starts_with(FIRST_LINE.as_bytes())
 }
 
 /// More than a marker has.

@@ -14,9 +14,10 @@ mod changes;
 mod commit;
 mod foreign;
 pub mod hydrate;
+pub mod load;
 pub mod marker;
 mod refresh;
-mod rows;
+pub(crate) mod rows;
 mod writer;
 
 use std::sync::Arc;

@@ -145,7 +145,7 @@ fn tuple(terms: &[String]) -> String {
 }
 
 /// A WHERE term for the row whose key is `?1`.
-fn key_equals(table: &Table) -> String {
+pub fn key_equals(table: &Table) -> String {
     let key = tuple(&table.key_terms(""));
     format!("{key} IN (SELECT {} FROM json_each(?1) AS _lfj)", key_expressions(table).join(","))
 }

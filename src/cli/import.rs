@@ -1,0 +1,63 @@
+//! `liteflare import`: a local root to D1 and R2.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{HumanBytes, HumanCount};
+use liteflare::config;
+use liteflare::transfer::import::{Summary, import};
+
+use super::progress::Display;
+
+/// Arguments of `liteflare import`.
+///
+/// The database goes to D1 and the media folders to R2, then both are compared. The local files are only read. An import that was interrupted
+/// goes on where it stopped when it is started again; until it has ended, the application refuses to start on it.
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// The application's root folder, which holds databases/invokeai.db; the application must not be running
+    root: PathBuf,
+    /// Delete what the D1 database and the bucket's mapped prefixes hold now
+    #[arg(long)]
+    replace: bool,
+    /// Print a summary as JSON, and no progress
+    #[arg(long)]
+    json: bool,
+}
+
+/// Imports a root.
+pub fn main(args: ImportArgs) -> anyhow::Result<()> {
+    liteflare::extension::start_log();
+    let root = std::path::absolute(&args.root).with_context(|| args.root.display().to_string())?;
+    config::use_root(root.clone());
+    let display = Display::new(args.json);
+    let done = import(&root, args.replace, &|event| display.show(event));
+    drop(display);
+    let summary = done?;
+    if args.json {
+        println!("{}", serde_json::to_string(&summary)?);
+    } else {
+        print(&summary);
+    }
+    Ok(())
+}
+
+fn print(summary: &Summary) {
+    let before = |all: u64, sent: u64| match all - sent {
+        0 => String::new(),
+        present => format!(" ({} were there already)", HumanCount(present)),
+    };
+    let (tables, rows) = (HumanCount(summary.tables), HumanCount(summary.rows));
+    println!("database: {rows} rows in {tables} tables{}", before(summary.rows, summary.rows_sent));
+    if summary.has_bucket {
+        let (files, bytes) = (HumanCount(summary.files), HumanBytes(summary.bytes_sent));
+        println!("media: {files} files{}, {bytes} sent", before(summary.files, summary.files_sent));
+    } else {
+        println!("media: no bucket is set (LITEFLARE_R2_BUCKET), so the files stay where they are");
+    }
+    if summary.objects_deleted > 0 {
+        println!("{} objects were deleted from the bucket", HumanCount(summary.objects_deleted));
+    }
+    println!("compared and equal; {} requests to D1, {} to R2", summary.requests.d1, summary.requests.r2);
+}

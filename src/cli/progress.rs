@@ -1,0 +1,80 @@
+//! Shows the progress of a transfer: a bar with rate and time left on a terminal, a line at the end of each step otherwise.
+
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use liteflare::transfer::{Event, Step};
+use parking_lot::Mutex;
+
+/// Shows what a transfer tells.
+pub struct Display {
+    is_quiet: bool,
+    /// Held to change it, never while anything else is done.
+    current: Mutex<Option<Current>>,
+}
+
+struct Current {
+    step: Step,
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Display {
+    /// `is_quiet`: shows nothing.
+    pub fn new(is_quiet: bool) -> Display {
+        Display { is_quiet, current: Mutex::default() }
+    }
+
+    /// Takes the news.
+    pub fn show(&self, event: Event) {
+        if self.is_quiet {
+            return;
+        }
+        let mut current = self.current.lock();
+        match (event, current.as_ref()) {
+            (Event::Begins(step, total), _) => *current = Some(Current { step, bar: bar(step, total), started: Instant::now() }),
+            (Event::Advances(count), Some(current)) => current.bar.inc(count),
+            (Event::Ends, Some(ended)) => {
+                ended.bar.finish_and_clear();
+                // What took no time needs no line.
+                if ended.bar.position() > 0 {
+                    eprintln!("{}", line(ended));
+                }
+                *current = None;
+            }
+            (_, None) => {}
+        }
+    }
+}
+
+impl Drop for Display {
+    /// After an error the bar must not stand in its sentence.
+    fn drop(&mut self) {
+        if let Some(current) = self.current.lock().take() {
+            current.bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(step: Step, total: u64) -> ProgressBar {
+    let target = if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(total), target).with_message(step.name());
+    let count = if step.counts_bytes() {
+        "{bytes}/{total_bytes} {bytes_per_sec}"
+    } else {
+        "{human_pos}/{human_len} rows {per_sec}"
+    };
+    let template = format!("{{msg:22}} {{wide_bar}} {count}, {{eta}} left");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn line(ended: &Current) -> String {
+    let (step, position) = (ended.step, ended.bar.position());
+    let amount = if step.counts_bytes() { HumanBytes(position).to_string() } else { format!("{} rows", HumanCount(position)) };
+    format!("{}: {amount} in {:.1} s", step.name(), ended.started.elapsed().as_secs_f64())
+}

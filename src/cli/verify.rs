@@ -1,0 +1,77 @@
+//! `liteflare verify`: what is on Cloudflare, compared in every way there is.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::HumanCount;
+use liteflare::config;
+use liteflare::transfer::compare::Differences;
+use liteflare::transfer::verify::{Report, verify};
+
+use super::progress::Display;
+
+/// Arguments of `liteflare verify`.
+///
+/// Every row on D1 is read in another way than liteflare does it otherwise, and compared with a fresh replica: values, types, rowids, schema,
+/// counters. Then each image row's files are looked for in the bucket, and each file's row. The exit code is 1 if anything differs.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// A plain SQLite file to compare with D1 as well
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// The application's root folder [default: INVOKEAI_ROOT, else ~/invokeai]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Print the report as JSON, and no progress
+    #[arg(long)]
+    json: bool,
+}
+
+/// Compares, and fails if anything differs.
+pub fn main(args: VerifyArgs) -> anyhow::Result<()> {
+    liteflare::extension::start_log();
+    if let Some(root) = args.root {
+        config::use_root(std::path::absolute(&root).with_context(|| root.display().to_string())?);
+    }
+    let display = Display::new(args.json);
+    let done = verify(args.db.as_deref(), &|event| display.show(event));
+    drop(display);
+    let report = done?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        print(&report);
+    }
+    if report.equal {
+        return Ok(());
+    }
+    let all = [Some(&report.replica), report.file.as_ref(), report.media.as_ref()];
+    bail!("{} differences were found", all.into_iter().flatten().map(|found| found.count).sum::<u64>())
+}
+
+fn print(report: &Report) {
+    let (rows, tables) = (HumanCount(report.rows), HumanCount(report.tables));
+    println!("D1: {rows} rows in {tables} tables, at commit {}", report.seq);
+    show("D1 and a fresh replica", Some(&report.replica));
+    show("the file and D1", report.file.as_ref());
+    match report.objects {
+        Some(objects) => show(&format!("rows and {} objects", HumanCount(objects)), report.media.as_ref()),
+        None => println!("no bucket is set (LITEFLARE_R2_BUCKET): files are not looked at"),
+    }
+    println!("{} requests to D1, {} to R2", report.requests.d1, report.requests.r2);
+}
+
+fn show(what: &str, found: Option<&Differences>) {
+    let Some(found) = found else { return };
+    if found.count == 0 {
+        println!("{what}: equal");
+        return;
+    }
+    println!("{what}: {} differences", HumanCount(found.count));
+    found.first.iter().for_each(|difference| println!("  {difference}"));
+    let more = found.count - found.first.len() as u64;
+    if more > 0 {
+        println!("  and {} more", HumanCount(more));
+    }
+}

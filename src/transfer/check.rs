@@ -1,0 +1,163 @@
+//! Reads the whole local database once, and refuses what D1 could not hold: before anything is changed.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::{Error, Event, Progress, Step};
+use crate::d1::Statement;
+use crate::plan::schema::{Identity, Table};
+use crate::plan::{PlanError, Schema, Value, insert_names, load};
+use crate::replica::load::header_field;
+
+/// A database that D1 can hold.
+pub struct Checked {
+    /// Its schema.
+    pub schema: Schema,
+    /// Rows by table.
+    pub rows: BTreeMap<String, u64>,
+    /// The statements that make the schema and the header's fields.
+    pub creation: Vec<Statement>,
+}
+
+impl Checked {
+    /// All rows.
+    pub fn row_count(&self) -> u64 {
+        self.rows.values().sum()
+    }
+}
+
+/// Checks the database behind `connection`; `path` is its name in messages.
+pub fn check(connection: &Connection, path: &Path, progress: Progress<'_>) -> Result<Checked, Error> {
+    refuse_damage(connection, path)?;
+    refuse_virtual_tables(connection)?;
+    let schema = Schema::read(connection)?;
+    let texts = Connection::open_in_memory()?;
+    copy_texts(connection, &texts)?;
+    let mut creation = load::schema(&texts, &schema)?;
+    creation.extend(header_fields(connection)?);
+    let mut rows = BTreeMap::new();
+    for table in schema.tables.values() {
+        rows.insert(table.name.clone(), count(connection, table)?);
+    }
+    let has_rows = rows.iter().map(|(name, count)| (name.clone(), *count > 0)).collect();
+    load::check_foreign_keys(&schema, &has_rows)?;
+    progress(Event::Begins(Step::CheckDatabase, rows.values().sum()));
+    for table in schema.tables.values().filter(|table| has_rows[&table.name]) {
+        refuse_dangling(connection, table)?;
+        check_rows(connection, table, progress)?;
+    }
+    progress(Event::Ends);
+    Ok(Checked { schema, rows, creation })
+}
+
+fn refuse_damage(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let damaged = |problem: String| Error::Damaged { path: path.to_path_buf(), problem };
+    match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
+        Ok(answer) if answer == "ok" => Ok(()),
+        Ok(problem) => Err(damaged(problem.lines().last().unwrap_or_default().to_owned())),
+        Err(rusqlite::Error::SqliteFailure(error, message)) => {
+            Err(damaged(message.unwrap_or_else(|| error.to_string())))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// First, since the details of a virtual table cannot even be read without its module.
+fn refuse_virtual_tables(connection: &Connection) -> Result<(), Error> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type='table' AND rootpage=0";
+    let mut statement = connection.prepare(sql)?;
+    match statement.query([])?.next()? {
+        None => Ok(()),
+        Some(row) => Err(Error::Unfit(PlanError::Unsupported {
+            object: format!("table {}", row.get::<_, String>(0)?),
+            problem: "it is a virtual table, and D1 does not let clients write their data".to_owned(),
+            advice: "keep full-text and spatial indexes in a local database file",
+        })),
+    }
+}
+
+/// The same schema without rows. `sqlite_…` objects come by themselves.
+fn copy_texts(from: &Connection, to: &Connection) -> Result<(), Error> {
+    let encoding: String = from.pragma_query_value(None, "encoding", |row| row.get(0))?;
+    to.pragma_update(None, "encoding", encoding)?;
+    let sql = "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
+               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
+    let mut statement = from.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (object, sql): (String, String) = (row.get(0)?, row.get(1)?);
+        to.execute_batch(&sql).map_err(|error| {
+            let problem = format!("its text cannot be run ({error})");
+            Error::Unfit(PlanError::Unsupported { object, problem, advice: "drop it and create it anew" })
+        })?;
+    }
+    Ok(())
+}
+
+fn header_fields(connection: &Connection) -> Result<Vec<Statement>, Error> {
+    let mut statements = Vec::new();
+    for name in ["user_version", "application_id"] {
+        let value: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
+        if value != 0 {
+            statements.push(header_field(name, value));
+        }
+    }
+    let encoding: String = connection.pragma_query_value(None, "encoding", |row| row.get(0))?;
+    // As the file format numbers them (section 1.3.13).
+    let number = match encoding.as_str() {
+        "UTF-16le" => Some(2),
+        "UTF-16be" => Some(3),
+        _ => None,
+    };
+    statements.extend(number.map(|number| header_field("encoding", number)));
+    Ok(statements)
+}
+
+fn refuse_dangling(connection: &Connection, table: &Table) -> Result<(), Error> {
+    let sql = "SELECT count(*), min(rowid), (SELECT parent FROM pragma_foreign_key_check(?1) LIMIT 1) \
+               FROM pragma_foreign_key_check(?1)";
+    let (count, rowid, parent) = connection.query_row(sql, [&table.name], |row| {
+        Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, Option<i64>>(1)?, row.get::<_, Option<String>>(2)?))
+    })?;
+    let Some(parent) = parent else { return Ok(()) };
+    let rowid = rowid.map_or_else(|| "-".to_owned(), |rowid| rowid.to_string());
+    Err(Error::Dangling { table: table.name.clone(), parent, count, rowid })
+}
+
+fn check_rows(connection: &Connection, table: &Table, progress: Progress<'_>) -> Result<(), Error> {
+    each_row(connection, table, |row| {
+        progress(Event::Advances(1));
+        load::check_row(table, &row)?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// How many rows a table has.
+pub fn count(connection: &Connection, table: &Table) -> Result<u64, Error> {
+    let sql = format!("SELECT count(*) FROM main.{}", table.quoted());
+    Ok(connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
+/// All rows of a table in the order of its key; the cells are those of `insert_names`.
+pub fn each_row(
+    connection: &Connection,
+    table: &Table,
+    mut take: impl FnMut(Vec<Value>) -> Result<ControlFlow<()>, Error>,
+) -> Result<(), Error> {
+    debug_assert!(table.identity != Identity::Unnamed, "refused with the schema");
+    let names = insert_names(table);
+    let order = table.key_terms("").join(",");
+    let mut statement =
+        connection.prepare(&format!("SELECT {} FROM main.{} ORDER BY {order}", names.join(","), table.quoted()))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let cells = (0..names.len()).map(|index| Ok(Value::from(row.get_ref(index)?)));
+        if take(cells.collect::<Result<_, rusqlite::Error>>()?)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! A table that is not the same on both sides, row by row: which rows only one side has, and which have other values.
+
+use std::ops::ControlFlow;
+
+use rusqlite::OptionalExtension;
+
+use super::read::{self, Cell};
+use super::{Comparison, Differences};
+use crate::d1::Statement;
+use crate::plan::schema::{Identity, Table};
+use crate::plan::{Value, insert_names};
+use crate::replica::rows::{key_equals, key_param};
+use crate::transfer::Error;
+use crate::transfer::check::each_row;
+
+/// Rows of one page of D1's.
+const PAGE_ROWS: usize = 100;
+/// Cells up to this size come along; others cost a request each, if their sizes are the same.
+const INLINE: usize = 8_000;
+/// Keys that D1 is asked for at once.
+const KEYS: usize = 500;
+
+impl Comparison<'_> {
+    /// Adds what differs in `table`.
+    pub(super) fn compare_rows(&self, table: &Table, found: &mut Differences) -> Result<(), Error> {
+        self.walk_d1(table, found)?;
+        self.find_missing(table, found)
+    }
+
+    /// Rows that D1 has: those that only D1 has, and those with other values.
+    fn walk_d1(&self, table: &Table, found: &mut Differences) -> Result<(), Error> {
+        let names = insert_names(table);
+        let terms = table.key_terms("");
+        let matches = terms.iter().enumerate().map(|(index, term)| format!("{term}=?{}", index + 1));
+        let matches = matches.collect::<Vec<_>>().join(" AND ");
+        let sql = format!("SELECT {} FROM main.{} WHERE {matches}", names.join(","), table.quoted());
+        let mut by_key = self.local.prepare(&sql)?;
+        let mut after: Option<Vec<Value>> = None;
+        loop {
+            let mut answers = self.ask(vec![read::page(table, after.as_deref(), PAGE_ROWS, INLINE)])?;
+            let rows = read::parse(table, answers.swap_remove(0).results.rows)?;
+            let is_last = rows.len() < PAGE_ROWS;
+            for row in rows {
+                let key = self.d1_key(table, &row)?;
+                let local = by_key
+                    .query_row(rusqlite::params_from_iter(&key), |row| {
+                        (0..names.len()).map(|index| Ok(Value::from(row.get_ref(index)?))).collect::<Result<Vec<_>, _>>()
+                    })
+                    .optional()?;
+                match local {
+                    None => found.add(place(table, &key), self.sides.only_d1()),
+                    Some(local) => {
+                        if let Some(cell) = self.different_cell(table, &row, &local)? {
+                            found.add(place(table, &key), other_value(&names[cell], &row[cell], &local[cell]));
+                        }
+                    }
+                }
+                after = Some(key);
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn d1_key(&self, table: &Table, row: &[Cell]) -> Result<Vec<Value>, Error> {
+        let values = row.iter().map(|cell| match cell {
+            Cell::Value(value) => value.clone(),
+            Cell::Large { .. } => Value::Null,
+        });
+        let key = read::key_of(table, &values.collect::<Vec<_>>());
+        // A key of more than 8 KB: it cannot be told which row that is.
+        if key.contains(&Value::Null) { Err(read::unknown(table)) } else { Ok(key) }
+    }
+
+    /// Rows that only the plain side has.
+    fn find_missing(&self, table: &Table, found: &mut Differences) -> Result<(), Error> {
+        let mut keys: Vec<Vec<Value>> = Vec::new();
+        each_row(self.local, table, |row| {
+            keys.push(read::key_of(table, &row));
+            if keys.len() == KEYS {
+                self.ask_for(table, &std::mem::take(&mut keys), found)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.ask_for(table, &keys, found)
+    }
+
+    fn ask_for(&self, table: &Table, keys: &[Vec<Value>], found: &mut Differences) -> Result<(), Error> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        // `key_param` makes an array of one key; here they are in one array.
+        let params: Vec<String> = keys.iter().map(|key| key_param(key)).collect();
+        let joined: Vec<&str> = params.iter().map(|param| &param[1..param.len() - 1]).collect();
+        let sql = format!(
+            "SELECT CAST(_lfk.key AS TEXT) AS missing FROM json_each(?1) AS _lfk WHERE NOT EXISTS \
+             (SELECT 1 FROM {} WHERE {})",
+            table.quoted(),
+            key_equals(table).replace("json_each(?1)", "json_each('['||_lfk.value||']')")
+        );
+        let answers = self.ask(vec![Statement::with(sql, [format!("[{}]", joined.join(","))])])?;
+        for row in answers.iter().flat_map(|answer| &answer.results.rows) {
+            let index = row.first().and_then(|cell| cell.as_str()?.parse::<usize>().ok());
+            let key = index.and_then(|index| keys.get(index)).ok_or_else(|| read::unknown(table))?;
+            found.add(place(table, key), self.sides.only_local());
+        }
+        Ok(())
+    }
+}
+
+fn place(table: &Table, key: &[Value]) -> String {
+    let value = |value: &Value| match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Text(bytes) => {
+            let text: String = String::from_utf8_lossy(bytes).chars().take(60).collect();
+            format!("{text:?}")
+        }
+        _ => "…".to_owned(),
+    };
+    let key: Vec<String> = key.iter().map(value).collect();
+    let what = if matches!(table.identity, Identity::Primary(_)) { "key" } else { "rowid" };
+    format!("table {}, {what} {}", table.name, key.join(", "))
+}
+
+/// Without the values: they are nobody's business who reads a log.
+fn other_value(column: &str, d1: &Cell, local: &Value) -> String {
+    let kind = |value: &Value| match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Integer(_) => "an integer".to_owned(),
+        Value::Real(_) => "a real".to_owned(),
+        Value::Text(bytes) => format!("text of {} bytes", bytes.len()),
+        Value::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
+    };
+    let on_d1 = match d1 {
+        Cell::Value(value) => kind(value),
+        Cell::Large { is_text: true, size } => format!("text of {size} bytes"),
+        Cell::Large { size, .. } => format!("a blob of {size} bytes"),
+    };
+    let here = kind(local);
+    let what = if on_d1 == here { format!("another value ({here} on both sides)") } else { format!("{on_d1} on D1, {here} here") };
+    format!("column {}: {what}", column.trim_matches('"'))
+}

@@ -1,0 +1,136 @@
+//! What is on D1 and R2 to a folder that the application starts from without liteflare.
+//!
+//! The database is one state: that of the commit the replica was built at. The bucket has no such states. It is listed after that, so
+//! that the objects of all rows are found, unless they are deleted meanwhile; what came or went is told in the end.
+
+mod folder;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OpenFlags};
+
+use self::folder::Folder;
+use super::import::DATABASE;
+use super::media::{download, upload::objects};
+use super::target::Target;
+use super::{Error, Progress, Requests};
+use crate::config::{self, MappedFolder, R2Settings, Settings};
+use crate::d1::Client;
+use crate::image::{Image, PageNo};
+use crate::metrics::{Metrics, R2Metrics};
+use crate::r2::{Bucket, Meta};
+use crate::replica::hydrate::{Bounds, hydrate};
+
+/// What an export did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// The commit that the database stands for.
+    pub seq: u64,
+    /// Whether others committed meanwhile; that is not in the export.
+    pub has_gone_on: bool,
+    /// Bytes of the database file.
+    pub database_bytes: u64,
+    /// Whether there is a bucket.
+    pub has_bucket: bool,
+    /// Objects under the mapped prefixes.
+    pub files: u64,
+    /// Files that were fetched this time; the others were there.
+    pub files_fetched: u64,
+    /// Their bytes.
+    pub bytes_fetched: u64,
+    /// Objects that were deleted before they could be fetched.
+    pub vanished: u64,
+    /// Objects that came, or changed, after the bucket was listed.
+    pub appeared: u64,
+    /// Requests.
+    pub requests: Requests,
+}
+
+/// Exports to `dir`, which is empty, not there, or has an unfinished export of the same.
+pub fn export(dir: &Path, progress: Progress<'_>) -> Result<Summary, Error> {
+    let (settings, r2) = (Settings::load()?, R2Settings::load()?);
+    let folders = r2.as_ref().map(|r2| below(r2, dir)).transpose()?.unwrap_or_default();
+    let folder = Folder::check(dir, &source(&settings, r2.as_ref()))?;
+    let (d1_metrics, r2_metrics) = (Arc::new(Metrics::default()), Arc::new(R2Metrics::default()));
+    let client = Client::connect(&settings, Arc::clone(&d1_metrics)).map_err(crate::error::Error::from)?;
+    let bucket = r2.as_ref().map(|r2| Bucket::connect(r2, Arc::clone(&r2_metrics))).transpose()?;
+    if Target::read(&client)?.is_empty() {
+        return Err(Error::NothingThere { database: settings.database.clone() });
+    }
+    let image = hydrate(&client, &Bounds::default())?;
+    let listed = match (&r2, &bucket) {
+        (Some(r2), Some(bucket)) => objects(r2, bucket)?,
+        _ => BTreeMap::new(),
+    };
+    let objects: Vec<&Meta> = listed.values().collect();
+    let plan = download::plan(&folders, &objects, progress)?;
+
+    // Nothing was written until here.
+    folder.claim()?;
+    let database = folder.part("database");
+    write_image(&image, &database)?;
+    let mut summary = Summary {
+        seq: image.seq.0,
+        database_bytes: image.size(),
+        has_bucket: bucket.is_some(),
+        files: listed.len() as u64,
+        ..Summary::default()
+    };
+    drop(image);
+    if let Some(bucket) = &bucket {
+        let fetched = download::fetch(bucket, &plan, |number| folder.part(&number.to_string()), progress)?;
+        summary.files_fetched = fetched.files;
+        summary.bytes_fetched = fetched.bytes;
+        summary.vanished = fetched.vanished;
+    }
+    if let (Some(r2), Some(bucket)) = (&r2, &bucket) {
+        let now = self::objects(r2, bucket)?;
+        let is_old = |meta: &&Meta| listed.get(&meta.key).is_some_and(|old| old.etag == meta.etag);
+        summary.appeared = now.values().filter(|meta| !is_old(meta)).count() as u64;
+    }
+    summary.has_gone_on = Target::read(&client)?.seq.is_some_and(|seq| seq.0 != summary.seq);
+    folder.finish(&database, &dir.join(DATABASE))?;
+    summary.requests = Requests::of(&d1_metrics, bucket.is_some().then_some(&r2_metrics));
+    Ok(summary)
+}
+
+/// The mapped folders, moved from the root to `dir`.
+fn below(settings: &R2Settings, dir: &Path) -> Result<Vec<MappedFolder>, Error> {
+    let root: PathBuf = config::root().components().collect();
+    let moved = |folder: &MappedFolder| match folder.dir.strip_prefix(&root) {
+        Ok(relative) => Ok(MappedFolder { dir: dir.join(relative), prefix: folder.prefix.clone() }),
+        Err(_) => Err(Error::Outside { path: folder.dir.clone(), root: root.clone() }),
+    };
+    settings.folders.iter().map(moved).collect()
+}
+
+/// What is exported, in words: an unfinished export is gone on with when they are the same.
+fn source(settings: &Settings, r2: Option<&R2Settings>) -> String {
+    let Settings { account, database, .. } = settings;
+    let bucket = r2.map(|r2| {
+        let prefixes: Vec<&str> = r2.folders.iter().map(|folder| folder.prefix.as_str()).collect();
+        format!(" and bucket {} ({})", r2.bucket, prefixes.join(", "))
+    });
+    format!("D1 database {database} of account {account}{}", bucket.unwrap_or_default())
+}
+
+/// Writes an image as a plain SQLite file, and has SQLite check it.
+fn write_image(image: &Image, path: &Path) -> Result<(), Error> {
+    let write = || {
+        let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+        for number in 1..=image.page_count() {
+            let number = u32::try_from(number).ok().and_then(PageNo::new);
+            let page = number.and_then(|number| image.page(number)).ok_or_else(|| std::io::Error::other("a page is missing"))?;
+            file.write_all(page)?;
+        }
+        file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
+    };
+    write().map_err(Error::file(path))?;
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let answer: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if answer == "ok" { Ok(()) } else { Err(Error::Damaged { path: path.to_path_buf(), problem: answer }) }
+}

@@ -1,0 +1,226 @@
+//! Files to the bucket: what is there already is found out first, then the rest is sent.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::{AT_ONCE, LocalFile, is_object, pool};
+use crate::config::{MappedFolder, R2Settings};
+use crate::r2::{Bucket, FileError, Meta, PutMode, Sum};
+use crate::transfer::compare::Differences;
+use crate::transfer::{Error, Event, Progress, Step};
+
+/// What has to be done so that the bucket has the local files and nothing else under the mapped prefixes.
+pub struct Plan<'a> {
+    settings: &'a R2Settings,
+    bucket: &'a Bucket,
+    files: Vec<LocalFile>,
+    /// Files that are there already, with their ETags.
+    present: BTreeMap<String, String>,
+    /// Numbers of files to send.
+    missing: Vec<usize>,
+    /// Objects that are not those of the files; only with `--replace`.
+    foreign: Vec<String>,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Files that were sent.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that were there already.
+    pub present: u64,
+    /// Objects that were deleted.
+    pub deleted: u64,
+}
+
+/// Finds out what the bucket has. Refuses objects that are not those of the files, unless they may be replaced.
+pub fn plan<'a>(
+    settings: &'a R2Settings,
+    bucket: &'a Bucket,
+    files: Vec<LocalFile>,
+    replace: bool,
+    progress: Progress<'_>,
+) -> Result<Plan<'a>, Error> {
+    let objects = objects(settings, bucket)?;
+    let mut plan =
+        Plan { settings, bucket, files, present: BTreeMap::new(), missing: Vec::new(), foreign: Vec::new() };
+    let known = |file: &LocalFile| objects.get(&file.key).filter(|meta| meta.size == file.size);
+    let comparable: Vec<(usize, &Meta)> =
+        plan.files.iter().enumerate().filter_map(|(index, file)| Some((index, known(file)?))).collect();
+    progress(Event::Begins(Step::CompareFiles, comparable.iter().map(|(_, meta)| meta.size).sum()));
+    let same = pool::each(&comparable, AT_ONCE, |(index, meta)| {
+        let file = &plan.files[*index];
+        let same = plan.is_same(file, meta)?;
+        progress(Event::Advances(file.size));
+        Ok(same)
+    })?;
+    progress(Event::Ends);
+    let same: BTreeMap<usize, &Meta> =
+        comparable.iter().zip(same).filter(|(_, same)| *same).map(|(pair, _)| *pair).collect();
+    plan.missing = (0..plan.files.len()).filter(|index| !same.contains_key(index)).collect();
+    plan.present = same.values().map(|meta| (meta.key.clone(), meta.etag.clone())).collect();
+    let others: Vec<&str> =
+        plan.missing.iter().map(|index| plan.files[*index].key.as_str()).filter(|key| objects.contains_key(*key)).collect();
+    let names: BTreeMap<&str, ()> = plan.files.iter().map(|file| (file.key.as_str(), ())).collect();
+    let foreign: Vec<String> = objects.keys().filter(|key| !names.contains_key(key.as_str())).cloned().collect();
+    if !replace {
+        refuse(settings, &others, "have other bytes than the local files", "overwrite")?;
+        let foreign: Vec<&str> = foreign.iter().map(String::as_str).collect();
+        refuse(settings, &foreign, "are not among the local files", "delete")?;
+    }
+    plan.foreign = foreign;
+    Ok(plan)
+}
+
+fn refuse(settings: &R2Settings, keys: &[&str], how: &'static str, cure: &'static str) -> Result<(), Error> {
+    let Some(first) = keys.first() else { return Ok(()) };
+    let (bucket, key) = (settings.bucket.clone(), (*first).to_owned());
+    Err(Error::Objects { bucket, count: keys.len(), how, key, cure })
+}
+
+/// All objects under the mapped prefixes.
+pub fn objects(settings: &R2Settings, bucket: &Bucket) -> Result<BTreeMap<String, Meta>, Error> {
+    let mut objects = BTreeMap::new();
+    for MappedFolder { prefix, .. } in &settings.folders {
+        objects.extend(bucket.list(prefix)?.into_iter().map(|meta| (meta.key.clone(), meta)));
+    }
+    Ok(objects)
+}
+
+impl Plan<'_> {
+    /// How many files there are.
+    pub fn file_count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Sends what is missing, and deletes what is foreign.
+    pub fn carry_out(&mut self, progress: Progress<'_>) -> Result<Sent, Error> {
+        let (large, small): (Vec<usize>, Vec<usize>) =
+            self.missing.iter().partition(|index| Bucket::is_large(self.files[**index].size));
+        let bytes = self.missing.iter().map(|index| self.files[*index].size).sum();
+        progress(Event::Begins(Step::SendFiles, bytes));
+        let send = |index: &usize| {
+            let file = &self.files[*index];
+            let etag = self.send(file)?;
+            progress(Event::Advances(file.size));
+            Ok((file.key.clone(), etag))
+        };
+        let mut sent = pool::each(&small, AT_ONCE, send)?;
+        sent.extend(pool::each(&large, 1, send)?);
+        self.bucket.delete(&self.foreign)?;
+        progress(Event::Ends);
+        let done = Sent {
+            files: sent.len() as u64,
+            bytes,
+            present: self.present.len() as u64,
+            deleted: self.foreign.len() as u64,
+        };
+        self.present.extend(sent);
+        Ok(done)
+    }
+
+    /// Lists the bucket once more: whether it has exactly what was sent or was there.
+    pub fn verify(&self) -> Result<Differences, Error> {
+        let objects = objects(self.settings, self.bucket)?;
+        let mut found = Differences::default();
+        for file in &self.files {
+            let place = || format!("object {}", file.key);
+            match (objects.get(&file.key), self.present.get(&file.key)) {
+                (None, _) => found.add(place(), "it is missing".to_owned()),
+                (Some(meta), Some(etag)) if meta.size == file.size && meta.etag == *etag => {}
+                (Some(_), _) => found.add(place(), "it has other bytes than the file".to_owned()),
+            }
+        }
+        let is_file = |key: &&String| self.files.binary_search_by(|file| file.key.cmp(key)).is_ok();
+        for key in objects.keys().filter(|key| !is_file(key)) {
+            found.add(format!("object {key}"), "there is no such file".to_owned());
+        }
+        Ok(found)
+    }
+
+    fn send(&self, file: &LocalFile) -> Result<String, Error> {
+        let path = file.path(&self.settings.folders);
+        let opened = File::open(&path).map_err(gone(&path))?;
+        let (meta, etags) = if Bucket::is_large(file.size) {
+            let meta = self.bucket.put_file(&file.key, opened, file.size).map_err(file_error(&path))?;
+            // The file is read once more: what the parts held is not kept.
+            let opened = File::open(&path).map_err(gone(&path))?;
+            let etags = sum(opened, file.size).map_err(gone(&path))?.etags();
+            unchanged(&path, file)?;
+            (meta, etags)
+        } else {
+            let mut bytes = Vec::with_capacity(file.size as usize);
+            opened.take(file.size + 1).read_to_end(&mut bytes).map_err(Error::file(&path))?;
+            unchanged(&path, file)?;
+            let mut sum = Sum::new(file.size);
+            sum.add(&bytes);
+            (self.bucket.put(&file.key, Bytes::from(bytes), PutMode::Overwrite)?, sum.etags())
+        };
+        if etags.contains(&meta.etag) {
+            Ok(meta.etag)
+        } else {
+            Err(Error::Arrived { key: file.key.clone(), etag: meta.etag })
+        }
+    }
+
+    fn is_same(&self, file: &LocalFile, meta: &Meta) -> Result<bool, Error> {
+        let path = file.path(&self.settings.folders);
+        let sum = sum(File::open(&path).map_err(gone(&path))?, file.size).map_err(gone(&path))?;
+        unchanged(&path, file)?;
+        let (size, etags) = (sum.size(), sum.etags());
+        match is_object(meta, size, &etags) {
+            Some(same) => Ok(same),
+            // Sent by somebody else, in parts of another size: only its bytes tell.
+            None => {
+                let temporary = tempfile::tempfile().map_err(Error::file(&std::env::temp_dir()))?;
+                let (_, sum) = self.bucket.get_file(&file.key, meta, &temporary).map_err(file_error(&path))?;
+                Ok(sum.etags()[0] == etags[0])
+            }
+        }
+    }
+}
+
+/// Reads a file to its end.
+pub fn sum(mut file: File, size: u64) -> std::io::Result<Sum> {
+    let mut sum = Sum::new(size);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(sum),
+            Ok(count) => sum.add(&buffer[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Refuses a file that is no longer what it was when the folders were read.
+fn unchanged(path: &Path, file: &LocalFile) -> Result<(), Error> {
+    let now = std::fs::metadata(path).map_err(gone(path))?;
+    let same = now.len() == file.size && now.modified().is_ok_and(|modified| modified == file.modified);
+    if same { Ok(()) } else { Err(Error::Changed { path: path.to_path_buf() }) }
+}
+
+fn gone(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<'_> {
+    move |error| match error.kind() {
+        ErrorKind::NotFound => Error::Changed { path: path.to_path_buf() },
+        _ => Error::file(path)(error),
+    }
+}
+
+fn file_error(path: &Path) -> impl FnOnce(FileError) -> Error + use<'_> {
+    move |error| match error {
+        FileError::R2(error) => Error::R2(error),
+        // It has become shorter.
+        FileError::File(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            Error::Changed { path: path.to_path_buf() }
+        }
+        FileError::File(error) => Error::file(path)(error),
+    }
+}

@@ -1,0 +1,51 @@
+//! What a transfer tells of its progress. Whoever shows it decides how.
+
+/// A part of a transfer that takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Reading the local database; in rows.
+    CheckDatabase,
+    /// Comparing rows with D1's; in rows.
+    CompareRows,
+    /// Sending rows to D1; in rows.
+    SendRows,
+    /// Comparing local files with objects of the same size; in bytes.
+    CompareFiles,
+    /// Sending files to R2; in bytes.
+    SendFiles,
+    /// Fetching objects from R2; in bytes.
+    FetchFiles,
+}
+
+impl Step {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::CheckDatabase => "checking the database",
+            Step::CompareRows => "comparing with D1",
+            Step::SendRows => "sending rows",
+            Step::CompareFiles => "comparing files",
+            Step::SendFiles => "sending files",
+            Step::FetchFiles => "fetching files",
+        }
+    }
+
+    /// Whether it counts bytes, and not rows.
+    pub fn counts_bytes(self) -> bool {
+        matches!(self, Step::CompareFiles | Step::SendFiles | Step::FetchFiles)
+    }
+}
+
+/// News of a transfer.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// A step begins that has so much to do.
+    Begins(Step, u64),
+    /// So much more of it is done.
+    Advances(u64),
+    /// It is done.
+    Ends,
+}
+
+/// Where the news goes; called from any thread.
+pub type Progress<'p> = &'p (dyn Fn(Event) + Sync);

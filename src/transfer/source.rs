@@ -1,0 +1,109 @@
+//! The local database, read without touching it.
+//!
+//! A connection to the file itself would leave a `-shm` behind or move the WAL's content into the file. So the file and its WAL are
+//! copied to a temporary folder, and the copy is opened: what the WAL holds is then part of it. Nobody may write meanwhile: that the
+//! files have not changed is checked after the copy, and a process that has the database open is refused before.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
+use tempfile::TempDir;
+
+use super::Error;
+use crate::replica::marker;
+
+/// A copy of a database.
+pub struct Source {
+    /// Reads the copy.
+    pub connection: Connection,
+    _folder: TempDir, // last: it goes when the connection is closed
+}
+
+impl Source {
+    /// Copies the database at `path`.
+    pub fn open(path: &Path) -> Result<Source, Error> {
+        refuse_what_is_none(path)?;
+        refuse_a_journal(path)?;
+        refuse_users(path)?;
+        let folder = tempfile::Builder::new().prefix("liteflare-").tempdir().map_err(Error::file(&std::env::temp_dir()))?;
+        let copy = folder.path().join("database");
+        let before = stamps(path)?;
+        fs::copy(path, &copy).map_err(Error::file(path))?;
+        let wal = beside(path, "-wal");
+        if before[1].is_some() {
+            fs::copy(&wal, beside(&copy, "-wal")).map_err(Error::file(&wal))?;
+        }
+        // The permissions came along.
+        let _ = rustix::fs::chmod(&copy, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
+        refuse_users(path)?;
+        if stamps(path)? != before {
+            return Err(Error::Changed { path: path.to_path_buf() });
+        }
+        Ok(Source { connection: open(&copy)?, _folder: folder })
+    }
+}
+
+fn open(copy: &Path) -> Result<Connection, Error> {
+    let connection =
+        Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn refuse_what_is_none(path: &Path) -> Result<(), Error> {
+    let mut first = Vec::new();
+    match File::open(path).and_then(|file| file.take(100).read_to_end(&mut first)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NoDatabase { path: path.to_path_buf() }),
+        Err(error) => Err(Error::file(path)(error)),
+        Ok(_) if marker::is_marker(&first) => Err(Error::OnD1 { path: path.to_path_buf() }),
+        Ok(_) if first.starts_with(b"SQLite format 3\0") => Ok(()),
+        Ok(_) => Err(Error::NotADatabase { path: path.to_path_buf() }),
+    }
+}
+
+/// A journal with a header is a transaction that has not ended. (`journal_mode=PERSIST` leaves one whose header is zeros.)
+fn refuse_a_journal(path: &Path) -> Result<(), Error> {
+    let mut first = [0_u8; 1];
+    match File::open(beside(path, "-journal")).and_then(|mut file| file.read(&mut first)) {
+        Ok(1) if first != [0] => Err(Error::HotJournal { path: path.to_path_buf() }),
+        _ => Ok(()),
+    }
+}
+
+/// SQLite's locks (`os_unix.c`): 512 bytes from 1 GiB on. In WAL mode an open connection holds one of them all the time, else while it
+/// is in a transaction. Asking does not take any.
+fn refuse_users(path: &Path) -> Result<(), Error> {
+    let file = File::open(path).map_err(Error::file(path))?;
+    let wanted =
+        Flock { start: 0x4000_0000, length: 512, pid: None, typ: FlockType::WriteLock, offset_type: FlockOffsetType::Set };
+    match fcntl_getlk(&file, &wanted) {
+        Ok(Some(held)) => {
+            let pid = held.pid.map_or(0, |pid| pid.as_raw_nonzero().get());
+            Err(Error::InUse { path: path.to_path_buf(), pid })
+        }
+        _ => Ok(()), // not all file systems have locks
+    }
+}
+
+/// What changes when somebody writes.
+type Stamp = Option<(u64, SystemTime)>;
+
+fn stamps(path: &Path) -> Result<[Stamp; 2], Error> {
+    let stamp = |path: PathBuf| match fs::metadata(&path) {
+        Ok(found) => Ok(Some((found.len(), found.modified().map_err(Error::file(&path))?))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file(&path)(error)),
+    };
+    Ok([stamp(path.to_path_buf())?, stamp(beside(path, "-wal"))?])
+}
