@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use common::{DbRef, Fault, Proxy, TestCloud, clouds};
-use liteflare::config::Refresh;
+use liteflare::config::{Refresh, Settings};
 use rusqlite::Connection;
 use world::{Folder, dump, open, settings};
 
@@ -25,9 +25,15 @@ struct App {
 
 impl App {
     fn new(cloud: &TestCloud) -> App {
+        App::with(cloud, |_| {})
+    }
+
+    fn with(cloud: &TestCloud, change: impl FnOnce(&mut Settings)) -> App {
         let (folder, database) = (Folder::new(), cloud.create_database());
         let proxy = Proxy::new(&database.api);
-        let path = folder.attach("app.db", settings(&database.through(&proxy)));
+        let mut settings = settings(&database.through(&proxy));
+        change(&mut settings);
+        let path = folder.attach("app.db", settings);
         let connection = open(&path);
         connection
             .execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES ('first')")
@@ -138,6 +144,18 @@ fn a_commit_in_doubt_is_found_by_the_next_one() {
         app.insert("after").unwrap();
         app.holds(&["first", "in doubt", "after"]);
     }
+}
+
+/// Sending and asking what became of it share the time. (With a deadline for each it would take half as long again.)
+#[test]
+fn a_commit_keeps_its_deadline_when_every_request_hangs() {
+    let deadline = Duration::from_secs(3);
+    let app = App::with(&TestCloud::embedded(), |settings| settings.timeout = deadline);
+    app.proxy.next(1000, Fault::Stall);
+    let started = Instant::now();
+    assert_eq!(app.insert("lost").unwrap_err(), "disk I/O error");
+    assert!(started.elapsed() < deadline * 4 / 3, "it took {:?}", started.elapsed());
+    assert_eq!(app.values(), ["first"]);
 }
 
 #[test]

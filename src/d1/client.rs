@@ -133,7 +133,8 @@ impl Client {
             uuid: String,
         }
         let url = format!("{}?name={}", self.account_url, percent(name));
-        let databases: Vec<Database> = self.patiently(|| self.request(reqwest::Method::GET, &url, String::new()))?;
+        let databases: Vec<Database> =
+            self.patiently(|| self.request(reqwest::Method::GET, &url, String::new(), self.answer_time()))?;
         let unknown = || Refusal {
             status: 404,
             code: 7404,
@@ -145,8 +146,13 @@ impl Client {
 
     /// Sends `statements` as one atomic batch, once.
     pub fn send(&self, statements: &[Statement]) -> Result<Vec<Rows>, SendError> {
+        self.send_within(statements, self.answer_time())
+    }
+
+    /// The same, with so much time for the answer.
+    pub(super) fn send_within(&self, statements: &[Statement], time: Duration) -> Result<Vec<Rows>, SendError> {
         let body = serde_json::json!({ "batch": statements }).to_string();
-        let rows: Vec<Rows> = self.request(reqwest::Method::POST, &self.raw_url(), body)?;
+        let rows: Vec<Rows> = self.request(reqwest::Method::POST, &self.raw_url(), body, time)?;
         if rows.len() != statements.len() {
             let (got, sent) = (rows.len(), statements.len());
             return Err(SendError::Unknown(format!("D1 answered {got} results to {sent} statements")));
@@ -178,9 +184,17 @@ impl Client {
     }
 
     pub(super) fn patiently<T>(&self, mut attempt: impl FnMut() -> Result<T, SendError>) -> Result<T, SendError> {
-        let mut patience = Patience::new(self.timeout);
+        self.until(&mut Patience::new(self.timeout), |_| attempt())
+    }
+
+    /// Tries again and again until an answer, or the end of the patience; `attempt` gets the time for its answer.
+    pub(super) fn until<T>(
+        &self,
+        patience: &mut Patience,
+        mut attempt: impl FnMut(Duration) -> Result<T, SendError>,
+    ) -> Result<T, SendError> {
         loop {
-            match attempt() {
+            match attempt(patience.answer_time()) {
                 Ok(done) => return Ok(done),
                 Err(error) => {
                     if !patience.wait_after(&error) {
@@ -233,9 +247,15 @@ impl Client {
         Ok((runtime, request))
     }
 
-    fn request<T: DeserializeOwned>(&self, method: reqwest::Method, url: &str, body: String) -> Result<T, SendError> {
+    fn request<T: DeserializeOwned>(
+        &self,
+        method: reqwest::Method,
+        url: &str,
+        body: String,
+        time: Duration,
+    ) -> Result<T, SendError> {
         let (runtime, request) = self.prepare(method, url, body)?;
-        let request = request.timeout(self.answer_time());
+        let request = request.timeout(time);
         let exchange = async move {
             let response = request.send().await?;
             let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
@@ -338,6 +358,7 @@ fn percent(text: &str) -> String {
 
 /// How long to go on trying: waits grow from 50 ms to 5 s, with jitter, until the deadline.
 pub struct Patience {
+    timeout: Duration,
     deadline: Instant,
     waits: backon::ExponentialBackoff,
 }
@@ -351,7 +372,12 @@ impl Patience {
             .without_max_times()
             .with_jitter()
             .build();
-        Patience { deadline: Instant::now() + timeout, waits }
+        Patience { timeout, deadline: Instant::now() + timeout, waits }
+    }
+
+    /// How long the next answer may take: half of what is left, so that there is time to ask what became of a request that hangs.
+    pub fn answer_time(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()) / 2
     }
 
     /// Waits before the next attempt. `false`: another attempt is no use, or would come after the deadline.
@@ -362,7 +388,8 @@ impl Patience {
             SendError::Unknown(_) => None,
         };
         let wait = self.waits.next().unwrap_or(Duration::from_secs(5)).max(asked.unwrap_or_default());
-        let in_time = Instant::now() + wait < self.deadline;
+        // A request that has hardly any time for its answer would only leave a doubt behind.
+        let in_time = Instant::now() + wait + self.timeout / 10 < self.deadline;
         if in_time {
             std::thread::sleep(wait);
         }

@@ -3,6 +3,9 @@
 //! A request has three outcomes: applied, refused, unknown. Unknown is settled by asking D1 for the commit's id, and the batch is
 //! sent again only when D1 does not have it. Should the first request still be under way then, the fence lets one of the two
 //! through: nothing is applied twice.
+//!
+//! Sending and asking share one deadline, `LITEFLARE_TIMEOUT`. The parts of a commit too large for one request come before, and each
+//! may take as long: how many there are nobody knows who sets it.
 
 use super::{Client, Patience, Refusal, SendError, Statement};
 
@@ -40,11 +43,11 @@ impl Client {
         let mut patience = Patience::new(self.timeout);
         let mut in_doubt = false;
         loop {
-            let error = match self.send(&batch.apply) {
+            let error = match self.send_within(&batch.apply, patience.answer_time()) {
                 Ok(_) => return Ok(()),
                 Err(SendError::Refused(refusal)) if !is_fence(&refusal) => return Err(CommitError::Refused(refusal)),
                 // Behind an answer that never came, the row in the way may be our own.
-                Err(SendError::Refused(_)) if in_doubt && self.has(txn, in_doubt)? => return Ok(()),
+                Err(SendError::Refused(_)) if in_doubt && self.has(txn, &mut patience, in_doubt)? => return Ok(()),
                 Err(SendError::Refused(_)) => return Err(CommitError::Conflict),
                 Err(error) => error,
             };
@@ -55,15 +58,16 @@ impl Client {
                 return Err(give_up(self.gave_up(error), in_doubt));
             }
             self.metrics.retries.add(1);
-            if unknown && self.has(txn, in_doubt)? {
+            if unknown && self.has(txn, &mut patience, in_doubt)? {
                 return Ok(());
             }
         }
     }
 
-    fn has(&self, txn: &str, in_doubt: bool) -> Result<bool, CommitError> {
+    fn has(&self, txn: &str, patience: &mut Patience, in_doubt: bool) -> Result<bool, CommitError> {
         let ask = Statement::with("SELECT seq FROM _lf_commit WHERE txn=?1", [txn.to_string()]);
-        let answer = self.send_idempotent(&[ask]).map_err(|error| give_up(error, in_doubt))?;
+        let answer = self.until(patience, |time| self.send_within(std::slice::from_ref(&ask), time));
+        let answer = answer.map_err(|error| give_up(error, in_doubt))?;
         Ok(answer.first().is_some_and(|rows| !rows.results.rows.is_empty()))
     }
 }

@@ -36,6 +36,11 @@ pub enum QueryError {
     /// A write of which nobody knows whether it happened.
     #[error("{0}; D1 may have carried out the statement: look before you repeat it")]
     Doubt(String),
+    /// An answer without columns: an older gateway gives them only for what it sees to be a read.
+    #[error(
+        "D1 did not say what columns the statement has; if LITEFLARE_D1_API is a gateway, deploy its present version"
+    )]
+    NoNames,
     /// Text that D1's JSON cannot carry.
     #[error(
         "row {row}: column {column} holds text that is not valid UTF-8, which D1 cannot send; select hex(CAST({column} AS BLOB)) instead"

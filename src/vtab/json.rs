@@ -30,7 +30,11 @@ pub fn push_value(out: &mut String, value: &Value) {
         Value::Real(real) if real.is_infinite() => out.push_str(if *real > 0.0 { "9.0e+999" } else { "-9.0e+999" }),
         Value::Real(real) => out.push_str(&format!("{real:?}")), // the fewest digits that give the same double
         Value::Text(text) => push_text(out, &String::from_utf8_lossy(text)),
-        Value::Blob(bytes) => out.push_str(&format!(r#"{{"hex":"{}"}}"#, hex::encode_upper(bytes))),
+        Value::Blob(bytes) => {
+            out.push_str(r#"{"hex":""#);
+            out.push_str(&hex::encode_upper(bytes));
+            out.push_str(r#""}"#);
+        }
     }
 }
 
@@ -40,7 +44,8 @@ pub fn push_json(out: &mut String, value: &Json) {
 }
 
 fn push_text(out: &mut String, text: &str) {
-    out.push_str(&Json::from(text).to_string());
+    // A string has no reason to fail; as JSON it is never empty.
+    out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
 /// The names, those that were there before with a number, as SQLite does it: `a`, `a:1`.

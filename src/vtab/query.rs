@@ -115,6 +115,7 @@ impl Rows for QueryRows {
     }
 
     fn advance(&mut self) -> Result<(), QueryError> {
+        self.row = None; // before the next one takes its memory
         self.row = match &mut self.source {
             Source::None => None,
             Source::Scan(scan) => {

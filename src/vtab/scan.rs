@@ -9,7 +9,8 @@ use crate::replica::cell::{self, Computed};
 /// The names of a SELECT's columns, by asking D1.
 pub fn names(client: &Client, query: &Query) -> Result<Vec<String>, QueryError> {
     let answer = client.send_idempotent(&[query.names()])?.swap_remove(0);
-    Ok(answer.results.columns)
+    let names = answer.results.columns;
+    if names.is_empty() { Err(QueryError::NoNames) } else { Ok(names) }
 }
 
 /// The rows of a SELECT.

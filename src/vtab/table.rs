@@ -92,6 +92,7 @@ impl Rows for TableRows {
     }
 
     fn advance(&mut self) -> Result<(), QueryError> {
+        self.row = None; // before the next one takes its memory
         self.row = match &mut self.scan {
             Some(scan) => scan.next_row()?,
             None => None,

@@ -70,17 +70,19 @@ class Network:
             self._holds.append(hold)
         return hold
 
-    def cut(self, needle, after):
-        """The answer to the next request that contains `needle` breaks off after so many bytes."""
+    def cut(self, needle, after, openly=True):
+        """The answer to the next request that contains `needle` breaks off after so many bytes; or looks as if that were all."""
         with self._lock:
-            self._cuts.append((needle.encode(), after))
+            self._cuts.append((needle.encode(), after, openly))
 
-    def _length(self, body, payload):
+    def _lengths(self, body, payload):
+        """Of the answer as it is announced, and as it comes."""
         with self._lock:
             cut = next((cut for cut in self._cuts if cut[0] in body), None)
             if cut:
                 self._cuts.remove(cut)
-        return cut[1] if cut else len(payload)
+        _, length, openly = cut or (None, len(payload), True)
+        return len(payload) if openly else length, length
 
     def wait_until_idle(self):
         """No request is under way any more: what a killed application had sent is done, or lost."""
@@ -130,12 +132,12 @@ class Network:
                     return
                 self.send_response(answer.status)
                 self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(payload)))
+                announced, length = network._lengths(body, payload)
+                self.send_header("content-length", str(announced))
                 self.end_headers()
-                length = network._length(body, payload)
                 self.wfile.write(payload[:length])
                 network.answers.append(length)
-                self.close_connection |= length < len(payload)
+                self.close_connection |= length < announced
 
             do_GET = do_POST = forward
 
