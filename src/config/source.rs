@@ -63,6 +63,8 @@ impl Found {
         match &self.origin {
             Origin::File { path, line } => format!("{}, line {line}: `{}`", path.display(), self.setting.key),
             _ if self.setting.kind == Kind::Secret => self.setting.name.to_string(),
+            // There may be a password in it.
+            _ if self.setting.kind == Kind::Url && self.text.contains('@') => self.setting.name.to_string(),
             _ => format!("{}={:?}", self.setting.name, self.text),
         }
     }
@@ -275,4 +277,46 @@ fn distance(written: &str, right: &str) -> Option<usize> {
 fn with_article(kind: &str) -> String {
     let article = if kind.starts_with(['a', 'i', 'o']) { "an" } else { "a" };
     format!("{article} {kind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nearest(written: &str) -> Option<&'static str> {
+        let settings = table::ALL.iter().filter_map(|setting| Some((distance(written, short_name(setting))?, setting)));
+        settings.min_by_key(|(distance, _)| *distance).map(|(_, setting)| short_name(setting))
+    }
+
+    #[test]
+    fn slips_of_the_pen_find_the_name_that_was_meant() {
+        let slips = [
+            ("r2_buket", "r2_bucket"),
+            ("bucket", "r2_bucket"),
+            ("token", "api_token"),
+            ("d1_databse", "d1_database"),
+            ("d1databse", "d1_database"),
+            ("tiemout", "timeout"),
+            ("api", "d1_api"),
+            ("bd", "db"),
+            ("secret_access_key", "r2_secret_access_key"),
+        ];
+        for (written, meant) in slips {
+            assert_eq!(nearest(written), Some(meant), "{written}");
+        }
+        for far in ["x", "seed", "commits", "bin", "venv", "colour", "trace", "r2_key_id"] {
+            assert_eq!(nearest(far), None, "{far}");
+        }
+    }
+
+    #[test]
+    fn every_setting_has_a_name_of_its_own() {
+        for (at, setting) in table::ALL.iter().enumerate() {
+            let others = || table::ALL.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| other);
+            assert!(others().all(|other| other.name != setting.name && short_name(other) != short_name(setting)));
+            if let Fallback::Value(value) = setting.default {
+                assert!(setting.kind.check(value).is_ok(), "{}", setting.name);
+            }
+        }
+    }
 }
