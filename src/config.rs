@@ -14,6 +14,7 @@ use std::time::Duration;
 mod describe;
 mod error;
 mod kind;
+mod names;
 mod r2;
 mod secret;
 mod served;
@@ -22,11 +23,12 @@ pub mod table;
 
 pub use describe::{Described, describe};
 pub use error::SettingError;
+pub use names::misspelt;
 pub use r2::{INHERITED, MappedFolder, R2Keys, R2Settings, inherited_files, is_on, mapped_folders};
 pub use secret::Secret;
 pub use served::{default_path, named_paths, serves};
 use source::env;
-pub use source::{Found, Origin, Source, misspelt};
+pub use source::{Found, Origin, Source};
 
 /// When a replica looks for commits of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
