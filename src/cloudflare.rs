@@ -56,6 +56,12 @@ impl ApiError {
     }
 }
 
+/// R2's documentation, error 10005: 3 to 63 characters, small letters, digits and hyphens, the latter not at an end.
+pub fn is_bucket_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (3..=63).contains(&name.len()) && name.bytes().all(good) && !name.starts_with('-') && !name.ends_with('-')
+}
+
 /// What the API tells of a token.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Token {

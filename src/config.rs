@@ -16,6 +16,7 @@ mod error;
 mod glance;
 mod kind;
 mod mask;
+mod names;
 mod r2;
 mod secret;
 mod served;
@@ -26,11 +27,12 @@ pub use describe::{Described, describe};
 pub use error::SettingError;
 pub use glance::{Glance, database_glances};
 pub use mask::masked;
+pub use names::misspelt;
 pub use r2::{INHERITED, MappedFolder, R2Keys, R2Settings, inherited_files, is_on, mapped_folders};
 pub use secret::Secret;
 pub use served::{default_path, named_paths, serves};
 use source::env;
-pub use source::{Found, Origin, Source, misspelt};
+pub use source::{Found, Origin, Source};
 
 /// When a replica looks for commits of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! ```
 //! A room uses the rooms to its right, never those to its left: `decode` turns pages into changed rows, `plan` turns those into
 //! the statements of one batch, `d1` sends them, `replica` decides which image is the newest and `vfs` shows it to SQLite.
+//! `setup`, `doctor` and `status` are what the commands of those names do; `cloudflare` is the API beside D1's queries.
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
 // rusqlite's before it gets there. `tests/library.rs` checks which engine is inside.

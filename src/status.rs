@@ -130,13 +130,13 @@ impl Watch {
     /// What is there now.
     pub fn look(&mut self) -> Result<Status, StatusError> {
         let now = Instant::now();
-        let last = self.last.take();
-        let known = last.as_ref().filter(|last| now.duration_since(last.counted) < COUNT_AGAIN);
+        let last = self.last.as_ref(); // kept when this fails: what was listed is not listed again
+        let known = last.filter(|last| now.duration_since(last.counted) < COUNT_AGAIN);
         let (mut status, counted) = match known {
             Some(last) if last.status.seq == self.seq()? => (last.status.clone(), last.counted),
             _ => (self.count()?, now),
         };
-        let listed = match &last {
+        let listed = match last {
             Some(last) if now.duration_since(last.listed) < LIST_AGAIN => {
                 status.prefixes.clone_from(&last.status.prefixes);
                 last.listed

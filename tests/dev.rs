@@ -158,6 +158,51 @@ fn databases_are_made_listed_found_and_deleted() {
 }
 
 #[test]
+fn buckets_are_made_listed_and_found() {
+    let cloud = TestCloud::embedded();
+    let (settings, bucket) = (cloud.create_database(), cloud.create_bucket());
+    let all = format!("{}/accounts/{}/r2/buckets", settings.api, settings.account);
+    let ask = |method: &str, path: &str, body: Value| send(method, &format!("{all}{path}"), &settings.token, &body);
+    let code = |answer: &Value| answer["errors"][0]["code"].as_i64();
+
+    let (status, made) = ask("POST", "", json!({ "name": "photos", "locationHint": "weur" }));
+    assert_eq!((status, &made["success"], &made["result"]["name"]), (200, &json!(true), &json!("photos")));
+    let (status, again) = ask("POST", "", json!({ "name": "photos" }));
+    assert_eq!((status, code(&again)), (409, Some(10004)));
+    for name in ["ab", "No", "-a-", "a_b", "", &"a".repeat(64)] {
+        let (status, wrong) = ask("POST", "", json!({ "name": name }));
+        assert_eq!((status, code(&wrong)), (400, Some(10005)), "{name}");
+    }
+    assert_eq!(ask("GET", "/photos", Value::Null).1["result"]["name"], "photos");
+    let (status, missing) = ask("GET", "/nothing", Value::Null);
+    assert_eq!((status, code(&missing)), (404, Some(10006)));
+    let (_, list) = ask("GET", "", Value::Null);
+    let names: Vec<&str> =
+        list["result"]["buckets"].as_array().unwrap().iter().filter_map(|b| b["name"].as_str()).collect();
+    assert!(names.contains(&"photos") && names.contains(&bucket.bucket.as_str()));
+
+    let photos = BucketRef { bucket: "photos".into(), ..bucket };
+    photos.client().put("a", "hello".into(), PutMode::Create).unwrap();
+}
+
+#[test]
+fn a_token_sees_its_account_and_no_other() {
+    let cloud = TestCloud::embedded();
+    let settings = cloud.create_database();
+    let ask = |path: &str, token: &str| send("GET", &format!("{}{path}", settings.api), token, &Value::Null);
+    let (_, accounts) = ask("/accounts", &settings.token);
+    assert_eq!(
+        (&accounts["result"][0]["id"], &accounts["result_info"]["total_count"]),
+        (&json!(settings.account), &json!(1))
+    );
+    assert_eq!(ask("/user/tokens/verify", &settings.token).1["result"]["status"], "active");
+    let (status, wrong) = ask("/user/tokens/verify", "wrong");
+    assert_eq!((status, &wrong["errors"][0]["code"]), (401, &json!(1000)));
+    let (status, foreign) = ask(&format!("/accounts/{}/d1/database", "0".repeat(32)), &settings.token);
+    assert_eq!((status, &foreign["errors"][0]["code"]), (403, &json!(10000)));
+}
+
+#[test]
 fn other_accounts_and_paths_have_no_route() {
     let cloud = TestCloud::embedded();
     let database = cloud.create_database();

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 
-use super::source::{Found, Origin, Source, env, misspelt};
-use super::{SettingError, root, table};
+use super::source::{Found, Origin, Source, env};
+use super::{SettingError, misspelt, root, table};
 
 /// Whether `path` (absolute) is a database that belongs on D1: `LITEFLARE_DB`, an absolute path or a glob, several
 /// separated by `:`; by default `ROOT/databases/invokeai.db`. An error when that cannot be told.

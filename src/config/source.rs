@@ -1,13 +1,14 @@
-//! Where settings come from: the environment, which wins, and `liteflare.toml`. Names that are none of ours are found here.
+//! Where settings come from: the environment, which wins, and `liteflare.toml`.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::kind::{Kind, secret_problem};
+use super::names::{misspelt_variables, unknown_key};
 use super::table::{self, Fallback, Setting};
 use super::{Secret, SettingError, root};
 
@@ -63,6 +64,8 @@ impl Found {
         match &self.origin {
             Origin::File { path, line } => format!("{}, line {line}: `{}`", path.display(), self.setting.key),
             _ if self.setting.kind == Kind::Secret => self.setting.name.to_string(),
+            // There may be a password in it.
+            _ if self.setting.kind == Kind::Url && self.text.contains('@') => self.setting.name.to_string(),
             _ => format!("{}={:?}", self.setting.name, self.text),
         }
     }
@@ -213,63 +216,6 @@ impl Source {
 /// A variable of the environment; an empty one counts as not set.
 pub(super) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The first variable that looks like a setting written wrong.
-pub fn misspelt() -> Option<SettingError> {
-    misspelt_variables().next()
-}
-
-/// Variables that nobody reads but that look like a setting written wrong. Others are left alone: they may be anybody's.
-pub(super) fn misspelt_variables() -> impl Iterator<Item = SettingError> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    names.filter_map(|name| {
-        let suffix = name.strip_prefix("LITEFLARE_")?.to_ascii_lowercase();
-        let is_known = table::ALL.iter().any(|setting| setting.name == name) || table::OTHERS.contains(&name.as_str());
-        if is_known || suffix.starts_with("test_") {
-            return None;
-        }
-        let nearest = table::ALL.iter().filter_map(|setting| Some((distance(&suffix, short_name(setting))?, setting)));
-        let (_, nearest) = nearest.min_by_key(|(distance, _)| *distance)?;
-        let place = format!("unknown setting {name} in the environment");
-        Some(SettingError::Unknown { place, advice: format!("did you mean {}?", nearest.name) })
-    })
-}
-
-fn unknown_key(path: &Path, line: usize, key: &str) -> SettingError {
-    // A key that is no plausible name may be a token in the wrong place.
-    let plausible = key.len() < 32 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    let shown = if plausible { format!("unknown key `{key}`") } else { "unknown key".into() };
-    let place = format!("{}, line {line}: {shown}", path.display());
-    let written = key.to_ascii_lowercase();
-    let short =
-        ["liteflare_", "cloudflare_"].iter().find_map(|prefix| written.strip_prefix(prefix)).unwrap_or(&written);
-    let settings = || table::ALL.iter().filter(|setting| !setting.key.is_empty());
-    let nearest = settings().filter_map(|setting| Some((distance(short, setting.key)?, setting.key)));
-    let advice = match nearest.min_by_key(|(distance, _)| *distance) {
-        Some((_, key)) => format!("did you mean `{key}`?"),
-        None => format!("the keys are {}", settings().map(|setting| setting.key).collect::<Vec<_>>().join(", ")),
-    };
-    SettingError::Unknown { place, advice }
-}
-
-/// A setting's key, or what would be its key.
-fn short_name(setting: &Setting) -> &'static str {
-    match setting.name {
-        _ if !setting.key.is_empty() => setting.key,
-        "LITEFLARE_ROOT" => "root",
-        "LITEFLARE_CONFIG" => "config",
-        _ => "library",
-    }
-}
-
-/// How far a written name is from a right one; `None`: too far for a slip. A name without its first word (`bucket`) is near.
-fn distance(written: &str, right: &str) -> Option<usize> {
-    if right.strip_suffix(written).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')) {
-        return Some(usize::from(right != written));
-    }
-    let distance = strsim::damerau_levenshtein(written, right);
-    (distance <= (right.len() / 3).clamp(1, 3)).then_some(distance)
 }
 
 fn with_article(kind: &str) -> String {

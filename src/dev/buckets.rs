@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::{Answer, Refusal};
 use super::http::{blocking, parse};
 use super::s3::Buckets;
+use crate::cloudflare::is_bucket_name;
 
 pub(super) fn router(account: &str, buckets: Buckets) -> Router {
     let all = format!("/client/v4/accounts/{account}/r2/buckets");
@@ -54,14 +55,8 @@ struct CreateBody {
 
 async fn create(State(buckets): State<Buckets>, body: Bytes) -> Result<Answer<Info>, Refusal> {
     let CreateBody { name } = parse(&body)?;
-    if !is_name(&name) {
+    if !is_bucket_name(&name) {
         return Err(Refusal::wrong_bucket_name());
     }
     blocking(move || if buckets.make(&name)? { find(&buckets, &name) } else { Err(Refusal::bucket_taken()) }).await
-}
-
-/// R2's documentation, error 10005: 3 to 63 characters, lower case letters, digits and hyphens, the latter not at an end.
-fn is_name(name: &str) -> bool {
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (3..=63).contains(&name.len()) && name.bytes().all(good) && !name.starts_with('-') && !name.ends_with('-')
 }

@@ -137,8 +137,11 @@ fn latency(client: &Client, settings: &Settings, tell: Tell<'_>) {
         times.push(started.elapsed());
     }
     times.sort();
-    let median = times[ROUNDS / 2];
-    let is_rest = settings.api.contains("//api.cloudflare.com/");
+    tell(judge(times[ROUNDS / 2], &settings.api));
+}
+
+fn judge(median: Duration, api: &str) -> Check {
+    let is_rest = api.starts_with("https://api.cloudflare.com/");
     let limit = if is_rest { "; the REST API allows 1,200 requests in five minutes" } else { "" };
     let detail = format!("{:.1} ms, the median of {ROUNDS} requests{limit}", median.as_secs_f64() * 1000.0);
     let advice = match is_rest {
@@ -149,10 +152,10 @@ fn latency(client: &Client, settings: &Settings, tell: Tell<'_>) {
             "each commit takes this long: run nearer to the database, or make it nearer (`liteflare init --location`)"
         }
     };
-    tell(match median > SLOW {
+    match median > SLOW {
         true => Check::warn("d1 latency", detail, advice),
         false => Check::ok("d1 latency", detail),
-    });
+    }
 }
 
 fn tables(client: &Client, tell: Tell<'_>) {
@@ -202,4 +205,27 @@ fn text<'a>(rows: &'a Rows, table: &str) -> Option<&'a str> {
 fn squeezed(sql: &str) -> String {
     let sql = sql.strip_prefix("CREATE TABLE ").unwrap_or(sql);
     sql.chars().filter(|char| !char.is_whitespace()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Status;
+
+    #[test]
+    fn a_slow_rest_api_is_told_of_the_gateway_and_a_slow_gateway_of_distance() {
+        let rest = judge(Duration::from_millis(200), "https://api.cloudflare.com/client/v4");
+        assert!(rest.status == Status::Warn && rest.advice.contains("gateway/") && rest.detail.contains("1,200"));
+        let gateway = judge(Duration::from_millis(200), "https://gateway.example.workers.dev/client/v4");
+        assert!(
+            gateway.status == Status::Warn && gateway.advice.contains("nearer") && !gateway.detail.contains("1,200")
+        );
+        assert!(judge(Duration::from_millis(20), "http://127.0.0.1:1").status == Status::Ok);
+    }
+
+    #[test]
+    fn the_tables_are_found_in_their_sql() {
+        let names: Vec<&str> = ours().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["_lf_commit", "_lf_state", "_lf_stage"]);
+    }
 }

@@ -42,14 +42,19 @@ fn database_file(path: &Path) -> Check {
 pub(super) fn memory(database: Option<u64>, tell: Tell<'_>) {
     let name = "memory";
     let Some(free) = available_bytes() else { return tell(Check::ok(name, "this system does not tell")) };
+    tell(judge(free, database));
+}
+
+fn judge(free: u64, database: Option<u64>) -> Check {
+    let name = "memory";
     let mib = |bytes: u64| bytes >> 20;
-    let Some(size) = database else { return tell(Check::ok(name, format!("{} MiB free", mib(free)))) };
+    let Some(size) = database else { return Check::ok(name, format!("{} MiB free", mib(free))) };
     let detail = format!("{} MiB free; the database takes {} MiB", mib(free), mib(size));
     // A replica takes at most 1.2 times the database's size.
-    tell(match size.saturating_mul(6) / 5 + SPARE_BYTES > free {
+    match size.saturating_mul(6) / 5 + SPARE_BYTES > free {
         true => Check::warn(name, detail, "the database is held in memory: give this machine more"),
         false => Check::ok(name, detail),
-    });
+    }
 }
 
 fn available_bytes() -> Option<u64> {
@@ -67,4 +72,18 @@ pub(super) fn versions() -> String {
         kernel.trim(),
         raw::libc_version()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Status;
+
+    #[test]
+    fn a_database_must_fit_in_memory() {
+        assert_eq!(judge(1 << 30, Some(500 << 20)).status, Status::Ok);
+        assert_eq!(judge(1 << 30, Some(700 << 20)).status, Status::Warn);
+        assert_eq!(judge(1 << 30, None).status, Status::Ok);
+        assert!(available_bytes().is_some_and(|bytes| bytes > 1 << 20));
+    }
 }

@@ -1,7 +1,9 @@
 //! Every setting, where it came from, and what is wrong with it.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::{Check, Tell};
-use crate::config::{self, SettingError};
+use crate::config::{self, SettingError, Source, table};
 
 pub(super) fn check(tell: Tell<'_>) {
     let (settings, errors) = config::describe();
@@ -17,7 +19,22 @@ pub(super) fn check(tell: Tell<'_>) {
             None => Check::ok(name, format!("{} ({})", setting.value, setting.origin)),
         });
     }
+    readable_secrets(tell);
     for error in errors {
         tell(Check::fail("settings", error.to_string(), "correct it"));
+    }
+}
+
+fn readable_secrets(tell: Tell<'_>) {
+    let (source, _) = Source::read_all();
+    let has_secret = [&table::TOKEN, &table::KEY_SECRET].iter().any(|setting| source.in_file(setting).is_some());
+    let others_read = std::fs::metadata(&source.path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+    if has_secret && others_read {
+        let path = source.path.display();
+        tell(Check::warn(
+            "settings file",
+            format!("{path} holds a secret, and others may read it"),
+            format!("chmod 600 {path}"),
+        ));
     }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::Error;
 use super::answer::Answer;
 use crate::cloudflare::{Api, ApiError};
-use crate::config::{R2Keys, Secret};
+use crate::config::{R2Keys, Secret, SettingError, table};
 
 /// What signs requests.
 pub(super) struct Pair {
@@ -33,6 +33,12 @@ async fn token_id(api: &str, account: Option<&str>, token: &Secret, timeout: Dur
     let what = "tell the id of CLOUDFLARE_API_TOKEN".to_owned();
     match Api::new(api, token, timeout).verify_async(account).await {
         Ok(token) => Ok(token.id),
+        // A gateway, whose token is none of Cloudflare's.
+        Err(error) if error.is_no_route() => Err(Error::Setting(SettingError::Missing {
+            name: table::KEY_ID.name,
+            key: table::KEY_ID.key,
+            hint: "the API at LITEFLARE_D1_API does not tell which R2 key belongs to the token (a gateway), so give one and its secret",
+        })),
         Err(ApiError::Refused { status, code, message }) => {
             let answer = Answer { status, code: code.to_string(), message, retry_after: None };
             Err(Error::Refused { what, answer })

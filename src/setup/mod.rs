@@ -5,7 +5,7 @@ mod file;
 
 use std::path::PathBuf;
 
-use crate::cloudflare::{Api, ApiError, Database};
+use crate::cloudflare::{Api, ApiError, Database, is_bucket_name};
 use crate::config::table::{self, Fallback, Setting};
 use crate::config::{Found, Origin, R2Settings, SettingError, Source, misspelt};
 use crate::r2::{self, Bucket};
@@ -122,7 +122,12 @@ pub fn run(wanted: &Wanted) -> Result<Done, SetupError> {
         None => only_account(&api)?,
     };
     let database = choose(&table::DATABASE, &wanted.database)?.map_or_else(|| NAME.into(), |found| found.text);
-    let bucket = choose(&table::BUCKET, &wanted.bucket)?.map_or_else(|| NAME.into(), |found| found.text);
+    let bucket = match choose(&table::BUCKET, &wanted.bucket)? {
+        Some(found) if !is_bucket_name(&found.text) => {
+            return Err(found.wrong("3 to 63 small letters, digits and hyphens, the latter not at an end").into());
+        }
+        found => found.map_or_else(|| NAME.into(), |found| found.text),
+    };
     let bucket = (!wanted.no_bucket).then_some(bucket);
 
     let found = api.find_database(&account, &database).map_err(|error| about_d1(&database, error))?;

@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from relay import OneByOne, Relay
+from relay import ExpiredToken, OneByOne, Relay, WithoutPragmas
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -76,6 +76,43 @@ def test_an_endpoint_whose_batches_are_not_atomic_is_found_out(commands):
     assert code == 1 and checks["d1"]["status"] == "ok"
     assert checks["d1 batch"]["status"] == "fail" and "not atomic" in checks["d1 batch"]["detail"]
     assert leftovers(commands) == ([], {}), "what stayed of the batch is removed"
+
+
+def test_an_endpoint_that_does_not_defer_foreign_keys_is_found_out(commands):
+    with WithoutPragmas(commands.settings["LITEFLARE_D1_API"]) as relay:
+        code, checks = commands.doctor(LITEFLARE_D1_API=relay.url)
+    assert code == 1 and checks["d1 batch"]["status"] == "ok"
+    assert checks["d1 foreign keys"]["status"] == "fail" and "FOREIGN KEY" in checks["d1 foreign keys"]["detail"]
+    assert leftovers(commands) == ([], {})
+
+
+@pytest.mark.only_cloud("embedded")
+def test_a_token_that_has_ended_is_found_out(commands):
+    with ExpiredToken(commands.settings["LITEFLARE_D1_API"]) as relay:
+        code, checks = commands.doctor(LITEFLARE_D1_API=relay.url)
+    assert code == 1 and checks["token"]["detail"] == "the token is expired"
+
+
+@pytest.mark.any_cloud
+def test_tables_of_another_version_are_a_warning(commands):
+    commands.rows("CREATE TABLE _lf_commit(seq INTEGER PRIMARY KEY, other TEXT)")
+    code, checks = commands.doctor()
+    assert code == 0 and checks["d1 tables"]["status"] == "warn" and "_lf_commit" in checks["d1 tables"]["detail"]
+
+
+@pytest.mark.any_cloud
+@pytest.mark.parametrize("there", [True, False])
+def test_a_child_without_the_hook_is_found_out(commands, tmp_path, there):
+    images = commands.root / "outputs/images"
+    if there:
+        images.mkdir(parents=True)
+    python = tmp_path / "python-without-preload"
+    python.write_text(f'#!/bin/sh\nunset LD_PRELOAD\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    code, checks = commands.doctor(python=python)
+    assert code == 1 and checks["hook"]["status"] == "fail" and "LD_PRELOAD" in checks["hook"]["advice"]
+    assert ("stayed on the disk" in checks["hook"]["detail"]) == there
+    assert not there or not any(images.iterdir())
 
 
 @pytest.mark.any_cloud

@@ -118,8 +118,9 @@ def test_a_file_that_says_something_else_stays_unless_it_is_forced(commands):
 
 
 @pytest.mark.only_cloud("embedded")
-def test_files_may_stay_local(commands):
+def test_files_may_stay_local_and_the_root_is_made(commands):
     before = names(commands)[1]
+    commands.root /= "deep/er"
     commands.succeed("init", "--no-bucket", **bare())
     assert "r2_bucket" not in file_of(commands) and names(commands)[1] == before
 
@@ -129,7 +130,7 @@ WRONG = {
     "no token": (["init"], {"CLOUDFLARE_API_TOKEN": None}, ["CLOUDFLARE_API_TOKEN is not set"]),
     "account": (["init", "--account", "0" * 32], {}, ["check CLOUDFLARE_API_TOKEN", "account"]),
     "account's form": (["init", "--account", "../x"], {}, ["expected an id"]),
-    "bucket": (["init", "--bucket", "No_Bucket"], {}, ["R2 bucket", "small letters"]),
+    "bucket": (["init", "--database", "never-made", "--bucket", "No_Bucket"], {}, ["small letters"]),
     "url": (["init", "--api", "nowhere"], {}, ["expected a URL"]),
     "nobody there": (["init", "--api", "http://127.0.0.1:9/client/v4"], {}, ["cannot be reached", "check the network"]),
     "file": (["init"], {"LITEFLARE_CONFIG": "/dev/null/liteflare.toml"}, ["/dev/null/liteflare.toml cannot be written"]),

@@ -104,3 +104,17 @@ def test_a_root_given_to_the_command_wins(commands, tmp_path):
     _, checks = commands.doctor("--root", other)
     assert checks["LITEFLARE_ROOT"]["detail"] == f"{other} (command line)"
     assert checks["LITEFLARE_REFRESH"]["detail"].startswith("9s (")
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown(commands):
+    line = commands.refuse("status", LITEFLARE_D1_API="https://me:HIDDEN@localhost/")
+    assert line.startswith("liteflare: LITEFLARE_D1_API is wrong: expected a URL without") and "HIDDEN" not in line
+
+
+def test_a_secret_that_others_may_read_is_a_warning(commands):
+    file = commands.root / "liteflare.toml"
+    file.write_text(f"api_token = '{commands.settings['CLOUDFLARE_API_TOKEN']}'\n")
+    for mode, warns in [(0o644, True), (0o600, False)]:
+        file.chmod(mode)
+        code, checks = commands.doctor(CLOUDFLARE_API_TOKEN=None)
+        assert code == 0 and ("settings file" in checks) == warns

@@ -1,10 +1,15 @@
 """`liteflare status`: the truth, in few requests, once or for as long as one likes."""
 
 import json
+import os
+import pty
+import select
 import signal
+import subprocess
 import uuid
 
 import pytest
+from clouds import LITEFLARE
 from relay import Relay
 
 FILL = """
@@ -94,3 +99,28 @@ def test_a_view_that_goes_on_is_cheap_and_outlives_the_network(filled):
         finally:
             process.kill()
             process.communicate()
+
+
+@pytest.mark.any_cloud
+def test_on_a_terminal_the_view_is_drawn_again(filled):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([LITEFLARE, "status", "--watch"], env=filled.environment(TERM="xterm"), stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    try:
+        seen = ""
+        while "requests: 1 to D1, 0 to R2" not in seen:  # the second view
+            assert select.select([ours], [], [], 30)[0], seen
+            seen += os.read(ours, 65536).decode()
+        assert "boards" in seen and seen.count("\x1b[H\x1b[2J") == 2
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+@pytest.mark.only_cloud("workerd")
+def test_behind_a_gateway_the_r2_keys_must_be_given(commands):
+    line = commands.refuse("status", R2_ACCESS_KEY_ID=None, R2_SECRET_ACCESS_KEY=None)
+    assert "R2_ACCESS_KEY_ID is not set" in line and "a gateway" in line
