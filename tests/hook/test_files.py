@@ -87,4 +87,4 @@ def test_a_deletion_is_in_the_bucket_once_its_folder_was_synced(mapped):
     """
     with pytest.raises(AssertionError):
         mapped.run(sys.executable, "-c", program)
-    assert mapped.run("ls", "-A", mapped.folder) == ""
+    assert mapped.run("ls", "-A", mapped.folder / "new") == ""
