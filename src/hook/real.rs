@@ -10,11 +10,8 @@ use libc::{DIR, FILE, dirent64, gid_t, mode_t, off64_t, pid_t, size_t, ssize_t, 
 use super::older;
 
 /// The next function of this name after ours: libc's, or that of another preloaded library.
+#[cold]
 fn next(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
-    let known = found.load(Ordering::Relaxed);
-    if !known.is_null() {
-        return known;
-    }
     // SAFETY: the name is a C string; looking a symbol up has no other condition.
     let mut symbol = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
     if symbol.is_null() {
@@ -28,10 +25,15 @@ fn next(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
 macro_rules! real {
     ($($name:ident($($arg:ty),*) -> $result:ty;)*) => {$(
         #[doc = concat!("libc's `", stringify!($name), "`.")]
+        #[inline]
         pub fn $name() -> unsafe extern "C" fn($($arg),*) -> $result {
             static FOUND: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
-            let name = concat!(stringify!($name), "\0");
-            let symbol = next(CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c""), &FOUND);
+            const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                Ok(name) => name,
+                Err(_) => c"",
+            };
+            let known = FOUND.load(Ordering::Relaxed);
+            let symbol = if known.is_null() { next(NAME, &FOUND) } else { known };
             // SAFETY: the symbol is libc's function of that name, whose type this is. (Where libc declares `...`, x86-64 and
             // AArch64 pass the argument as they pass a declared one.)
             unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($arg),*) -> $result>(symbol) }
