@@ -152,9 +152,9 @@ impl Hook {
         }
     }
 
-    /// The attributes and bytes of a database whose path a process names; `None` for every other path.
+    /// What a path that may be a database's looks like; `None` for every other path.
     fn face(&self, directory: c_int, path: &CStr, follow: bool) -> Option<Result<Face>> {
-        self.databases.may_be(path).then(|| self.databases.face(&local_path(directory, as_path(path))?, follow))?
+        self.databases.face(&local_path(directory, as_path(path))?, follow)
     }
 
     fn relative_place(&self, path: &Path) -> Option<Place> {
