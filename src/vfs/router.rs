@@ -55,7 +55,7 @@ struct Open {
     settings: Settings,
     replica: Weak<Replica>,
     /// For those who read the path as a file, and may do so again: it stays until the process ends.
-    _kept: Option<Arc<Replica>>,
+    kept: Option<Arc<Replica>>,
 }
 
 /// How many replicas this process has opened: a path may be new since somebody last looked.
@@ -120,8 +120,13 @@ fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> 
     let replicas = replicas();
     let _hydrating = replicas.hydrating.lock();
     let same = |open: &&Open| open.settings == settings;
-    let present = replicas.open.lock().get(path).filter(same).and_then(|open| open.replica.upgrade());
-    if let Some(replica) = present {
+    let present = |open: &Open| Some((open.replica.upgrade()?, open.kept.is_some()));
+    let present = replicas.open.lock().get(path).filter(same).and_then(present);
+    if let Some((replica, is_kept)) = present {
+        // Kept for those who read the path as a file, and used by nobody since: a connection begins with what D1 holds now.
+        if is_kept && Arc::strong_count(&replica) == 2 {
+            replica.sync()?;
+        }
         return Ok(replica);
     }
     marker::check(path)?;
@@ -129,7 +134,7 @@ fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> 
     marker::leave(path, &settings)?;
     let mut open = replicas.open.lock();
     open.retain(|_, open| open.replica.strong_count() > 0);
-    open.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica), _kept: None });
+    open.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica), kept: None });
     OPENED.fetch_add(1, Ordering::AcqRel);
     Ok(replica)
 }
@@ -147,7 +152,7 @@ pub fn replica_to_read(path: &Path) -> Option<Result<Arc<Replica>, Error>> {
     };
     Some(open_replica(path, settings).inspect(|replica| {
         if let Some(open) = replicas().open.lock().get_mut(path) {
-            open._kept = Some(replica.clone());
+            open.kept = Some(replica.clone());
         }
     }))
 }

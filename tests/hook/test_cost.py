@@ -7,7 +7,7 @@ from contextlib import closing
 import clouds
 import pytest
 from bucket import Bucket
-from conftest import Mapped
+from mapped import Mapped
 
 # What InvokeAI 6.14 does in `image_files_disk.py`, in its order.
 GALLERY = """
@@ -74,48 +74,69 @@ def delete_listed(names):
 """
 
 
+# What was learned a minute ago is still taken for true: the costs then do not hang on how fast this machine is.
+SURE = {"LITEFLARE_REFRESH": "60s"}
+
+
 def test_an_image_costs_two_puts_and_is_then_free(mapped):
     mapped.behind_a_line()
     code = """
 start(); step("start")
 save("one", "red"); step("saved")
 serve("one"); serve("one"); step("served")
-time.sleep(1.2)  # what is known is old now, and another image is new all the same
-save("two", "blue"); step("saved later")
-serve("two"); step("served later")
 """
-    asked = mapped.steps(GALLERY + code)
-    assert asked["start"] == {"list": 1}
-    assert asked["saved"] == asked["saved later"] == {"put": 2}
-    assert asked["served"] == asked["served later"] == {}
-    # Another process: one get each, then nothing until what it has may be old; then it asks whether it still is so.
+    asked = mapped.steps(GALLERY + code, **SURE)
+    assert asked == {"start": {"list": 1}, "saved": {"put": 2}, "served": {}}
+    # Another process: one get each, then nothing.
     code = """
 start(); step("start")
 serve("one"); step("first")
 serve("one"); step("again")
 """
-    asked = mapped.steps(GALLERY + code)
+    asked = mapped.steps(GALLERY + code, **SURE)
     assert asked == {"start": {"list": 1}, "first": {"get": 2}, "again": {}}
-    assert set(mapped.objects()) == {f"{name}" for n in ("one", "two") for name in (f"{n}.png", f"thumbnails/{n}.webp")}
+    assert set(mapped.objects()) == {"one.png", "thumbnails/one.webp"}
 
 
-def test_deleting_an_image_costs_at_most_six_requests(mapped):
+def test_a_new_image_costs_two_puts_however_old_the_listing_is(mapped):
     mapped.behind_a_line()
     code = """
+start(); step("start")
+time.sleep(1.2)  # what is known is old now, and another image is new all the same
+save("two", "blue"); step("saved")
+"""
+    assert mapped.steps(GALLERY + code) == {"start": {"list": 1}, "saved": {"put": 2}}
+
+
+DELETIONS = """
 start()
 for name in ("one", "two", "three", "four"):
     save(name, "red")
 step("start")
+time.sleep({wait})
 delete_staged("one"); step("staged")
 delete_listed(["two"]); step("listed")
 delete_listed(["three", "four"]); step("listed two")
 assert start() == [] and os.listdir(thumbnails) == [] and os.listdir(images) == ["thumbnails"]
 """
-    asked = mapped.steps(GALLERY + code)
+
+
+def test_deleting_an_image_costs_at_most_six_requests(mapped):
+    mapped.behind_a_line()
+    asked = mapped.steps(GALLERY + DELETIONS.format(wait=0), **SURE)
     assert asked["staged"] == {"put": 1, "copy": 2, "delete": 3}
-    # Three deletions: of the image, of the thumbnail (in folders of others they do not wait for each other), and of the journal.
+    # One put and three deletions: of the image, of the thumbnail, and of the journal.
     assert asked["listed"] == {"put": 1, "delete": 3} and asked["listed two"] == {"put": 1, "delete": 5}
     assert mapped.objects() == {} and mapped.is_empty_on_disk()
+
+
+def test_deleting_an_image_that_was_last_seen_long_ago(mapped):
+    """InvokeAI's images are deleted without a question; where a program asks whether a file is there, R2 is asked."""
+    mapped.behind_a_line()
+    asked = mapped.steps(GALLERY + DELETIONS.format(wait=1.2))
+    assert asked["staged"] == {"put": 1, "head": 2, "copy": 2, "delete": 3}
+    assert asked["listed"] == {"put": 1, "delete": 3} and asked["listed two"] == {"put": 1, "delete": 5}
+    assert mapped.objects() == {}
 
 
 def test_a_start_over_a_hundred_thousand_images(cloud, tmp_path, tmp_path_factory):
@@ -141,7 +162,7 @@ assert start() == []; step("start")
 save("one", "red"); step("saved")
 """
     try:
-        asked = mapped.steps(GALLERY + code)
+        asked = mapped.steps(GALLERY + code, **SURE)
         assert set(asked["start"]) == {"list"} and 100 <= asked["start"]["list"] <= 110
         assert line.most_at_once >= 5, "pages are asked for at the same time"
         assert asked["saved"] == {"put": 2}
@@ -178,5 +199,5 @@ step("not there")
             mapped.run("rm", path)
 
     asked = mapped.steps(code, between)
-    assert asked["read"] == asked["asked whether it has changed"] == {"get": 1} and asked["read again"] == {}
+    assert asked["read"] == asked["asked whether it has changed"] == {"get": 1}
     assert asked["changed"] in ({"head": 1, "get": 1}, {"get": 1})

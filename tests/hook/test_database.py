@@ -187,16 +187,18 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     filled.python(code)
 
 
-def test_many_threads_read_it_at_once(filled):
-    code = """
+@pytest.mark.parametrize("opens", [True, False], ids=["beside connections", "alone"])
+def test_many_threads_read_it_at_once(filled, opens):
+    code = f"""
 import concurrent.futures
+held = sqlite3.connect(PATH) if {opens} else None
 def work(number):
-    if number % 3 == 0:
+    if {opens} and number % 3 == 0:
         db = sqlite3.connect(PATH)
         found = db.execute("SELECT id, length(v) FROM t ORDER BY id").fetchall()
         db.close()
         return found
-    path = PATH.parent / f"copy{number}"
+    path = PATH.parent / f"copy{{number}}"
     shutil.copyfile(PATH, path)
     return rows(path)
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -205,6 +207,20 @@ assert len(found[0]) == 200 and all(other == found[0] for other in found)
 """
     _, requests = filled.asked(lambda: filled.python(code))
     assert requests == hydration(filled), "all of them share one replica"
+
+
+def test_a_connection_begins_with_what_d1_holds_now(filled):
+    """Also where the path was read as a file before, and another process has committed since."""
+    code = """
+import subprocess
+assert len(rows(PATH)) == 200
+other = "import os, sqlite3; db = sqlite3.connect(os.environ['TEST_PATH']); db.execute('INSERT INTO t(v) VALUES (1)'); db.commit()"
+subprocess.run([sys.executable, "-c", other], check=True)
+assert len(rows(PATH)) == 200
+db = sqlite3.connect(PATH)
+assert db.execute("SELECT count(*) FROM t").fetchone() == (201,) and len(rows(PATH)) == 201
+"""
+    filled.python(code)
 
 
 def test_whoever_writes_meets_the_marker(filled):
