@@ -35,6 +35,7 @@ use crate::{config, r2};
 use database::{Databases, Face};
 use errno::{Errno, Result};
 use paths::{Paths, Place, as_path};
+use raw::children::News;
 use store::Store;
 use table::{Handle, Table};
 
@@ -111,7 +112,13 @@ fn close_raw(fd: c_int) {
 impl Hook {
     fn store(&self) -> Result<&Store> {
         if let Some(store) = self.store.get() {
-            return store.as_ref().ok_or(Errno(libc::EIO));
+            let store = store.as_ref().ok_or(Errno(libc::EIO))?;
+            match raw::children::news() {
+                News::None => {}
+                News::Began => store.made.lock().share(),
+                News::Ended => store.others_write(),
+            }
+            return Ok(store);
         }
         let _turn = self.connecting.lock();
         let store = self.store.get_or_init(|| {
