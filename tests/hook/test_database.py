@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 
 import clouds
@@ -244,6 +245,13 @@ def test_renaming_and_deleting_the_path_is_about_the_marker(filled, tmp_path):
     assert (tmp_path / "moved").read_bytes() == marker and not filled.path.exists()
     filled.python("sqlite3.connect(PATH).execute('SELECT 1 FROM t')")
     assert filled.path.read_bytes() == marker, "the next start writes it again"
+    # To another disk `mv` copies, and what it reads is the database.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        assert os.stat(elsewhere).st_dev != os.stat(tmp_path).st_dev
+        filled.run("mv", filled.path, f"{elsewhere}/moved.db")
+        assert_whole(filled, f"{elsewhere}/moved.db")
+        assert not filled.path.exists()
+    filled.python("sqlite3.connect(PATH).execute('SELECT 1 FROM t')")
     filled.run("rm", filled.path)
     done = filled.try_to("stat", filled.path)
     assert done.returncode == 1 and "No such file" in done.stderr
