@@ -14,7 +14,7 @@ import pytest
 from proxy import CountingProxy
 
 MADE = """
-import os, shutil, sqlite3, sys, tarfile, threading
+import os, shutil, sqlite3, sys, tarfile, time
 from pathlib import Path
 PATH = Path(os.environ["TEST_PATH"])
 def rows(path):
@@ -176,6 +176,11 @@ assert len(rows(PATH)) == 200
     assert filled.run("stat", "-c", "%s", filled.path) > filled.run("bash", "-c", "echo 300000")
 
 
+def test_looking_at_the_path_before_opening_it_costs_nothing_more(filled):
+    _, requests = filled.asked(lambda: filled.python("assert PATH.exists() and PATH.stat().st_size; sqlite3.connect(PATH).execute('SELECT 1 FROM t')"))
+    assert requests == hydration(filled)
+
+
 def test_a_child_made_by_fork_finds_it_too(filled):
     code = """
 db = sqlite3.connect(PATH)
@@ -218,6 +223,7 @@ assert len(rows(PATH)) == 200
 other = "import os, sqlite3; db = sqlite3.connect(os.environ['TEST_PATH']); db.execute('INSERT INTO t(v) VALUES (1)'); db.commit()"
 subprocess.run([sys.executable, "-c", other], check=True)
 assert len(rows(PATH)) == 200
+time.sleep(1.1)  # the refresh interval
 db = sqlite3.connect(PATH)
 assert db.execute("SELECT count(*) FROM t").fetchone() == (201,) and len(rows(PATH)) == 201
 """
