@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::runtime::Runtime;
 
 /// How long a deletion waits for others of its directory, or for `rmdir`.
-const COMPANY: Duration = Duration::from_millis(100);
+const COMPANY: Duration = Duration::from_millis(500);
 
 /// Deletes what waits for it after a short while.
 pub fn delete_doomed() {

@@ -44,7 +44,7 @@ impl Made {
 
     /// A directory was made. `is_private`: it is known not to have been there before.
     pub fn make(&mut self, prefix: &Prefix, is_private: bool) {
-        if !self.path(prefix).is_some_and(|path| disk::make(&path).is_ok()) {
+        if self.path(prefix).is_none_or(|path| disk::make(&path).is_err()) {
             self.kept.insert(prefix.as_str().to_string());
         }
         if is_private {

@@ -37,6 +37,7 @@ use crate::{config, r2};
 use database::{Databases, Face};
 use errno::{Errno, Result};
 use paths::{Paths, Place, as_path};
+use raw::children::News;
 use store::Store;
 use table::{Handle, Table};
 
@@ -118,7 +119,13 @@ fn close_raw(fd: c_int) {
 impl Hook {
     fn store(&self) -> Result<&Store> {
         if let Some(store) = self.store.get() {
-            return store.as_ref().ok_or(Errno(libc::EIO));
+            let store = store.as_ref().ok_or(Errno(libc::EIO))?;
+            match raw::children::news() {
+                News::None => {}
+                News::Began => store.made.lock().share(),
+                News::Ended => store.others_write(),
+            }
+            return Ok(store);
         }
         let _turn = self.connecting.lock();
         let store = self.store.get_or_init(|| {
@@ -159,9 +166,9 @@ impl Hook {
         }
     }
 
-    /// The attributes and bytes of a database whose path a process names; `None` for every other path.
+    /// What a path that may be a database's looks like; `None` for every other path.
     fn face(&self, directory: c_int, path: &CStr, follow: bool) -> Option<Result<Face>> {
-        self.databases.may_be(path).then(|| self.databases.face(&local_path(directory, as_path(path))?, follow))?
+        self.databases.face(&local_path(directory, as_path(path))?, follow)
     }
 
     fn relative_place(&self, path: &Path) -> Option<Place> {

@@ -153,13 +153,13 @@ impl Store {
         self.roots.iter().any(|root| root == prefix.folder())
             || self.objects.known_below(prefix.folder()) == Some(true)
             || !self.written_below(prefix).is_empty()
-            || (self.made.lock().has(prefix) && !self.is_known_file(prefix))
+            || (self.made.lock().has(prefix) && !self.is_known_file(prefix.folder()))
     }
 
-    /// Whether the bucket has a file where a directory was made on the disk: another machine's.
-    fn is_known_file(&self, prefix: &Prefix) -> bool {
-        matches!(self.objects.known_name(prefix.folder()), Name::Present { .. })
-            && !self.doomed.lock().iter().any(|key| key.as_str() == prefix.folder())
+    /// Whether the bucket had a file of this name when it was last asked. (Also where a directory stands on the disk: another machine's.)
+    pub(super) fn is_known_file(&self, key: &str) -> bool {
+        matches!(self.objects.known_name(key), Name::Present { .. })
+            && !self.doomed.lock().contains(&ObjectKey::listed(key.to_owned()))
     }
 
     /// A child process has begun, or has ended: it may have written anything.
@@ -419,9 +419,8 @@ impl Store {
     /// name there is known, down to the thumbnails of the images.
     fn listed(&self, prefix: &Prefix) -> Result<BTreeMap<String, bool>> {
         let name = |key: &str| key.strip_prefix(prefix.as_str()).unwrap_or(key).to_string();
-        let is_private = self.made.lock().is_private(&prefix.join("x"));
-        let known = |prefix| if is_private { self.objects.own_level(prefix) } else { self.objects.known_level(prefix) };
-        if let Some(level) = known(prefix.folder()) {
+        let is_ours = self.made.lock().is_private(&prefix.join("x"));
+        if let Some(level) = self.objects.known_level(prefix.folder(), is_ours) {
             let folders = level.folders.iter().map(|folder| (name(folder), true));
             return Ok(folders.chain(level.objects.iter().map(|meta| (name(&meta.key), false))).collect());
         }

@@ -73,15 +73,18 @@ impl Store {
     /// Deletes a file.
     pub fn unlink(&self, place: &Place) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EISDIR))?;
-        match self.node(key)? {
-            Node::Directory => Err(Errno(libc::EISDIR)),
-            Node::Missing => Err(self.absent(key)),
-            Node::Open(_) | Node::File(_) if place.says_folder() => Err(Errno(libc::ENOTDIR)),
-            Node::File(_) => {
+        // What was there once is deleted without a question: should another process have been first, there is nothing left to do.
+        let is_file = self.open_for_writing(key).is_none() && self.is_known_file(key.as_str());
+        let node = if is_file && !self.is_known_directory(&key.prefix()) { None } else { Some(self.node(key)?) };
+        match node {
+            Some(Node::Directory) => Err(Errno(libc::EISDIR)),
+            Some(Node::Missing) => Err(self.absent(key)),
+            _ if place.says_folder() => Err(Errno(libc::ENOTDIR)),
+            None | Some(Node::File(_)) => {
                 self.detach(key);
                 self.delete(key)
             }
-            Node::Open(inode) => {
+            Some(Node::Open(inode)) => {
                 let _turn = inode.turn();
                 let is_stored = self.may_be_stored(key, &inode);
                 self.let_go(key, &inode);

@@ -45,14 +45,10 @@ impl Objects {
         self.cache.lock().any_below(prefix, Instant::now())
     }
 
-    /// What stands directly below a prefix, if all of it is known and recent.
-    pub fn known_level(&self, prefix: &str) -> Option<Level> {
-        self.cache.lock().level(prefix, Instant::now())
-    }
-
-    /// What stands directly below a prefix that nobody else knows of.
-    pub fn own_level(&self, prefix: &str) -> Option<Level> {
-        self.cache.lock().own_level(prefix)
+    /// What stands directly below a prefix, if all of it is known and recent. `is_ours`: nobody else writes there, so it need not be
+    /// recent.
+    pub fn known_level(&self, prefix: &str, is_ours: bool) -> Option<Level> {
+        self.cache.lock().level(prefix, Instant::now(), is_ours)
     }
 
     /// Keeps what is known still, for `fork`.

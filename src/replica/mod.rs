@@ -22,7 +22,7 @@ mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -94,6 +94,15 @@ impl Replica {
     /// Whether a connection is writing.
     pub fn is_being_written(&self) -> bool {
         self.writing.load(Ordering::Relaxed)
+    }
+
+    /// Whether D1 was asked within the refresh interval, or will be by the next read.
+    pub fn is_recent(&self) -> bool {
+        match self.refresh {
+            Refresh::Always => true,
+            Refresh::Every(interval) => self.checked.lock().elapsed() < interval,
+            Refresh::Never => self.checked.lock().elapsed() < Duration::from_secs(1), // the interval's default
+        }
     }
 
     /// Called before a read transaction pins the newest image. With `LITEFLARE_REFRESH=always` D1 is asked first; with a time it

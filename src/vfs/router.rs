@@ -55,7 +55,7 @@ struct Open {
     settings: Settings,
     replica: Weak<Replica>,
     /// For those who read the path as a file, and may do so again: it stays until the process ends.
-    _kept: Option<Arc<Replica>>,
+    kept: Option<Arc<Replica>>,
 }
 
 /// How many replicas this process has opened: a path may be new since somebody last looked.
@@ -93,7 +93,9 @@ impl Vfs for Router {
         let path = Path::new(OsStr::from_bytes(path.to_bytes()));
         let read_only = flags & ffi::SQLITE_OPEN_READONLY != 0;
         // The marker that is looked at on the way must be what lies on the disk.
-        let replica = as_our_work(|| Some(settings_for(path)?.and_then(|settings| open_replica(path, settings))))?;
+        let replica = as_our_work(|| {
+            Some(settings_for(path)?.and_then(|settings| open_replica(path, settings, User::Connection)))
+        })?;
         Some(match replica {
             Ok(replica) => Ok(Box::new(ReplicaFile::new(replica, read_only))),
             Err(error) => Err(error.report()),
@@ -115,13 +117,26 @@ impl Vfs for Router {
     }
 }
 
-/// The replica of a path, hydrated when no connection of this process uses it yet.
-fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> {
+/// Who wants a replica.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum User {
+    Connection,
+    /// Somebody who reads the path as a file, and may do so again.
+    Reader,
+}
+
+/// The replica of a path, hydrated when nobody in this process uses it yet.
+fn open_replica(path: &Path, settings: Settings, user: User) -> Result<Arc<Replica>, Error> {
     let replicas = replicas();
     let _hydrating = replicas.hydrating.lock();
     let same = |open: &&Open| open.settings == settings;
-    let present = replicas.open.lock().get(path).filter(same).and_then(|open| open.replica.upgrade());
-    if let Some(replica) = present {
+    let present = |open: &Open| Some((open.replica.upgrade()?, open.kept.is_some()));
+    let present = replicas.open.lock().get(path).filter(same).and_then(present);
+    if let Some((replica, is_kept)) = present {
+        // Kept for readers, and used by nobody since: a connection begins with what D1 holds now, as if it were the first.
+        if user == User::Connection && is_kept && Arc::strong_count(&replica) == 2 && !replica.is_recent() {
+            replica.sync()?;
+        }
         return Ok(replica);
     }
     marker::check(path)?;
@@ -129,7 +144,8 @@ fn open_replica(path: &Path, settings: Settings) -> Result<Arc<Replica>, Error> 
     marker::leave(path, &settings)?;
     let mut open = replicas.open.lock();
     open.retain(|_, open| open.replica.strong_count() > 0);
-    open.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica), _kept: None });
+    let kept = (user == User::Reader).then(|| replica.clone());
+    open.insert(path.to_path_buf(), Open { settings, replica: Arc::downgrade(&replica), kept });
     OPENED.fetch_add(1, Ordering::AcqRel);
     Ok(replica)
 }
@@ -145,11 +161,7 @@ pub fn replica_to_read(path: &Path) -> Option<Result<Arc<Replica>, Error>> {
         Ok(settings) => settings,
         Err(error) => return Some(Err(error)),
     };
-    Some(open_replica(path, settings).inspect(|replica| {
-        if let Some(open) = replicas().open.lock().get_mut(path) {
-            open._kept = Some(replica.clone());
-        }
-    }))
+    Some(open_replica(path, settings, User::Reader))
 }
 
 /// The replicas that connections of this process use now, with their paths.

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 
 import clouds
@@ -13,7 +14,7 @@ import pytest
 from proxy import CountingProxy
 
 MADE = """
-import os, shutil, sqlite3, sys, tarfile, threading
+import os, shutil, sqlite3, sys, tarfile, time
 from pathlib import Path
 PATH = Path(os.environ["TEST_PATH"])
 def rows(path):
@@ -175,6 +176,11 @@ assert len(rows(PATH)) == 200
     assert filled.run("stat", "-c", "%s", filled.path) > filled.run("bash", "-c", "echo 300000")
 
 
+def test_looking_at_the_path_before_opening_it_costs_nothing_more(filled):
+    _, requests = filled.asked(lambda: filled.python("assert PATH.exists() and PATH.stat().st_size; sqlite3.connect(PATH).execute('SELECT 1 FROM t')"))
+    assert requests == hydration(filled)
+
+
 def test_a_child_made_by_fork_finds_it_too(filled):
     code = """
 db = sqlite3.connect(PATH)
@@ -187,16 +193,18 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     filled.python(code)
 
 
-def test_many_threads_read_it_at_once(filled):
-    code = """
+@pytest.mark.parametrize("opens", [True, False], ids=["beside connections", "alone"])
+def test_many_threads_read_it_at_once(filled, opens):
+    code = f"""
 import concurrent.futures
+held = sqlite3.connect(PATH) if {opens} else None
 def work(number):
-    if number % 3 == 0:
+    if {opens} and number % 3 == 0:
         db = sqlite3.connect(PATH)
         found = db.execute("SELECT id, length(v) FROM t ORDER BY id").fetchall()
         db.close()
         return found
-    path = PATH.parent / f"copy{number}"
+    path = PATH.parent / f"copy{{number}}"
     shutil.copyfile(PATH, path)
     return rows(path)
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -205,6 +213,21 @@ assert len(found[0]) == 200 and all(other == found[0] for other in found)
 """
     _, requests = filled.asked(lambda: filled.python(code))
     assert requests == hydration(filled), "all of them share one replica"
+
+
+def test_a_connection_begins_with_what_d1_holds_now(filled):
+    """Also where the path was read as a file before, and another process has committed since."""
+    code = """
+import subprocess
+assert len(rows(PATH)) == 200
+other = "import os, sqlite3; db = sqlite3.connect(os.environ['TEST_PATH']); db.execute('INSERT INTO t(v) VALUES (1)'); db.commit()"
+subprocess.run([sys.executable, "-c", other], check=True)
+assert len(rows(PATH)) == 200
+time.sleep(1.1)  # the refresh interval
+db = sqlite3.connect(PATH)
+assert db.execute("SELECT count(*) FROM t").fetchone() == (201,) and len(rows(PATH)) == 201
+"""
+    filled.python(code)
 
 
 def test_whoever_writes_meets_the_marker(filled):
@@ -228,6 +251,13 @@ def test_renaming_and_deleting_the_path_is_about_the_marker(filled, tmp_path):
     assert (tmp_path / "moved").read_bytes() == marker and not filled.path.exists()
     filled.python("sqlite3.connect(PATH).execute('SELECT 1 FROM t')")
     assert filled.path.read_bytes() == marker, "the next start writes it again"
+    # To another disk `mv` copies, and what it reads is the database.
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        assert os.stat(elsewhere).st_dev != os.stat(tmp_path).st_dev
+        filled.run("mv", filled.path, f"{elsewhere}/moved.db")
+        assert_whole(filled, f"{elsewhere}/moved.db")
+        assert not filled.path.exists()
+    filled.python("sqlite3.connect(PATH).execute('SELECT 1 FROM t')")
     filled.run("rm", filled.path)
     done = filled.try_to("stat", filled.path)
     assert done.returncode == 1 and "No such file" in done.stderr

@@ -66,6 +66,30 @@ def test_programs_of_the_shell_find_the_files_of_a_disk(mapped, tmp_path):
     assert mapped.is_empty_on_disk()
 
 
+def test_what_a_bucket_has_not(mapped):
+    code = """
+import errno, os, sys
+p = sys.argv[1]
+def of(call, *args, **options):
+    try: return call(*args, **options)
+    except OSError as error: return errno.errorcode[error.errno]
+open(p + "/f", "w").write("x")
+os.mkdir(p + "/d")
+print(of(os.link, p + "/f", p + "/g"), of(os.symlink, "f", p + "/s"), of(os.readlink, p + "/f"), of(os.link, "/etc/hostname", p + "/h"))
+print(of(os.open, p, os.O_TMPFILE | os.O_RDWR))
+print(of(os.getxattr, p + "/f", "user.x"), of(os.listxattr, p + "/f"), of(os.setxattr, p + "/f", "user.x", b"1"), of(os.removexattr, p + "/f", "user.x"))
+os.chmod(p + "/f", 0o600)
+print(oct(os.stat(p + "/f").st_mode), oct(os.stat(p + "/d").st_mode), sorted(os.listdir(p)))
+"""
+    said = mapped.run(sys.executable, "-c", code, mapped.folder).splitlines()
+    assert said == [
+        "EPERM EPERM EINVAL EPERM",
+        "ENOTSUP",  # on Linux the same number as EOPNOTSUPP
+        "ENODATA [] ENOTSUP ENODATA",
+        "0o100644 0o40755 ['d', 'f']",
+    ]
+
+
 @pytest.mark.parametrize("setting", ["R2_SECRET_ACCESS_KEY", "LITEFLARE_R2_BUCKET"])
 def test_a_wrong_setting_is_an_error_and_never_a_local_file(mapped, setting):
     write = f"import sys; f = open({str(mapped.folder)!r} + '/x', 'w'); f.write('x'); f.close()"

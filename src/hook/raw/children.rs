@@ -1,27 +1,44 @@
 //! Child processes: what this process knows may be old once one has ended.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use libc::{FILE, id_t, pid_t};
 
-use crate::hook::{connected, real};
+use crate::hook::real;
 
-/// A child that begins may put something into the directories made here.
-pub fn begins() {
-    crate::sqlite::guard((), || {
-        if let Some(store) = connected() {
-            store.made.lock().share();
-        }
-    });
+/// What has happened since somebody last looked. Only noted here: shells wait for their children in signal handlers, where nothing may
+/// be locked.
+static NEWS: AtomicU8 = AtomicU8::new(0);
+const BEGAN: u8 = 1;
+const ENDED: u8 = 2;
+
+/// What has happened to child processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing.
+    None,
+    /// One began: it may put something into the directories made here.
+    Began,
+    /// One ended: it may have written anything.
+    Ended,
 }
 
-/// A child that has ended may have written anything.
+/// What has happened since the last call.
+pub fn news() -> News {
+    if NEWS.load(Ordering::Acquire) == 0 {
+        return News::None;
+    }
+    if NEWS.swap(0, Ordering::AcqRel) & ENDED == 0 { News::Began } else { News::Ended }
+}
+
+/// A child begins. One made by `vfork` says so itself: it shares its parent's memory.
+pub fn begins() {
+    NEWS.fetch_or(BEGAN, Ordering::AcqRel);
+}
+
 fn ended() {
-    crate::sqlite::guard((), || {
-        if let Some(store) = connected() {
-            store.others_write();
-        }
-    });
+    NEWS.fetch_or(ENDED, Ordering::AcqRel);
 }
 
 fn waited(pid: pid_t) -> pid_t {

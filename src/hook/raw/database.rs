@@ -20,10 +20,13 @@ pub unsafe fn face(directory: c_int, path: *const c_char, flags: c_int) -> Optio
     if path.is_null() {
         return None;
     }
-    // `None` is also the answer when libc's function is to be called, which then finds `errno` as the caller left it.
-    let before = Errno::last();
     // SAFETY: as above.
     let path = unsafe { CStr::from_ptr(path) };
+    if !hook.databases.may_be(path) {
+        return None;
+    }
+    // `None` is also the answer when libc's function is to be called, which then finds `errno` as the caller left it.
+    let before = Errno::last();
     let face = crate::sqlite::guard(Some(Err(Errno(libc::EIO))), || {
         hook.face(directory, path, flags & libc::AT_SYMLINK_NOFOLLOW == 0)
     });

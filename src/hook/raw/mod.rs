@@ -31,7 +31,7 @@ macro_rules! interpose {
     )*};
 }
 mod attributes;
-mod children;
+pub(super) mod children;
 mod database;
 mod descriptors;
 mod directories;

@@ -93,7 +93,7 @@ extern "C" fn after_fork_in_child() {
 /// SAFETY (of the callers): `environment` is a list of C strings that ends with null.
 unsafe fn replace(environment: *const *const c_char, exec: impl FnOnce(*const *const c_char) -> c_int) -> c_int {
     let before = Errno::last();
-    super::children::begins(); // in a child made by `vfork` it is the parent that is told: they share their memory
+    super::children::begins();
     crate::sqlite::guard((), finish);
     // SAFETY: as above.
     let offered = crate::sqlite::guard(None, || unsafe { inherit::offer(environment) });

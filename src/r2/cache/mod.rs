@@ -53,14 +53,9 @@ impl Cache {
         self.names.name(key, now)
     }
 
-    /// What stands directly below `prefix`, if all of it is known and recent.
-    pub fn level(&self, prefix: &str, now: Instant) -> Option<Level> {
-        self.names.level(prefix, Some(now))
-    }
-
-    /// What stands directly below `prefix`, if nobody else writes there.
-    pub fn own_level(&self, prefix: &str) -> Option<Level> {
-        self.names.level(prefix, None)
+    /// What stands directly below `prefix`, if all of it is known and recent. `is_ours`: nobody else writes there.
+    pub fn level(&self, prefix: &str, now: Instant, is_ours: bool) -> Option<Level> {
+        self.names.level(prefix, now, is_ours)
     }
 
     /// Whether anything stands below `prefix`, if that is known.

@@ -79,10 +79,9 @@ impl Names {
         }
     }
 
-    /// `now`: as recent as it must be; `None`: of whatever age.
-    pub(super) fn level(&self, prefix: &str, now: Option<Instant>) -> Option<Level> {
+    pub(super) fn level(&self, prefix: &str, now: Instant, is_ours: bool) -> Option<Level> {
         let below = folder(prefix);
-        self.listed(&below).filter(|at| now.is_none_or(|now| self.fresh(*at, now)))?;
+        self.listed(&below).filter(|at| is_ours || self.fresh(*at, now))?;
         let mut level = Level::default();
         let mut from = below.clone();
         while let Some((key, fact)) = self.facts.range(from..).next().filter(|(key, _)| key.starts_with(&below)) {

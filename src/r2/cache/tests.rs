@@ -24,7 +24,7 @@ fn present(key: &str, etag: &str, fresh: bool) -> Name {
 fn nothing_is_known_at_first() {
     let (mut cache, now) = cache();
     assert_eq!(cache.name("images/a.png", now), Name::Unknown);
-    assert_eq!(cache.level("images", now), None);
+    assert_eq!(cache.level("images", now, false), None);
     assert_eq!(cache.any_below("images", now), None);
 }
 
@@ -50,7 +50,7 @@ fn always_and_never_are_what_they_say() {
     assert_eq!(always.name("images/b.png", now), Name::Absent { fresh: false });
     assert_eq!(never.name("images/a.png", later), present("images/a.png", "1", true));
     assert_eq!(never.name("images/b.png", later), Name::Absent { fresh: true });
-    assert!(never.level("images", later).is_some());
+    assert!(never.level("images", later, false).is_some());
 }
 
 #[test]
@@ -111,7 +111,8 @@ fn once_others_may_have_written_what_is_known_is_checked() {
     let then = now + SECOND / 2;
     assert_eq!(cache.name("images/a.png", then), present("images/a.png", "1", false));
     assert_eq!(cache.name("images/new.png", then), Name::Absent { fresh: false });
-    assert_eq!((cache.level("images", then), cache.any_below("images/t", then)), (None, None));
+    assert!(cache.level("images", then, true).is_some(), "unless nobody else writes there");
+    assert_eq!((cache.level("images", then, false), cache.any_below("images/t", then)), (None, None));
     cache.saw(meta("images/a.png", "1"), then);
     assert_eq!(cache.name("images/a.png", then), present("images/a.png", "1", true));
     assert_eq!(cache.name("images/new.png", now + SECOND * 60), Name::Absent { fresh: true }, "they are gone");
@@ -150,13 +151,13 @@ fn a_level_is_the_files_and_folders_of_one_folder() {
     let (mut cache, now) = cache();
     let names = ["images/a.png", "images/t/1.webp", "images/t/2.webp", "images/t0.png", "images/z/y/x.png"];
     cache.saw_all("images", &names.map(|name| meta(name, "1")), now);
-    let level = cache.level("images", now).unwrap();
+    let level = cache.level("images", now, false).unwrap();
     assert_eq!(level.objects.iter().map(|meta| &*meta.key).collect::<Vec<_>>(), ["images/a.png", "images/t0.png"]);
     assert_eq!(level.folders, ["images/t", "images/z"]);
-    assert_eq!(cache.level("images/z", now).unwrap().folders, ["images/z/y"]);
-    assert_eq!(cache.level("images/none", now), Some(Default::default()));
-    assert_eq!(cache.level("images", now + SECOND * 2), None, "a listing is relied on for the refresh interval");
-    assert!(cache.own_level("images").is_some(), "unless nobody else writes there");
+    assert_eq!(cache.level("images/z", now, false).unwrap().folders, ["images/z/y"]);
+    assert_eq!(cache.level("images/none", now, false), Some(Default::default()));
+    assert_eq!(cache.level("images", now + SECOND * 2, false), None, "a listing is relied on for the refresh interval");
+    assert!(cache.level("images", now + SECOND * 2, true).is_some(), "unless nobody else writes there");
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn in_doubt_nothing_is_known() {
     cache.saw_all("images", &[], now);
     cache.doubt("images/a.png", now);
     assert_eq!(cache.name("images/a.png", now), Name::Unknown);
-    assert_eq!(cache.level("images", now), None);
+    assert_eq!(cache.level("images", now, false), None);
     cache.saw_nothing("images/a.png", now + SECOND / 2);
     assert_eq!(cache.name("images/a.png", now + SECOND), Name::Absent { fresh: true });
 }
