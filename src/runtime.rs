@@ -3,6 +3,7 @@
 //! The host's threads are not ours: they call into SQLite and wait for us. Requests therefore run on a thread of our own,
 //! and the caller waits for the answer.
 
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ impl Runtime {
             .user_agent(concat!("liteflare/", env!("CARGO_PKG_VERSION")))
             .tcp_nodelay(true)
             .build()
-            .map_err(std::io::Error::other)?;
+            .map_err(no_https)?;
         Ok(Runtime { pid: std::process::id(), tokio, http })
     }
 
@@ -67,4 +68,12 @@ impl Runtime {
             tokio::task::spawn_blocking(work);
         });
     }
+}
+
+/// As in a small container; reqwest itself only says "builder error".
+fn no_https(error: reqwest::Error) -> std::io::Error {
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    std::io::Error::other(format!(
+        "HTTPS cannot be set up, are the system's CA certificates installed (ca-certificates)? {cause}"
+    ))
 }

@@ -4,6 +4,7 @@ The wheel is `LITEFLARE_WHEEL`, or what `scripts/wheel` made last.
 """
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -43,3 +44,9 @@ def wheel() -> Path:
 def place(cloud, tmp_path):
     """An empty database and an empty bucket."""
     return Place(cloud, tmp_path / "root")
+
+
+@pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -59,14 +59,30 @@ def test_it_exports_what_the_library_of_this_system_exports(unpacked):
 
 @pytest.fixture(scope="session")
 def debian11(unpacked, tmp_path_factory):
-    """Debian 11: glibc 2.31, where `stat` and its like are still `__xstat`, and Python 3.9. Unpacked, not installed: that is enough."""
-    system = Debian(tmp_path_factory.mktemp("debian11"), "bullseye", ["python3", "coreutils", "dash"], "extract")
-    shutil.copytree(unpacked / "liteflare", system.folder / "opt/liteflare")
-    shutil.copy(KEEP, system.folder / "opt/keep.py")
-    return system
+    """Debian 11: glibc 2.31, where `stat` and its like are still `__xstat`, and Python 3.9."""
+    with Debian(tmp_path_factory.mktemp("debian11"), "bullseye", ["python3", "coreutils", "dash"]) as system:
+        shutil.copytree(unpacked / "liteflare", system.folder / "opt/liteflare")
+        shutil.copy(KEEP, system.folder / "opt/keep.py")
+        yield system
 
 
-def test_it_runs_on_glibc_2_31(debian11, place):
+@pytest.fixture(scope="session")
+def certificates(debian11):
+    """Where the system has its CA certificates; without a file there, it has none."""
+    path = debian11.folder / "etc/ssl/certs/ca-certificates.crt"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def test_a_system_without_certificates_is_told_so(debian11, certificates, place):
+    certificates.unlink(missing_ok=True)
+    settings = {**place.settings, "PATH": PATH, "LITEFLARE_ROOT": "/srv/none", "LITEFLARE_TIMEOUT": "1s"}
+    done = debian11.run("/opt/liteflare/liteflare", "run", "--", "/usr/bin/python3", "/opt/keep.py", "/srv/none", environment=settings)
+    assert done.returncode == 1 and "(ca-certificates)" in done.stderr
+
+
+def test_it_runs_on_glibc_2_31(debian11, certificates, place):
+    shutil.copy("/etc/ssl/certs/ca-certificates.crt", certificates)
     root = "/srv/" + place.root.parent.name
     settings = {**place.settings, "PATH": PATH, "LITEFLARE_ROOT": root}
 
@@ -78,15 +94,19 @@ def test_it_runs_on_glibc_2_31(debian11, place):
     run("/usr/bin/python3", "/opt/keep.py", root)
     place.assert_kept(debian11.folder / root[1:])
     # Programs that were built for this glibc.
-    folder = f"{root}/outputs/images"
-    assert run("ls", "-l", folder).split()[-1] == "cat.png"
-    assert run("stat", "-c", "%s %F", f"{folder}/cat.png") == "5000 regular file\n"
-    assert run("sh", "-c", f"cp -a {folder}/cat.png /tmp/copy.png && cmp_ok=$(cat /tmp/copy.png | wc -c) && echo $cmp_ok") == "5000\n"
+    image = f"{root}/outputs/images/cat.png"
+    assert run("ls", "-l", f"{root}/outputs/images").split()[-1] == "cat.png"
+    assert run("stat", "-c", "%s %F", image) == "5000 regular file\n"
+    assert run("sh", "-c", f"cp -a {image} /tmp/copy.png && cat /tmp/copy.png") == "miaow" * 1000
 
 
 def test_the_local_cloud_runs_on_glibc_2_31(debian11):
     """The command itself: `liteflare dev` is a server with all that it is linked with."""
-    script = "/opt/liteflare/liteflare dev >/tmp/settings & until grep -qx ready /tmp/settings; do sleep 0.1; done; kill $!; wait $!"
-    done = debian11.run("/bin/sh", "-c", script, environment={"PATH": PATH})
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "export LITEFLARE_D1_API=http://127.0.0.1:" in (debian11.folder / "tmp/settings").read_text()
+    command = debian11.command("/opt/liteflare/liteflare", "dev", environment={"PATH": PATH})
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        lines = []
+        while not lines or lines[-1] not in ("ready\n", ""):
+            lines.append(server.stdout.readline())
+        server.terminate()
+        assert (server.wait(timeout=20), server.stderr.read()) == (0, "")
+    assert lines[-1] == "ready\n" and lines[0].startswith("export LITEFLARE_D1_API=http://127.0.0.1:")
