@@ -66,8 +66,13 @@ def test_it_needs_no_other_library(unpacked, program):
     assert "libc.so.6" in needed and needed <= LIBRARIES | LOADERS
 
 
+def test_it_asks_the_process_for_no_symbol_of_sqlites(unpacked):
+    """This and the next are `tests/library.rs`, which cannot see this library: another linker made it."""
+    text = subprocess.check_output(["nm", "-D", "--undefined-only", unpacked / "liteflare/libliteflare.so"], text=True)
+    assert "pthread_" in text and "sqlite3" not in text
+
+
 def test_it_exports_what_the_library_of_this_system_exports(unpacked):
-    """The linker is another one: `tests/library.rs` cannot see this library."""
     text = subprocess.check_output(["nm", "-D", "--defined-only", unpacked / "liteflare/libliteflare.so"], text=True)
     listed = (REPOSITORY / "src/hook/exports.txt").read_text().splitlines()
     assert sorted(line.split()[-1] for line in text.splitlines()) == sorted({"sqlite3_liteflare_init", *(line.split()[0] for line in listed)})
