@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dockerfile
 import pytest
-from conftest import REPOSITORY
+from clouds import REPOSITORY
 from debian import Debian
 from place import KEEP
 
@@ -141,6 +141,7 @@ def test_the_unit(tmp_path):
     unit.write_text(text.replace("/opt/invokeai/bin/", f"{tmp_path}/"))
     done = subprocess.run(["systemd-analyze", "--man=no", "verify", unit], capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert not re.search("^(PrivateDevices|ProtectClock|DeviceAllow|DevicePolicy)=", text, re.MULTILINE), "the GPU must stay visible"
     rated = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=30", unit], capture_output=True, text=True)
     assert rated.returncode == 0, rated.stdout
 

@@ -7,7 +7,7 @@ import subprocess
 import zipfile
 
 import pytest
-from conftest import REPOSITORY
+from clouds import REPOSITORY
 from debian import Debian
 from place import KEEP
 
