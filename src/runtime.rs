@@ -4,6 +4,7 @@
 //! and the caller waits for the answer.
 
 use std::cell::Cell;
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ impl Runtime {
             .user_agent(concat!("liteflare/", env!("CARGO_PKG_VERSION")))
             .tcp_nodelay(true)
             .build()
-            .map_err(std::io::Error::other)?;
+            .map_err(no_https)?;
         Ok(Runtime { pid: std::process::id(), tokio, http })
     }
 
@@ -90,4 +91,12 @@ impl Runtime {
             tokio::task::spawn_blocking(work);
         });
     }
+}
+
+/// As in a small container; reqwest itself only says "builder error".
+fn no_https(error: reqwest::Error) -> std::io::Error {
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    std::io::Error::other(format!(
+        "HTTPS cannot be set up, are the system's CA certificates installed (ca-certificates)? {cause}"
+    ))
 }

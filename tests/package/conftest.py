@@ -4,6 +4,7 @@ The wheel is `LITEFLARE_WHEEL`, or what `scripts/wheel` made last.
 """
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def cloud(request, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def wheel() -> Path:
-    made = [path for folder in ("dist", "target/debug-wheel") for path in (REPOSITORY / folder).glob("liteflare-*_x86_64.whl")]
+    machine = os.uname().machine
+    made = [path for folder in ("dist", "target/debug-wheel") for path in (REPOSITORY / folder).glob(f"liteflare-*_{machine}.whl")]
     chosen = os.environ.get("LITEFLARE_WHEEL") or max(made, key=lambda path: path.stat().st_mtime, default=None)
     assert chosen, "there is no wheel to test: run scripts/wheel, or name one in LITEFLARE_WHEEL"
     return Path(chosen)
@@ -43,3 +45,9 @@ def wheel() -> Path:
 def place(cloud, tmp_path):
     """An empty database and an empty bucket."""
     return Place(cloud, tmp_path / "root")
+
+
+@pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -57,13 +57,16 @@ def module_sources(package: str, folder: Path) -> list[Path]:
 
 
 def source_entries():
-    """Debian's own places for packages among those that apt knows, as places for their sources."""
+    """Debian's own places for packages among those that apt knows, as places for their sources; without security updates, whose
+    sources not every mirror has."""
     for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
         text = path.read_text() if path.is_file() else ""
-        if path.suffix == ".sources" and "debian-archive-keyring" in text:
-            yield path.suffix, text.replace("Types: deb\n", "Types: deb-src\n")
+        if path.suffix == ".sources":
+            entries = [entry for entry in text.split("\n\n") if "debian-archive-keyring" in entry and "security" not in entry]
+            yield path.suffix, "\n\n".join(entries).replace("Types: deb\n", "Types: deb-src\n")
         elif path.name in ("sources.list", "debian.list"):
-            yield ".list", "".join(f"deb-src {line[4:]}\n" for line in text.splitlines() if line.startswith("deb "))
+            entries = [line for line in text.splitlines() if line.startswith("deb ") and "security" not in line]
+            yield ".list", "".join(f"deb-src {line[4:]}\n" for line in entries)
 
 
 def cargo_home() -> Path:

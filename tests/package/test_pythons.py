@@ -3,6 +3,7 @@
 Each keeps a row in D1 and a file in R2, both when `liteflare run` starts it and when only the environment says so.
 """
 
+import shutil
 import subprocess
 import sys
 
@@ -12,17 +13,21 @@ from app import pythons
 from place import KEEP
 
 
+@pytest.fixture(scope="session")
+def static(tmp_path_factory):
+    return static_python.build(tmp_path_factory.mktemp("static"))
+
+
 @pytest.fixture(scope="session", params=[*pythons(), "static SQLite"])
 def environment(request, wheel, tmp_path_factory):
     """A new environment's `bin`, with nothing but the wheel."""
     home = tmp_path_factory.mktemp("environment")
-    static = request.param == "static SQLite"
-    base = static_python.DEBIAN if static else request.param
+    is_static = request.param == "static SQLite"
+    base = static_python.DEBIAN if is_static else request.param
     subprocess.run([base, "-m", "venv", "--without-pip", home], check=True)
-    if static:
-        built = static_python.build(tmp_path_factory.mktemp("static"))
+    if is_static:
         (home / "bin/python3").unlink()
-        built.rename(home / "bin/python3")
+        shutil.copy(request.getfixturevalue("static"), home / "bin/python3")
         show = "import _sqlite3; print(_sqlite3.__spec__.origin)"
         assert subprocess.check_output([home / "bin/python", "-c", show], text=True) == "built-in\n"
     install = [sys.executable, "-m", "pip", "--python", home / "bin/python", "install", "--quiet", "--no-index", wheel]
