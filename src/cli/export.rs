@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, HumanCount};
 use liteflare::config;
 use liteflare::transfer::export::{Summary, export};
 
-use super::progress::Display;
+use super::progress::{Display, sentence};
 
 /// Arguments of `liteflare export`.
 ///
@@ -36,7 +36,7 @@ pub fn main(args: ExportArgs) -> anyhow::Result<()> {
     let display = Display::new(args.json);
     let done = export(&dir, &|event| display.show(event));
     drop(display);
-    let summary = done?;
+    let summary = done.map_err(sentence)?;
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {

@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, HumanCount};
 use liteflare::config;
 use liteflare::transfer::import::{Summary, import};
 
-use super::progress::Display;
+use super::progress::{Display, sentence};
 
 /// Arguments of `liteflare import`.
 ///
@@ -34,7 +34,7 @@ pub fn main(args: ImportArgs) -> anyhow::Result<()> {
     let display = Display::new(args.json);
     let done = import(&root, args.replace, &|event| display.show(event));
     drop(display);
-    let summary = done?;
+    let summary = done.map_err(sentence)?;
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {

@@ -4,8 +4,13 @@ use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use liteflare::transfer::{Event, Step};
+use liteflare::transfer::{Error, Event, Step};
 use parking_lot::Mutex;
+
+/// A transfer's error as the one sentence it is: its causes are part of it already.
+pub fn sentence(error: Error) -> anyhow::Error {
+    anyhow::Error::msg(error.to_string())
+}
 
 /// Shows what a transfer tells.
 pub struct Display {

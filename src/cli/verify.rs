@@ -9,7 +9,7 @@ use liteflare::config;
 use liteflare::transfer::compare::Differences;
 use liteflare::transfer::verify::{Report, verify};
 
-use super::progress::Display;
+use super::progress::{Display, sentence};
 
 /// Arguments of `liteflare verify`.
 ///
@@ -37,7 +37,7 @@ pub fn main(args: VerifyArgs) -> anyhow::Result<()> {
     let display = Display::new(args.json);
     let done = verify(args.db.as_deref(), &|event| display.show(event));
     drop(display);
-    let report = done?;
+    let report = done.map_err(sentence)?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

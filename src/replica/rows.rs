@@ -52,7 +52,8 @@ fn cell(name: &str, exact: bool) -> String {
     };
     format!(
         "CASE typeof({name}) WHEN 'integer' THEN 'i'||{name} \
-         WHEN 'real' THEN CASE {name} WHEN 9e999 THEN 'r+' WHEN -9e999 THEN 'r-' ELSE {name} END \
+         WHEN 'real' THEN CASE {name} WHEN 9e999 THEN 'r+' WHEN -9e999 THEN 'r-' \
+         WHEN 0 THEN CASE WHEN atan2({name},-1)<0 THEN 'r0' ELSE {name} END ELSE {name} END \
          WHEN 'text' THEN CASE WHEN length(CAST({name} AS BLOB))>{LARGE_BYTES} THEN '>' ELSE {text} END \
          WHEN 'blob' THEN CASE WHEN length({name})>{LARGE_BYTES} THEN '>' ELSE 'b'||hex({name}) END END"
     )
@@ -80,7 +81,12 @@ fn parse_cell(cell: Json, is_doubtful: &mut bool) -> Option<Option<Value>> {
     let (kind, rest) = text.split_at_checked(1)?;
     Some(Some(match kind {
         "i" => Value::Integer(rest.parse().ok()?),
-        "r" => Value::Real(if rest == "+" { f64::INFINITY } else { f64::NEG_INFINITY }),
+        // JavaScript has numbers for none of them: it writes -0.0 as 0.
+        "r" => Value::Real(match rest {
+            "+" => f64::INFINITY,
+            "0" => -0.0,
+            _ => f64::NEG_INFINITY,
+        }),
         "t" => {
             *is_doubtful |= rest.contains(char::REPLACEMENT_CHARACTER);
             text.remove(0); // the text stays where it is, and a page of rows is not in memory twice

@@ -20,7 +20,7 @@ pub enum Error {
     #[error(transparent)]
     R2(#[from] r2::Error),
     /// Something in the database that D1 cannot hold.
-    #[error("{0}")]
+    #[error(transparent)]
     Unfit(#[from] PlanError),
     /// The local database cannot be read.
     #[error("reading the local database failed: {0}")]
