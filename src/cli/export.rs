@@ -59,7 +59,9 @@ fn print(summary: &Summary) {
     }
     if summary.appeared > 0 || summary.has_gone_on {
         let appeared = HumanCount(summary.appeared);
-        println!("meanwhile the application went on: {appeared} newer objects and later commits are not in this export");
+        println!(
+            "meanwhile the application went on: {appeared} newer objects and later commits are not in this export"
+        );
     }
     println!("{} requests to D1, {} to R2", summary.requests.d1, summary.requests.r2);
 }

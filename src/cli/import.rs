@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
 use liteflare::config;
-use liteflare::transfer::import::{Summary, import};
+use liteflare::transfer::import::{DATABASE, Summary, import};
 
 use super::progress::{Display, sentence};
 
@@ -39,6 +39,11 @@ pub fn main(args: ImportArgs) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(&summary)?);
     } else {
         print(&summary);
+        let database = root.join(DATABASE);
+        println!(
+            "next: move {} away (keep it as a backup), then start the application with `liteflare run`",
+            database.display()
+        );
     }
     Ok(())
 }

@@ -38,7 +38,9 @@ impl Display {
         }
         let mut current = self.current.lock();
         match (event, current.as_ref()) {
-            (Event::Begins(step, total), _) => *current = Some(Current { step, bar: bar(step, total), started: Instant::now() }),
+            (Event::Begins(step, total), _) => {
+                *current = Some(Current { step, bar: bar(step, total), started: Instant::now() })
+            }
             (Event::Advances(count), Some(current)) => current.bar.inc(count),
             (Event::Ends, Some(ended)) => {
                 ended.bar.finish_and_clear();
@@ -80,6 +82,7 @@ fn bar(step: Step, total: u64) -> ProgressBar {
 
 fn line(ended: &Current) -> String {
     let (step, position) = (ended.step, ended.bar.position());
-    let amount = if step.counts_bytes() { HumanBytes(position).to_string() } else { format!("{} rows", HumanCount(position)) };
+    let amount =
+        if step.counts_bytes() { HumanBytes(position).to_string() } else { format!("{} rows", HumanCount(position)) };
     format!("{}: {amount} in {:.1} s", step.name(), ended.started.elapsed().as_secs_f64())
 }

@@ -112,7 +112,9 @@ pub enum Error {
         table: String,
     },
     /// What was sent is not what is there.
-    #[error("after the import {count} things differ on Cloudflare's side, the first: {first}; `liteflare verify` lists them")]
+    #[error(
+        "after the import {count} things differ on Cloudflare's side, the first: {first}; `liteflare verify` lists them"
+    )]
     NotEqual {
         /// How many.
         count: u64,
@@ -135,7 +137,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// Objects that are not those of the local files.
-    #[error("the bucket {bucket} is not empty: {count} objects {how}, the first is {key:?}; use another bucket or prefix, or --replace to {cure} them")]
+    #[error(
+        "the bucket {bucket} is not empty: {count} objects {how}, the first is {key:?}; use another bucket or prefix, or --replace to {cure} them"
+    )]
     Objects {
         /// The bucket.
         bucket: String,

@@ -16,7 +16,11 @@ use crate::world::{World, files, one_line};
 type Case = (&'static str, fn(&World, &Root), &'static [&'static str]);
 
 const ROOTS: &[Case] = &[
-    ("no database", |_, root| fs::remove_file(root.database()).unwrap(), &["databases/invokeai.db", "no such file", "root folder"]),
+    (
+        "no database",
+        |_, root| fs::remove_file(root.database()).unwrap(),
+        &["databases/invokeai.db", "no such file", "root folder"],
+    ),
     ("another file", |_, root| fs::write(root.database(), "hello").unwrap(), &["is not a SQLite database"]),
     ("an empty file", |_, root| fs::write(root.database(), "").unwrap(), &["is not a SQLite database"]),
     (
@@ -48,7 +52,11 @@ const ROOTS: &[Case] = &[
         |_, root| root.sql("PRAGMA foreign_keys = OFF; DELETE FROM boards"),
         &["table board_images", "rows refer to rows of boards that are not there", "rowid", "foreign_key_check"],
     ),
-    ("a virtual table", |_, root| root.sql("CREATE VIRTUAL TABLE notes USING fts5(body)"), &["table notes", "virtual table"]),
+    (
+        "a virtual table",
+        |_, root| root.sql("CREATE VIRTUAL TABLE notes USING fts5(body)"),
+        &["table notes", "virtual table"],
+    ),
     (
         "too many columns",
         |_, root| {
@@ -66,7 +74,11 @@ const ROOTS: &[Case] = &[
     ("a name of Cloudflare's", |_, root| root.sql("CREATE TABLE _cf_x(x)"), &["table _cf_x", "another name"]),
     (
         "a foreign key without its parent",
-        |_, root| root.sql("PRAGMA foreign_keys = OFF; CREATE TABLE child(p REFERENCES nobody); INSERT INTO child VALUES (NULL)"),
+        |_, root| {
+            root.sql(
+                "PRAGMA foreign_keys = OFF; CREATE TABLE child(p REFERENCES nobody); INSERT INTO child VALUES (NULL)",
+            )
+        },
         &["table child", "nobody", "no such table"],
     ),
     (
@@ -87,9 +99,21 @@ const ROOTS: &[Case] = &[
         |_, root| fs::write(root.path.join("outputs/images/a\nb.png"), "x").unwrap(),
         &["outputs/images", "control character"],
     ),
-    ("a dangling link", |_, root| symlink("/nowhere/at/all", root.path.join("outputs/images/l.png")).unwrap(), &["l.png"]),
-    ("a link in a circle", |_, root| symlink("..", root.path.join("outputs/images/thumbnails/up")).unwrap(), &["thumbnails/up", "folder that it is in"]),
-    ("a table on D1", |world, _| world.write_d1("CREATE TABLE mine(x)"), &["the D1 database is not empty", "table mine", "--replace"]),
+    (
+        "a dangling link",
+        |_, root| symlink("/nowhere/at/all", root.path.join("outputs/images/l.png")).unwrap(),
+        &["l.png"],
+    ),
+    (
+        "a link in a circle",
+        |_, root| symlink("..", root.path.join("outputs/images/thumbnails/up")).unwrap(),
+        &["thumbnails/up", "folder that it is in"],
+    ),
+    (
+        "a table on D1",
+        |world, _| world.write_d1("CREATE TABLE mine(x)"),
+        &["the D1 database is not empty", "table mine", "--replace"],
+    ),
     (
         "an object of the same name",
         |world, _| {
@@ -118,9 +142,12 @@ fn import_refuses_before_anything_is_changed() {
             // A function that the SQLite here does not have either cannot be indexed by it.
             if *name == "a function D1 does not have" {
                 let connection = Connection::open(root.database()).unwrap();
-                let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC | rusqlite::functions::FunctionFlags::SQLITE_UTF8;
+                let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC
+                    | rusqlite::functions::FunctionFlags::SQLITE_UTF8;
                 connection.create_scalar_function("unknown_function", 1, flags, |_| Ok(0)).unwrap();
-                connection.execute_batch("CREATE TABLE odd(x); CREATE INDEX odd_x ON odd(unknown_function(x))").unwrap();
+                connection
+                    .execute_batch("CREATE TABLE odd(x); CREATE INDEX odd_x ON odd(unknown_function(x))")
+                    .unwrap();
             } else {
                 spoil(&world, &root);
             }

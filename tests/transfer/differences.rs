@@ -9,9 +9,21 @@ use crate::world::World;
 
 /// A change to D1 behind liteflare's back (its log does not show it), and what is told of it.
 const CHANGES: [(&str, &str, &str); 9] = [
-    ("UPDATE images SET width = 64.5 WHERE rowid = 3", "table images, rowid 3", "column width: a real on D1, an integer here"),
-    ("UPDATE images SET metadata = CAST(metadata AS BLOB) WHERE rowid = 5", "table images, rowid 5", "column metadata: a blob"),
-    ("UPDATE images SET metadata = upper(metadata) WHERE rowid = 6", "table images, rowid 6", "column metadata: another value"),
+    (
+        "UPDATE images SET width = 64.5 WHERE rowid = 3",
+        "table images, rowid 3",
+        "column width: a real on D1, an integer here",
+    ),
+    (
+        "UPDATE images SET metadata = CAST(metadata AS BLOB) WHERE rowid = 5",
+        "table images, rowid 5",
+        "column metadata: a blob",
+    ),
+    (
+        "UPDATE images SET metadata = upper(metadata) WHERE rowid = 6",
+        "table images, rowid 6",
+        "column metadata: another value",
+    ),
     ("DELETE FROM board_images WHERE rowid = 2", "table board_images, rowid 2", "only in the file"),
     ("INSERT INTO app_settings(rowid, key, value) VALUES (77, 'k', 'v')", "table app_settings, rowid 77", "only on D1"),
     ("UPDATE boards SET rowid = 1000 WHERE rowid = 1", "table boards, rowid 1000", "only on D1"),
@@ -84,7 +96,9 @@ fn told(differences: &Value, place: &str, problem: &str) -> bool {
         difference["place"] == place && difference["problem"].as_str().unwrap().starts_with(problem)
     };
     differences["first"].as_array().unwrap().iter().any(is)
-        || differences["first"].as_array().unwrap().iter().any(|difference| {
-            difference["place"] == place && difference["problem"].as_str().unwrap().contains(problem)
-        })
+        || differences["first"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|difference| difference["place"] == place && difference["problem"].as_str().unwrap().contains(problem))
 }

@@ -64,7 +64,8 @@ impl World {
         let tables = self.database.rows(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name <> 'sqlite_sequence'",
         );
-        let count = |name: &str| self.database.rows(&format!("SELECT count(*) FROM \"{name}\""))[0][0].as_u64().unwrap();
+        let count =
+            |name: &str| self.database.rows(&format!("SELECT count(*) FROM \"{name}\""))[0][0].as_u64().unwrap();
         tables.as_array().unwrap().iter().map(|row| count(row[0].as_str().unwrap())).sum()
     }
 }

@@ -7,8 +7,9 @@ mod bad_input;
 mod differences;
 mod killed;
 #[path = "../database/world.rs"]
-#[allow(dead_code, reason = "only the dump is used here")]
+#[allow(dead_code, reason = "the dump and the single-sided half are used here")]
 mod lines;
+mod meanwhile;
 mod random;
 mod root;
 mod there_and_back;

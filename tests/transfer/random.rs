@@ -14,7 +14,9 @@ fn value(rng: &mut StdRng) -> Value {
         0 => Value::Null,
         1 => Value::Integer(rng.random()),
         2 => Value::Real(f64::from_bits(rng.random::<u64>() & !(0x7ff << 52) | rng.random_range(0..0x7feu64) << 52)),
-        3 => Value::Real([0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 5e-324, 1e15, 0.1 + 0.2][rng.random_range(0..7usize)]),
+        3 => Value::Real(
+            [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 5e-324, 1e15, 0.1 + 0.2][rng.random_range(0..7usize)],
+        ),
         4 => Value::Blob((0..rng.random_range(0..40)).map(|_| rng.random()).collect()),
         5 => Value::Text("ü€\u{1f600}'\"\\\n\u{fffd}".chars().cycle().take(rng.random_range(0..30)).collect()),
         6 => Value::Text(format!("a\0b{}", rng.random_range(0..9))),
@@ -41,12 +43,18 @@ fn table(rng: &mut StdRng, number: usize) -> (String, usize) {
     let quoted = format!("\"{}\"", name.replace('"', "\"\""));
     let count = rng.random_range(2..6);
     let types = ["", "TEXT", "INTEGER", "REAL", "BLOB", "NUMERIC", "BOOLEAN DEFAULT FALSE"];
-    let columns: Vec<String> = (0..count).map(|column| format!("c{column} {}", types[rng.random_range(0..types.len())])).collect();
+    let columns: Vec<String> =
+        (0..count).map(|column| format!("c{column} {}", types[rng.random_range(0..types.len())])).collect();
     let columns = columns.join(", ");
     let generated = if rng.random_ratio(1, 3) { ", g GENERATED ALWAYS AS (typeof(c1)) VIRTUAL" } else { "" };
     let (sql, cells) = match rng.random_range(0..5) {
         0 => (format!("CREATE TABLE {quoted}(id INTEGER PRIMARY KEY AUTOINCREMENT, {columns}{generated})"), count + 1),
-        1 => (format!("CREATE TABLE {quoted}(id INTEGER PRIMARY KEY, {columns}, parent REFERENCES {quoted}(id){generated})"), count + 2),
+        1 => (
+            format!(
+                "CREATE TABLE {quoted}(id INTEGER PRIMARY KEY, {columns}, parent REFERENCES {quoted}(id){generated})"
+            ),
+            count + 2,
+        ),
         2 => (
             format!(
                 "CREATE TABLE {quoted}(k TEXT COLLATE NOCASE, l BLOB, {columns}{generated}, PRIMARY KEY (l, k COLLATE BINARY)) WITHOUT ROWID"
@@ -65,7 +73,11 @@ fn fill(connection: &Connection, rng: &mut StdRng) {
         let (sql, cells) = table(rng, number);
         connection.execute_batch(&sql).unwrap();
         let name: String = connection
-            .query_row("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY rowid DESC", [], |row| row.get(0))
+            .query_row(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY rowid DESC",
+                [],
+                |row| row.get(0),
+            )
             .unwrap();
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         let insert = format!("INSERT OR IGNORE INTO {quoted} VALUES ({})", vec!["?"; cells].join(","));
@@ -75,7 +87,8 @@ fn fill(connection: &Connection, rng: &mut StdRng) {
                 row[0] = Value::Text(format!("kK{}", rng.random_range(0..40)));
                 row[1] = if rng.random() { Value::Integer(rng.random_range(0..9)) } else { Value::Text("l".into()) };
             } else if sql.contains("id INTEGER PRIMARY KEY") {
-                row[0] = if rng.random_ratio(1, 4) { Value::Integer(rng.random_range(-99..1 << 40)) } else { Value::Null };
+                row[0] =
+                    if rng.random_ratio(1, 4) { Value::Integer(rng.random_range(-99..1 << 40)) } else { Value::Null };
             }
             if sql.contains("parent REFERENCES") {
                 row[cells - 1] = Value::Null;
@@ -89,7 +102,11 @@ fn fill(connection: &Connection, rng: &mut StdRng) {
         }
         if sql.contains("parent REFERENCES") {
             // Children before and behind their parents.
-            connection.execute_batch(&format!("UPDATE {quoted} SET parent = (SELECT id FROM {quoted} ORDER BY id DESC LIMIT 1) WHERE id % 2")).unwrap();
+            connection
+                .execute_batch(&format!(
+                    "UPDATE {quoted} SET parent = (SELECT id FROM {quoted} ORDER BY id DESC LIMIT 1) WHERE id % 2"
+                ))
+                .unwrap();
         }
         connection
             .execute_batch(&format!(

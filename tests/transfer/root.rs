@@ -49,7 +49,8 @@ impl Root {
     fn image(&self, connection: &Connection, number: usize, boards: usize, rng: &mut StdRng) {
         let name = format!("{:032x}.png", rng.random::<u128>());
         let subfolder = if number.is_multiple_of(7) { "2026/11" } else { "" };
-        let metadata = format!("{{\"seed\":{},\"prompt\":\"{}\"}}", rng.random::<u32>(), "Größe € ".repeat(number % 40));
+        let metadata =
+            format!("{{\"seed\":{},\"prompt\":\"{}\"}}", rng.random::<u32>(), "Größe € ".repeat(number % 40));
         connection
             .execute(
                 "INSERT INTO images(image_name, image_origin, image_category, width, height, metadata, image_subfolder) \
@@ -59,7 +60,9 @@ impl Root {
             .unwrap();
         if boards > 0 && number.is_multiple_of(2) {
             let board = format!("board{}", number % boards);
-            connection.execute("INSERT INTO board_images(board_id, image_name) VALUES (?1, ?2)", (board, &name)).unwrap();
+            connection
+                .execute("INSERT INTO board_images(board_id, image_name) VALUES (?1, ?2)", (board, &name))
+                .unwrap();
         }
         let stem = name.trim_end_matches(".png");
         self.file(&format!("outputs/images/{subfolder}/{name}"), 200 + number % 1500, rng);

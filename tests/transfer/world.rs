@@ -111,7 +111,8 @@ impl World {
 
     /// What D1 holds, as far as it can be seen from outside: schema, rows, commits.
     pub fn d1_state(&self) -> Vec<Value> {
-        let objects = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type, name";
+        let objects =
+            "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type, name";
         let objects = self.database.rows(objects);
         let tables: Vec<String> = objects
             .as_array()

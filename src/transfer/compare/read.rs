@@ -44,7 +44,8 @@ pub fn page(table: &Table, after: Option<&[Value]>, limit: usize, inline: usize)
 
 fn list(table: &Table, inline: usize) -> String {
     let cells = insert_names(table).into_iter().enumerate();
-    let cells = cells.map(|(index, name)| format!("{} AS c{index}", cell(&format!("{}.{name}", table.quoted()), inline)));
+    let cells =
+        cells.map(|(index, name)| format!("{} AS c{index}", cell(&format!("{}.{name}", table.quoted()), inline)));
     cells.collect::<Vec<_>>().join(",")
 }
 
