@@ -173,7 +173,6 @@ impl Bucket {
                 }
             }
             drop(parts);
-            drop(task);
             Ok(Ok((meta, sum)))
         });
         got?

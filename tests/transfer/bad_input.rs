@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use liteflare::r2::PutMode;
 use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 
 use crate::common::clouds;
 use crate::root::Root;
@@ -82,9 +83,14 @@ const ROOTS: &[Case] = &[
         &["table child", "nobody", "no such table"],
     ),
     (
-        "a function D1 does not have",
-        |_, root| root.sql("CREATE TABLE odd(x); CREATE INDEX odd_x ON odd(unknown_function(x))"),
-        &["index odd_x"],
+        "a function that is not SQLite's",
+        |_, root| {
+            let connection = Connection::open(root.database()).unwrap();
+            let flags = FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_UTF8;
+            connection.create_scalar_function("my_own", 1, flags, |_| Ok(0)).unwrap();
+            connection.execute_batch("CREATE TABLE odd(x); CREATE INDEX odd_x ON odd(my_own(x))").unwrap();
+        },
+        &["index odd_x", "my_own"],
     ),
     (
         "a name that is not UTF-8",
@@ -109,6 +115,9 @@ const ROOTS: &[Case] = &[
         |_, root| symlink("..", root.path.join("outputs/images/thumbnails/up")).unwrap(),
         &["thumbnails/up", "folder that it is in"],
     ),
+];
+
+const TARGETS: &[Case] = &[
     (
         "a table on D1",
         |world, _| world.write_d1("CREATE TABLE mine(x)"),
@@ -131,34 +140,31 @@ const ROOTS: &[Case] = &[
 ];
 
 #[test]
-fn import_refuses_before_anything_is_changed() {
+fn import_refuses_a_root_before_it_asks_anybody() {
+    let cloud = clouds().swap_remove(0); // no request, so any will do
+    let world = World::new(&cloud);
+    for (name, spoil, words) in ROOTS {
+        let root = Root::new(world.path(name), 20, 6);
+        spoil(&world, &root);
+        let local = if name.contains("UTF-8") || name.contains("link") { Vec::new() } else { files(&root.path) };
+        let line = world.fail(&["import", name]);
+        assert!(words.iter().all(|word| line.contains(word)), "{name}: {line}");
+        assert!(local.is_empty() || files(&root.path) == local, "{name}");
+    }
+    assert_eq!((world.d1.requests(), world.r2.requests()), (0, 0));
+}
+
+#[test]
+fn import_refuses_a_target_before_anything_is_changed() {
     for cloud in clouds() {
-        for (name, spoil, words) in ROOTS {
+        for (name, spoil, words) in TARGETS {
             let world = World::new(&cloud);
             let root = Root::new(world.path("root"), 20, 6);
-            if !matches!(fs::exists(root.database()), Ok(true)) {
-                panic!("{name}: no database to spoil");
-            }
-            // A function that the SQLite here does not have either cannot be indexed by it.
-            if *name == "a function D1 does not have" {
-                let connection = Connection::open(root.database()).unwrap();
-                let flags = rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC
-                    | rusqlite::functions::FunctionFlags::SQLITE_UTF8;
-                connection.create_scalar_function("unknown_function", 1, flags, |_| Ok(0)).unwrap();
-                connection
-                    .execute_batch("CREATE TABLE odd(x); CREATE INDEX odd_x ON odd(unknown_function(x))")
-                    .unwrap();
-            } else {
-                spoil(&world, &root);
-            }
-            let before = (world.d1_state(), world.objects().len());
-            let local = if name.contains("UTF-8") || name.contains("link") { Vec::new() } else { files(&root.path) };
+            spoil(&world, &root);
+            let before = (world.d1_state(), world.objects());
             let line = world.fail(&["import", "root"]);
             assert!(words.iter().all(|word| line.contains(word)), "{name}: {line}");
-            assert_eq!((world.d1_state(), world.objects().len()), before, "{name}");
-            if !local.is_empty() {
-                assert_eq!(files(&root.path), local, "{name}");
-            }
+            assert_eq!((world.d1_state(), world.objects()), before, "{name}");
         }
     }
 }

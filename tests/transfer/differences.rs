@@ -39,9 +39,8 @@ fn each_kind_of_difference_between_a_file_and_d1_is_found() {
         Root::new(world.path("root"), 20, 11);
         world.succeed(&["import", "root"]);
         let verify = || world.verify(&["--db", "root/databases/invokeai.db", "--root", "root"]);
-        assert_eq!(verify()["equal"], true);
+        let mut before = 0;
         for (sql, place, problem) in CHANGES {
-            let before = verify()["file"]["count"].as_u64().unwrap();
             // Not silenced: the application's triggers on D1 would add changes of their own.
             world.write_d1("UPDATE _lf_state SET value = 1 WHERE key = 'replaying'");
             world.write_d1(sql);
@@ -49,8 +48,8 @@ fn each_kind_of_difference_between_a_file_and_d1_is_found() {
             let report = verify();
             assert!(told(&report["file"], place, problem), "{sql}: {report}");
             // The row that moved is missing at its old place too.
-            let more = if sql.contains("SET rowid") { 2 } else { 1 };
-            assert_eq!(report["file"]["count"].as_u64().unwrap(), before + more, "{sql}: {report}");
+            before += if sql.contains("SET rowid") { 2 } else { 1 };
+            assert_eq!(report["file"]["count"], before, "{sql}: {report}");
             assert_eq!(report["replica"]["count"], 0, "a replica made now has it too: {report}");
         }
         let done = world.run(&["verify", "--db", "root/databases/invokeai.db", "--root", "root"]);
