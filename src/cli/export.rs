@@ -10,11 +10,19 @@ use liteflare::transfer::export::{Summary, export};
 
 use super::progress::{Display, sentence};
 
+const MORE: &str = "\
+The database comes as it is at one commit, the media as they are in the bucket then; the application may go on meanwhile. Every file is \
+checked against the sum that R2 keeps of it.
+
+An export that was interrupted goes on where it stopped when it is started again: files that are whole are not fetched again. No file \
+that the export has not written is overwritten.
+
+Example:
+  liteflare export ~/invokeai-local && invokeai-web --root ~/invokeai-local";
+
 /// Arguments of `liteflare export`.
-///
-/// The database comes as it is at one commit, the media as they are in the bucket then. An export that was interrupted goes on where it stopped
-/// when it is started again; files that are there already are not fetched again. No file that is not the export's is overwritten.
 #[derive(Args, Debug)]
+#[command(after_help = MORE)]
 pub struct ExportArgs {
     /// The folder to write to: a new one, or one with an unfinished export
     dir: PathBuf,

@@ -10,11 +10,19 @@ use liteflare::transfer::import::{DATABASE, Summary, import};
 
 use super::progress::{Display, sentence};
 
+const MORE: &str = "\
+The database goes to D1 and the media folders go to R2, then both are compared, value by value and byte by byte. The local files are \
+only read.
+
+An import that was interrupted goes on where it stopped when it is started again. Until it has ended, the application does not start on \
+it. A target that holds anything else is refused before anything is changed.
+
+Example:
+  liteflare import ~/invokeai";
+
 /// Arguments of `liteflare import`.
-///
-/// The database goes to D1 and the media folders to R2, then both are compared. The local files are only read. An import that was interrupted
-/// goes on where it stopped when it is started again; until it has ended, the application refuses to start on it.
 #[derive(Args, Debug)]
+#[command(after_help = MORE)]
 pub struct ImportArgs {
     /// The application's root folder, which holds databases/invokeai.db; the application must not be running
     root: PathBuf,

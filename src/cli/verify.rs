@@ -11,11 +11,17 @@ use liteflare::transfer::verify::{Report, verify};
 
 use super::progress::{Display, sentence};
 
+const MORE: &str = "\
+Every row on D1 is read in another way than it is done otherwise, and compared with a fresh replica, and with FILE: values, types, \
+rowids, schema, counters. Then the files of each image, video, style preset, workflow and model are looked for in the bucket, and the \
+row of each file. The exit code is 1 if anything differs.
+
+Example:
+  liteflare verify --db backup.db";
+
 /// Arguments of `liteflare verify`.
-///
-/// Every row on D1 is read in another way than liteflare does it otherwise, and compared with a fresh replica: values, types, rowids, schema,
-/// counters. Then each image row's files are looked for in the bucket, and each file's row. The exit code is 1 if anything differs.
 #[derive(Args, Debug)]
+#[command(after_help = MORE)]
 pub struct VerifyArgs {
     /// A plain SQLite file to compare with D1 as well
     #[arg(long, value_name = "FILE")]

@@ -113,7 +113,7 @@ pub enum Error {
     },
     /// What was sent is not what is there.
     #[error(
-        "after the import {count} things differ on Cloudflare's side, the first: {first}; `liteflare verify` lists them"
+        "{count} things on Cloudflare's side are not what was sent, the first: {first}; somebody else writes there: stop that, and import with --replace"
     )]
     NotEqual {
         /// How many.

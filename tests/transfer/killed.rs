@@ -96,7 +96,9 @@ fn an_import_that_is_killed_again_and_again_ends_equal_and_sends_nothing_twice()
             }
         }
         let (rows, objects) = (world.rows_on_d1(), world.bucket.client().list("").unwrap().len());
+        let put_before = world.r2.count("PUT");
         let summary = world.succeed(&["import", "root"]);
+        assert_eq!(summary["files_sent"], world.r2.count("PUT") - put_before);
         assert_eq!(summary["rows"].as_u64().unwrap() - summary["rows_sent"].as_u64().unwrap(), rows);
         assert_eq!(summary["files"].as_u64().unwrap() - summary["files_sent"].as_u64().unwrap(), objects as u64);
         let report = world.verify(&["--db", "root/databases/invokeai.db", "--root", "root"]);

@@ -28,7 +28,7 @@ fn midst(world: &World, arguments: &[&str], method: &str, count: usize) -> Child
 fn an_export_is_of_one_commit_and_tells_what_came_and_went() {
     for cloud in clouds() {
         let world = World::new(&cloud);
-        let root = Root::new(world.path("root"), 150, 21);
+        let root = Root::new(world.path("root"), 80, 21);
         world.succeed(&["import", "root"]);
         let process = midst(&world, &["export", "back", "--root", "root", "--json"], "GET", 20);
 
@@ -56,7 +56,7 @@ fn a_file_that_changes_while_files_are_sent_ends_the_import() {
     for cloud in clouds() {
         for change in ["change", "vanish"] {
             let world = World::new(&cloud);
-            let root = Root::new(world.path("root"), 150, 22);
+            let root = Root::new(world.path("root"), 80, 22);
             let process = midst(&world, &["import", "root"], "PUT", 10);
             let last = root.path.join("workflow_thumbnails/flow.webp");
             match change {

@@ -123,7 +123,7 @@ fn fill(connection: &Connection, rng: &mut StdRng) {
 #[test]
 fn any_schema_and_any_value_comes_back() {
     let seed: u64 = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_124);
-    let rounds: u64 = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3);
+    let rounds: u64 = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(2);
     for cloud in clouds() {
         for round in 0..rounds {
             println!("seed {} on {:?}", seed + round, cloud.kind);

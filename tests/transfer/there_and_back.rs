@@ -1,13 +1,14 @@
 //! A root to the cloud and back: equal row by row and byte by byte, and how many requests that takes.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use liteflare::r2::PutMode;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rusqlite::Connection;
 
-use crate::common::clouds;
+use crate::common::{Fault, clouds};
 use crate::root::{Root, dump, media};
 use crate::world::{World, files};
 
@@ -105,6 +106,48 @@ fn replace_deletes_what_is_there_and_nothing_beside_the_prefixes() {
         assert_eq!(bucket.get("elsewhere/file").unwrap().0.to_vec(), [1]);
         let expected = media(&world.path("new")).len();
         assert_eq!(bucket.list("").unwrap().len(), expected + 1);
+    }
+}
+
+#[test]
+fn links_are_followed() {
+    for cloud in clouds() {
+        let world = World::new(&cloud);
+        let root = Root::new(world.path("root"), 3, 14);
+        let expected = media(&root.path);
+        // The media are on another disk, and one file is elsewhere.
+        fs::rename(root.path.join("outputs"), world.path("disk")).unwrap();
+        symlink(world.path("disk"), root.path.join("outputs")).unwrap();
+        fs::rename(root.path.join("workflow_thumbnails/flow.webp"), world.path("picture")).unwrap();
+        symlink("../../picture", root.path.join("workflow_thumbnails/flow.webp")).unwrap();
+        world.succeed(&["import", "root"]);
+        assert!(world.verify(&["--root", "root"])["equal"] == true);
+        world.succeed(&["export", "back", "--root", "root"]);
+        assert_eq!(media(&world.path("back")), expected);
+    }
+}
+
+#[test]
+fn answers_that_get_lost_change_nothing() {
+    for cloud in clouds() {
+        let world = World::new(&cloud);
+        let root = Root::new(world.path("root"), 30, 15);
+        root.file("outputs/videos/long.mp4", 20_000_000, &mut StdRng::seed_from_u64(3));
+        root.sql("INSERT INTO videos(video_name, video_origin, video_category, width, height) VALUES ('long.mp4', '', '', 1, 1)");
+        for needle in ["CREATE TABLE images", "INSERT OR ABORT", "DELETE FROM _lf_state"] {
+            world.d1.matching(needle, 1, Fault::DropAnswer);
+        }
+        for (method, path) in [("PUT", "images/"), ("POST", "uploadId"), ("PUT", "partNumber=2"), ("GET", "list-type")]
+        {
+            world.r2.on(method, path, 1, Fault::HalfAnswer);
+        }
+        world.succeed(&["import", "root"]);
+        assert!(world.verify(&["--db", "root/databases/invokeai.db", "--root", "root"])["equal"] == true);
+        for path in ["images/", "long.mp4"] {
+            world.r2.on("GET", path, 1, Fault::HalfAnswer);
+        }
+        world.succeed(&["export", "back", "--root", "root"]);
+        assert_eq!(media(&world.path("back")), media(&root.path));
     }
 }
 
