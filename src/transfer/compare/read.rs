@@ -65,7 +65,12 @@ fn cell(name: &str, inline: usize) -> String {
 
 /// Understands the rows of an answer to [`page`].
 pub fn parse(table: &Table, rows: Vec<Vec<Json>>) -> Result<Vec<Vec<Cell>>, Error> {
-    let row = |row: Vec<Json>| row.into_iter().map(parse_cell).collect::<Option<Vec<Cell>>>();
+    // A cell too few must not pass for one that is equal.
+    let cells = insert_names(table).len();
+    let row = |row: Vec<Json>| {
+        let row = row.into_iter().map(parse_cell).collect::<Option<Vec<Cell>>>();
+        row.filter(|row| row.len() == cells)
+    };
     rows.into_iter().map(row).collect::<Option<_>>().ok_or_else(|| unknown(table))
 }
 
