@@ -8,13 +8,21 @@ use indicatif::{HumanBytes, HumanCount};
 use liteflare::config;
 use liteflare::transfer::export::{Summary, export};
 
-use super::progress::Display;
+use super::progress::{Display, sentence};
+
+const MORE: &str = "\
+The database comes as it is at one commit, the media as they are in the bucket then; the application may go on meanwhile. Every file is \
+checked against the sum that R2 keeps of it.
+
+An export that was interrupted goes on where it stopped when it is started again: files that are whole are not fetched again. No file \
+that the export has not written is overwritten.
+
+Example:
+  liteflare export ~/invokeai-local && invokeai-web --root ~/invokeai-local";
 
 /// Arguments of `liteflare export`.
-///
-/// The database comes as it is at one commit, the media as they are in the bucket then. An export that was interrupted goes on where it stopped
-/// when it is started again; files that are there already are not fetched again. No file that is not the export's is overwritten.
 #[derive(Args, Debug)]
+#[command(after_help = MORE)]
 pub struct ExportArgs {
     /// The folder to write to: a new one, or one with an unfinished export
     dir: PathBuf,
@@ -36,7 +44,7 @@ pub fn main(args: ExportArgs) -> anyhow::Result<()> {
     let display = Display::new(args.json);
     let done = export(&dir, &|event| display.show(event));
     drop(display);
-    let summary = done?;
+    let summary = done.map_err(sentence)?;
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {
@@ -59,7 +67,9 @@ fn print(summary: &Summary) {
     }
     if summary.appeared > 0 || summary.has_gone_on {
         let appeared = HumanCount(summary.appeared);
-        println!("meanwhile the application went on: {appeared} newer objects and later commits are not in this export");
+        println!(
+            "meanwhile the application went on: {appeared} newer objects and later commits are not in this export"
+        );
     }
     println!("{} requests to D1, {} to R2", summary.requests.d1, summary.requests.r2);
 }

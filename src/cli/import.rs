@@ -6,15 +6,23 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
 use liteflare::config;
-use liteflare::transfer::import::{Summary, import};
+use liteflare::transfer::import::{DATABASE, Summary, import};
 
-use super::progress::Display;
+use super::progress::{Display, sentence};
+
+const MORE: &str = "\
+The database goes to D1 and the media folders go to R2, then both are compared, value by value and byte by byte. The local files are \
+only read.
+
+An import that was interrupted goes on where it stopped when it is started again. Until it has ended, the application does not start on \
+it. A target that holds anything else is refused before anything is changed.
+
+Example:
+  liteflare import ~/invokeai";
 
 /// Arguments of `liteflare import`.
-///
-/// The database goes to D1 and the media folders to R2, then both are compared. The local files are only read. An import that was interrupted
-/// goes on where it stopped when it is started again; until it has ended, the application refuses to start on it.
 #[derive(Args, Debug)]
+#[command(after_help = MORE)]
 pub struct ImportArgs {
     /// The application's root folder, which holds databases/invokeai.db; the application must not be running
     root: PathBuf,
@@ -34,11 +42,16 @@ pub fn main(args: ImportArgs) -> anyhow::Result<()> {
     let display = Display::new(args.json);
     let done = import(&root, args.replace, &|event| display.show(event));
     drop(display);
-    let summary = done?;
+    let summary = done.map_err(sentence)?;
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {
         print(&summary);
+        let database = root.join(DATABASE);
+        println!(
+            "next: move {} away (keep it as a backup), then start the application with `liteflare run`",
+            database.display()
+        );
     }
     Ok(())
 }

@@ -4,8 +4,13 @@ use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use liteflare::transfer::{Event, Step};
+use liteflare::transfer::{Error, Event, Step};
 use parking_lot::Mutex;
+
+/// A transfer's error as the one sentence it is: its causes are part of it already.
+pub fn sentence(error: Error) -> anyhow::Error {
+    anyhow::Error::msg(error.to_string())
+}
 
 /// Shows what a transfer tells.
 pub struct Display {
@@ -33,7 +38,9 @@ impl Display {
         }
         let mut current = self.current.lock();
         match (event, current.as_ref()) {
-            (Event::Begins(step, total), _) => *current = Some(Current { step, bar: bar(step, total), started: Instant::now() }),
+            (Event::Begins(step, total), _) => {
+                *current = Some(Current { step, bar: bar(step, total), started: Instant::now() })
+            }
             (Event::Advances(count), Some(current)) => current.bar.inc(count),
             (Event::Ends, Some(ended)) => {
                 ended.bar.finish_and_clear();
@@ -75,6 +82,7 @@ fn bar(step: Step, total: u64) -> ProgressBar {
 
 fn line(ended: &Current) -> String {
     let (step, position) = (ended.step, ended.bar.position());
-    let amount = if step.counts_bytes() { HumanBytes(position).to_string() } else { format!("{} rows", HumanCount(position)) };
+    let amount =
+        if step.counts_bytes() { HumanBytes(position).to_string() } else { format!("{} rows", HumanCount(position)) };
     format!("{}: {amount} in {:.1} s", step.name(), ended.started.elapsed().as_secs_f64())
 }

@@ -9,13 +9,19 @@ use liteflare::config;
 use liteflare::transfer::compare::Differences;
 use liteflare::transfer::verify::{Report, verify};
 
-use super::progress::Display;
+use super::progress::{Display, sentence};
+
+const MORE: &str = "\
+Every row on D1 is read in another way than it is done otherwise, and compared with a fresh replica, and with FILE: values, types, \
+rowids, schema, counters. Then the files of each image, video, style preset, workflow and model are looked for in the bucket, and the \
+row of each file. The exit code is 1 if anything differs.
+
+Example:
+  liteflare verify --db backup.db";
 
 /// Arguments of `liteflare verify`.
-///
-/// Every row on D1 is read in another way than liteflare does it otherwise, and compared with a fresh replica: values, types, rowids, schema,
-/// counters. Then each image row's files are looked for in the bucket, and each file's row. The exit code is 1 if anything differs.
 #[derive(Args, Debug)]
+#[command(after_help = MORE)]
 pub struct VerifyArgs {
     /// A plain SQLite file to compare with D1 as well
     #[arg(long, value_name = "FILE")]
@@ -37,7 +43,7 @@ pub fn main(args: VerifyArgs) -> anyhow::Result<()> {
     let display = Display::new(args.json);
     let done = verify(args.db.as_deref(), &|event| display.show(event));
     drop(display);
-    let report = done?;
+    let report = done.map_err(sentence)?;
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

@@ -160,7 +160,6 @@ impl<'t> Writer<'t> {
             }
         }
     }
-
 }
 
 /// D1's limits on one value and one row. `names`: those of the row's cells.

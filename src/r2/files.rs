@@ -45,7 +45,14 @@ pub struct Sum {
 impl Sum {
     /// A sum of nothing yet; the file will have `size` bytes.
     pub fn new(size: u64) -> Sum {
-        Sum { part_bytes: part_bytes(size), in_part: 0, whole: Md5::new(), part: Md5::new(), parts: Vec::new(), size: 0 }
+        Sum {
+            part_bytes: part_bytes(size),
+            in_part: 0,
+            whole: Md5::new(),
+            part: Md5::new(),
+            parts: Vec::new(),
+            size: 0,
+        }
     }
 
     /// Takes the next bytes.
@@ -108,14 +115,15 @@ impl Bucket {
             };
             let upload = remote.patiently(&task, begin).await.map_err(|cause| task.error(cause))?;
             let part_bytes = part_bytes(size);
-            let parts: Result<Vec<PartId>, FileError> = stream::iter((0..size).step_by(part_bytes as usize).enumerate())
-                .map(async |(index, start)| {
-                    let part = read_part(&file, start, part_bytes.min(size - start)).await?;
-                    Ok(remote.send_part(&key, &path, &upload, index, part).await?)
-                })
-                .buffered(PARTS_AT_ONCE)
-                .try_collect()
-                .await;
+            let parts: Result<Vec<PartId>, FileError> =
+                stream::iter((0..size).step_by(part_bytes as usize).enumerate())
+                    .map(async |(index, start)| {
+                        let part = read_part(&file, start, part_bytes.min(size - start)).await?;
+                        Ok(remote.send_part(&key, &path, &upload, index, part).await?)
+                    })
+                    .buffered(PARTS_AT_ONCE)
+                    .try_collect()
+                    .await;
             let done = match parts {
                 Ok(parts) => {
                     let task = remote.task("end the upload of", &key, Duration::ZERO);
@@ -146,7 +154,8 @@ impl Bucket {
         }
         let (path, meta, mut sum) = (path(key)?, meta.clone(), Sum::new(meta.size));
         let got = self.run(async move |remote| {
-            let ranges = (0..meta.size).step_by(PART_BYTES).map(|start| start..(start + PART_BYTES as u64).min(meta.size));
+            let ranges =
+                (0..meta.size).step_by(PART_BYTES).map(|start| start..(start + PART_BYTES as u64).min(meta.size));
             let mut parts =
                 stream::iter(ranges).map(|range| remote.range(&path, &meta, range)).buffered(PARTS_AT_ONCE).boxed();
             let task = remote.task("get", &meta.key, Duration::ZERO);
@@ -164,7 +173,6 @@ impl Bucket {
                 }
             }
             drop(parts);
-            drop(task);
             Ok(Ok((meta, sum)))
         });
         got?

@@ -39,7 +39,8 @@ pub fn computed(name: &str) -> String {
 fn typed(name: &str, text: &str, blob: &str) -> String {
     format!(
         "CASE typeof({name}) WHEN 'integer' THEN 'i'||{name} \
-         WHEN 'real' THEN CASE {name} WHEN 9e999 THEN 'r+' WHEN -9e999 THEN 'r-' ELSE {name} END \
+         WHEN 'real' THEN CASE {name} WHEN 9e999 THEN 'r+' WHEN -9e999 THEN 'r-' \
+         WHEN 0 THEN CASE WHEN atan2({name},-1)<0 THEN 'r0' ELSE {name} END ELSE {name} END \
          WHEN 'text' THEN {text} WHEN 'blob' THEN {blob} END"
     )
 }
@@ -59,7 +60,12 @@ fn parse_text(mut text: String, is_doubtful: &mut bool) -> Option<Value> {
     let (kind, rest) = text.split_at_checked(1)?;
     Some(match kind {
         "i" => Value::Integer(rest.parse().ok()?),
-        "r" => Value::Real(if rest == "+" { f64::INFINITY } else { f64::NEG_INFINITY }),
+        // JavaScript has numbers for none of them: it writes -0.0 as 0.
+        "r" => Value::Real(match rest {
+            "+" => f64::INFINITY,
+            "0" => -0.0,
+            _ => f64::NEG_INFINITY,
+        }),
         "t" => {
             *is_doubtful |= rest.contains(char::REPLACEMENT_CHARACTER);
             text.remove(0); // the text stays where it is, and a page of rows is not in memory twice

@@ -86,7 +86,6 @@ impl Replica {
             tracing::info!("the commit is planned anew ({options:?}): {refusal}");
         }
     }
-
 }
 
 /// What the application is told of a commit that did not happen.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::{Error, Event, Progress, Step};
 use crate::d1::Statement;
@@ -58,7 +58,9 @@ fn refuse_damage(connection: &Connection, path: &Path) -> Result<(), Error> {
     match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
         Ok(answer) if answer == "ok" => Ok(()),
         Ok(problem) => Err(damaged(problem.lines().last().unwrap_or_default().to_owned())),
-        Err(rusqlite::Error::SqliteFailure(error, message)) => {
+        Err(rusqlite::Error::SqliteFailure(error, message))
+            if matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) =>
+        {
             Err(damaged(message.unwrap_or_else(|| error.to_string())))
         }
         Err(error) => Err(error.into()),

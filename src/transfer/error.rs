@@ -20,7 +20,7 @@ pub enum Error {
     #[error(transparent)]
     R2(#[from] r2::Error),
     /// Something in the database that D1 cannot hold.
-    #[error("{0}")]
+    #[error(transparent)]
     Unfit(#[from] PlanError),
     /// The local database cannot be read.
     #[error("reading the local database failed: {0}")]
@@ -112,7 +112,9 @@ pub enum Error {
         table: String,
     },
     /// What was sent is not what is there.
-    #[error("after the import {count} things differ on Cloudflare's side, the first: {first}; `liteflare verify` lists them")]
+    #[error(
+        "{count} things on Cloudflare's side are not what was sent, the first: {first}; somebody else writes there: stop that, and import with --replace"
+    )]
     NotEqual {
         /// How many.
         count: u64,
@@ -135,7 +137,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// Objects that are not those of the local files.
-    #[error("the bucket {bucket} is not empty: {count} objects {how}, the first is {key:?}; use another bucket or prefix, or --replace to {cure} them")]
+    #[error(
+        "the bucket {bucket} is not empty: {count} objects {how}, the first is {key:?}; use another bucket or prefix, or --replace to {cure} them"
+    )]
     Objects {
         /// The bucket.
         bucket: String,

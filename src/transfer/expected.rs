@@ -48,14 +48,23 @@ const RULES: &[Rule] = &[
     Rule::picture("models/model_images", "models", "id"),
 ];
 
+/// Keys without the prefix.
+#[derive(Default)]
+struct Keys {
+    /// Those that must be there.
+    required: BTreeSet<String>,
+    /// All that may.
+    possible: BTreeSet<String>,
+}
+
 impl Rule {
     /// A row may have a picture that is called by its id.
     const fn picture(folder: &'static str, table: &'static str, name: &'static str) -> Rule {
         Rule { folder, table, name, subfolder: None, required: &[], possible: &["{name}.webp"] }
     }
 
-    /// The keys without the prefix: those that must be there, and all that may.
-    fn keys(&self, connection: &Connection) -> Result<Option<(BTreeSet<String>, BTreeSet<String>)>, Error> {
+    /// The keys of all rows. `None`: there is no such table.
+    fn keys(&self, connection: &Connection) -> Result<Option<Keys>, Error> {
         let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
         let columns = columns.query_map([self.table], |row| row.get(0))?.collect::<Result<BTreeSet<String>, _>>()?;
         if !columns.contains(self.name) {
@@ -65,14 +74,14 @@ impl Rule {
         let sql = format!("SELECT {},{subfolder} FROM {}", quoted(self.name), quoted(self.table));
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
-        let (mut required, mut possible) = (BTreeSet::new(), BTreeSet::new());
+        let mut keys = Keys::default();
         while let Some(row) = rows.next()? {
             let (name, subfolder): (String, Option<String>) = (row.get(0)?, row.get(1)?);
             let fill = |pattern: &&str| fill(pattern, &name, subfolder.as_deref().unwrap_or_default());
-            required.extend(self.required.iter().map(fill));
-            possible.extend(self.required.iter().chain(self.possible).map(fill));
+            keys.required.extend(self.required.iter().map(fill));
+            keys.possible.extend(self.required.iter().chain(self.possible).map(fill));
         }
-        Ok(Some((required, possible)))
+        Ok(Some(keys))
     }
 }
 
@@ -94,7 +103,7 @@ pub fn compare(
     for rule in RULES {
         let dir = root.join(rule.folder);
         let Some(mapped) = settings.folders.iter().find(|mapped| mapped.dir == dir) else { continue };
-        let Some((required, possible)) = rule.keys(connection)? else { continue };
+        let Some(Keys { required, possible }) = rule.keys(connection)? else { continue };
         let below = format!("{}/", mapped.prefix);
         for name in required.iter().filter(|name| !objects.contains_key(&format!("{below}{name}"))) {
             found.add(format!("object {below}{name}"), format!("it is missing, a row of {} needs it", rule.table));

@@ -150,7 +150,9 @@ impl<'a> Database<'a> {
             return Ok(match comparison.beginning()? {
                 Beginning::Whole => Ok(Start::At(Place { table: usize::MAX, rows: 0 })),
                 Beginning::Until(place) => Ok(Start::At(place)),
-                Beginning::Other(table) => Err(format!("it holds the beginning of another import (table {table} differs)")),
+                Beginning::Other(table) => {
+                    Err(format!("it holds the beginning of another import (table {table} differs)"))
+                }
             });
         }
         let found = comparison.differences()?;
@@ -171,13 +173,11 @@ impl<'a> Database<'a> {
         if target.seq.unwrap_or_default() != loader.seq() {
             return Err(Error::Moved);
         }
-        if matches!(start, Start::Anew) {
-            loader.commit(target.clear()?)?;
-        }
-        if matches!(start, Start::Anew) || !target.importing || target.objects.is_empty() {
-            let mut body = vec![mark()];
-            body.extend(self.checked.creation.iter().cloned());
-            loader.commit(body)?;
+        // What is there goes in the batch that makes the new tables: there is never neither.
+        let cleared = if matches!(start, Start::Anew) { target.clear()? } else { Vec::new() };
+        if !cleared.is_empty() || !target.importing {
+            let body = cleared.into_iter().chain([mark()]).chain(self.checked.creation.iter().cloned());
+            loader.commit(body.collect())?;
         }
         let present = self.rows_before(place);
         summary.rows_sent = summary.rows - present;

@@ -29,7 +29,8 @@ impl Source {
         refuse_what_is_none(path)?;
         refuse_a_journal(path)?;
         refuse_users(path)?;
-        let folder = tempfile::Builder::new().prefix("liteflare-").tempdir().map_err(Error::file(&std::env::temp_dir()))?;
+        let folder =
+            tempfile::Builder::new().prefix("liteflare-").tempdir().map_err(Error::file(&std::env::temp_dir()))?;
         let copy = folder.path().join("database");
         let before = stamps(path)?;
         fs::copy(path, &copy).map_err(Error::file(path))?;
@@ -85,8 +86,13 @@ fn refuse_a_journal(path: &Path) -> Result<(), Error> {
 /// is in a transaction. Asking does not take any.
 fn refuse_users(path: &Path) -> Result<(), Error> {
     let file = File::open(path).map_err(Error::file(path))?;
-    let wanted =
-        Flock { start: 0x4000_0000, length: 512, pid: None, typ: FlockType::WriteLock, offset_type: FlockOffsetType::Set };
+    let wanted = Flock {
+        start: 0x4000_0000,
+        length: 512,
+        pid: None,
+        typ: FlockType::WriteLock,
+        offset_type: FlockOffsetType::Set,
+    };
     match fcntl_getlk(&file, &wanted) {
         Ok(Some(held)) => {
             let pid = held.pid.map_or(0, |pid| pid.as_raw_nonzero().get());

@@ -8,7 +8,7 @@ use super::compare::schema::{Object, objects_of};
 use crate::d1::{Client, Rows, Statement};
 use crate::image::Seq;
 use crate::plan::{Schema, guard, load};
-use crate::replica::load::{IMPORTING, forget_header_fields, mark};
+use crate::replica::load::{IMPORTING, forget_header_fields};
 
 /// What a D1 database holds.
 pub struct Target {
@@ -64,7 +64,7 @@ impl Target {
         }
     }
 
-    /// The statements that delete all of it, and say that an import has begun.
+    /// The statements that delete all of it.
     pub fn clear(&self) -> Result<Vec<Statement>, Error> {
         // Children before parents: for that the tables are made here, empty.
         let texts = Connection::open_in_memory()?;
@@ -74,12 +74,20 @@ impl Target {
         }
         let known = Schema::read(&texts)?;
         let mut statements = load::drop_all(&known);
-        let is_known = |object: &&Object| objects_of(&texts).is_ok_and(|made| made.iter().any(|other| other.name == object.name));
+        let is_known =
+            |object: &&Object| objects_of(&texts).is_ok_and(|made| made.iter().any(|other| other.name == object.name));
         let others = self.objects.iter().filter(|object| object.kind != "index" && !is_known(object));
-        statements.splice(0..0, others.map(|object| {
-            Statement::new(format!("DROP {} IF EXISTS {}", object.kind.to_uppercase(), crate::plan::quoted(&object.name)))
-        }));
-        statements.extend([forget_header_fields(), mark()]);
+        statements.splice(
+            0..0,
+            others.map(|object| {
+                Statement::new(format!(
+                    "DROP {} IF EXISTS {}",
+                    object.kind.to_uppercase(),
+                    crate::plan::quoted(&object.name)
+                ))
+            }),
+        );
+        statements.push(forget_header_fields());
         Ok(statements)
     }
 }

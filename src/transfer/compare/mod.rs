@@ -223,13 +223,15 @@ impl Comparison<'_> {
         if counted.is_empty() || !counted.iter().any(|table| on_d1.iter().any(|object| object.name == table.name)) {
             return Ok(());
         }
-        let sql = "SELECT name,typeof(seq)||' '||CAST(seq AS TEXT) FROM sqlite_sequence WHERE name IS NOT NULL ORDER BY 1,2";
+        let sql =
+            "SELECT name,typeof(seq)||' '||CAST(seq AS TEXT) FROM sqlite_sequence WHERE name IS NOT NULL ORDER BY 1,2";
         let answers = self.ask(vec![Statement::new(sql)])?;
         let rows = answers.first().map_or(&[][..], |answer| &answer.results.rows);
         let text = |cell: Option<&Json>| cell.and_then(Json::as_str).unwrap_or_default().to_owned();
         let d1: Vec<(String, String)> = rows.iter().map(|row| (text(row.first()), text(row.get(1)))).collect();
         let mut statement = self.local.prepare(sql)?;
-        let local = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.unwrap_or_default())))?;
+        let local =
+            statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?.unwrap_or_default())))?;
         let local: Vec<(String, String)> = local.collect::<Result<_, _>>()?;
         for table in counted {
             let of = |rows: &[(String, String)]| -> Vec<String> {

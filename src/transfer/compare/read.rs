@@ -44,7 +44,8 @@ pub fn page(table: &Table, after: Option<&[Value]>, limit: usize, inline: usize)
 
 fn list(table: &Table, inline: usize) -> String {
     let cells = insert_names(table).into_iter().enumerate();
-    let cells = cells.map(|(index, name)| format!("{} AS c{index}", cell(&format!("{}.{name}", table.quoted()), inline)));
+    let cells =
+        cells.map(|(index, name)| format!("{} AS c{index}", cell(&format!("{}.{name}", table.quoted()), inline)));
     cells.collect::<Vec<_>>().join(",")
 }
 
@@ -64,7 +65,12 @@ fn cell(name: &str, inline: usize) -> String {
 
 /// Understands the rows of an answer to [`page`].
 pub fn parse(table: &Table, rows: Vec<Vec<Json>>) -> Result<Vec<Vec<Cell>>, Error> {
-    let row = |row: Vec<Json>| row.into_iter().map(parse_cell).collect::<Option<Vec<Cell>>>();
+    // A cell too few must not pass for one that is equal.
+    let cells = insert_names(table).len();
+    let row = |row: Vec<Json>| {
+        let row = row.into_iter().map(parse_cell).collect::<Option<Vec<Cell>>>();
+        row.filter(|row| row.len() == cells)
+    };
     rows.into_iter().map(row).collect::<Option<_>>().ok_or_else(|| unknown(table))
 }
 

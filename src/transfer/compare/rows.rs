@@ -44,7 +44,9 @@ impl Comparison<'_> {
                 let key = self.d1_key(table, &row)?;
                 let local = by_key
                     .query_row(rusqlite::params_from_iter(&key), |row| {
-                        (0..names.len()).map(|index| Ok(Value::from(row.get_ref(index)?))).collect::<Result<Vec<_>, _>>()
+                        (0..names.len())
+                            .map(|index| Ok(Value::from(row.get_ref(index)?)))
+                            .collect::<Result<Vec<_>, _>>()
                     })
                     .optional()?;
                 match local {
@@ -138,6 +140,10 @@ fn other_value(column: &str, d1: &Cell, local: &Value) -> String {
         Cell::Large { size, .. } => format!("a blob of {size} bytes"),
     };
     let here = kind(local);
-    let what = if on_d1 == here { format!("another value ({here} on both sides)") } else { format!("{on_d1} on D1, {here} here") };
+    let what = if on_d1 == here {
+        format!("another value ({here} on both sides)")
+    } else {
+        format!("{on_d1} on D1, {here} here")
+    };
     format!("column {}: {what}", column.trim_matches('"'))
 }

@@ -25,8 +25,9 @@ pub fn objects_of(connection: &Connection) -> Result<Vec<Object>, Error> {
     let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
                AND substr(name,1,7)<>'sqlite_' ORDER BY rowid";
     let mut statement = connection.prepare(sql)?;
-    let objects = statement
-        .query_map([], |row| Ok(Object { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? }))?;
+    let objects = statement.query_map([], |row| {
+        Ok(Object { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
+    })?;
     Ok(objects.collect::<Result<_, _>>()?)
 }
 
@@ -37,7 +38,8 @@ pub fn fields_of(connection: &Connection) -> Result<Vec<(String, i64)>, Error> {
         fields.push((name.to_owned(), connection.pragma_query_value(None, name, |row| row.get(0))?));
     }
     let encoding: String = connection.pragma_query_value(None, "encoding", |row| row.get(0))?;
-    let number = ["UTF-8", "UTF-16le", "UTF-16be"].iter().position(|name| *name == encoding).map_or(0, |n| n as i64 + 1);
+    let number =
+        ["UTF-8", "UTF-16le", "UTF-16be"].iter().position(|name| *name == encoding).map_or(0, |n| n as i64 + 1);
     fields.push(("encoding".to_owned(), number));
     Ok(usual_left_out(fields))
 }

@@ -124,13 +124,16 @@ fn write_image(image: &Image, path: &Path) -> Result<(), Error> {
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
         for number in 1..=image.page_count() {
             let number = u32::try_from(number).ok().and_then(PageNo::new);
-            let page = number.and_then(|number| image.page(number)).ok_or_else(|| std::io::Error::other("a page is missing"))?;
+            let page = number
+                .and_then(|number| image.page(number))
+                .ok_or_else(|| std::io::Error::other("a page is missing"))?;
             file.write_all(page)?;
         }
         file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
     };
     write().map_err(Error::file(path))?;
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let answer: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if answer == "ok" { Ok(()) } else { Err(Error::Damaged { path: path.to_path_buf(), problem: answer }) }
 }

@@ -48,8 +48,7 @@ pub fn plan<'a>(
     progress: Progress<'_>,
 ) -> Result<Plan<'a>, Error> {
     let objects = objects(settings, bucket)?;
-    let mut plan =
-        Plan { settings, bucket, files, present: BTreeMap::new(), missing: Vec::new(), foreign: Vec::new() };
+    let mut plan = Plan { settings, bucket, files, present: BTreeMap::new(), missing: Vec::new(), foreign: Vec::new() };
     let known = |file: &LocalFile| objects.get(&file.key).filter(|meta| meta.size == file.size);
     let comparable: Vec<(usize, &Meta)> =
         plan.files.iter().enumerate().filter_map(|(index, file)| Some((index, known(file)?))).collect();
@@ -65,8 +64,12 @@ pub fn plan<'a>(
         comparable.iter().zip(same).filter(|(_, same)| *same).map(|(pair, _)| *pair).collect();
     plan.missing = (0..plan.files.len()).filter(|index| !same.contains_key(index)).collect();
     plan.present = same.values().map(|meta| (meta.key.clone(), meta.etag.clone())).collect();
-    let others: Vec<&str> =
-        plan.missing.iter().map(|index| plan.files[*index].key.as_str()).filter(|key| objects.contains_key(*key)).collect();
+    let others: Vec<&str> = plan
+        .missing
+        .iter()
+        .map(|index| plan.files[*index].key.as_str())
+        .filter(|key| objects.contains_key(*key))
+        .collect();
     let names: BTreeMap<&str, ()> = plan.files.iter().map(|file| (file.key.as_str(), ())).collect();
     let foreign: Vec<String> = objects.keys().filter(|key| !names.contains_key(key.as_str())).cloned().collect();
     if !replace {
