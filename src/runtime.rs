@@ -53,7 +53,7 @@ impl Runtime {
         }
         // The parent's threads do not exist in a child: dropping its runtime here would wait for them for ever.
         std::mem::forget(current.take());
-        let runtime = Arc::new(Runtime::start()?);
+        let runtime = Arc::new(as_our_work(Runtime::start)?);
         *current = Some(runtime.clone());
         Ok(runtime)
     }

@@ -14,7 +14,7 @@ use super::real;
 
 /// Our own descriptors have numbers from here on, where the process allows it: `open` is to give the lowest free number, as some
 /// programs expect who close descriptor 1 and open another.
-const HIGH: c_int = 512;
+pub const HIGH: c_int = 512;
 
 /// What the kernel takes for a name.
 const NAME_BYTES: usize = 200;
@@ -162,8 +162,8 @@ impl Drop for Memfd {
     }
 }
 
-/// The descriptor under a high number; as it is when that is not possible.
-fn out_of_the_way(fd: c_int) -> c_int {
+/// The descriptor under a high number, closed on `exec`; as it is when that is not possible.
+pub fn out_of_the_way(fd: c_int) -> c_int {
     // SAFETY: the caller owns the descriptor and hands it over.
     unsafe {
         match libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, HIGH) {

@@ -122,6 +122,10 @@ real! {
     dup3(c_int, c_int, c_int) -> c_int;
     fcntl64(c_int, c_int, *mut c_void) -> c_int;
     fcntl(c_int, c_int, *mut c_void) -> c_int;
+    socket(c_int, c_int, c_int) -> c_int;
+    socketpair(c_int, c_int, c_int, *mut c_int) -> c_int;
+    epoll_create1(c_int) -> c_int;
+    eventfd(c_uint, c_int) -> c_int;
     close(c_int) -> c_int;
     close_range(c_uint, c_uint, c_int) -> c_int;
     closefrom(c_int) -> ();

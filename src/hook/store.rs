@@ -334,6 +334,8 @@ impl Store {
                     other.state.lock().stored = Stored::Nothing;
                     other
                 }
+                // It was so much faster that it has closed the file already.
+                _ if must_be_new && !was_doomed && self.is_known_object(key) => return Err(Errno(libc::EEXIST)),
                 _ => {
                     remember(&mut open, key, &made);
                     made
@@ -341,6 +343,10 @@ impl Store {
             }
         };
         open_shared(shared, flags & !libc::O_EXCL)
+    }
+
+    fn is_known_object(&self, key: &ObjectKey) -> bool {
+        matches!(self.objects.known_name(key.as_str()), Name::Present { .. })
     }
 
     /// A name is used again: an object of that name that waits for its deletion is replaced instead. Whether there was one.

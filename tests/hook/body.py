@@ -1140,19 +1140,19 @@ def many_threads_on_one_file(p, local):
 
 @check
 def one_thread_of_many_makes_the_file(p, local):
-    made = []
-
-    def work(number):
-        result = of(os.open, p / "f", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    def work(path, made):
+        result = of(os.open, path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         if isinstance(result, int):
             os.write(result, b"made")
             os.close(result)
         made.append(isinstance(result, int))
 
-    threads = [threading.Thread(target=work, args=[n]) for n in range(16)]
-    [t.start() for t in threads]
-    [t.join() for t in threads]
-    yield sorted(made), (p / "f").read_bytes()
+    for round in range(8):
+        path, made = p / f"f{round}", []
+        threads = [threading.Thread(target=work, args=[path, made]) for _ in range(16)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        yield sorted(made), path.read_bytes()
 
 
 @check

@@ -112,3 +112,10 @@ def test_a_deletion_is_in_the_bucket_once_its_folder_was_synced(mapped):
     with pytest.raises(AssertionError):
         mapped.run(sys.executable, "-c", program)
     assert mapped.run("ls", "-A", mapped.folder / "new") == ""
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_shell_may_use_any_descriptor(mapped, shell):
+    """`exec 3>file` puts the file where it likes, past `open`: our connections must not be there."""
+    lines = [f"exec {n}>{mapped.folder}/f; echo {n} >&{n}; exec {n}>&-; cat {mapped.folder}/f" for n in range(3, 10)]
+    assert mapped.run(shell, "-ec", "\n".join(lines)) == "".join(f"{n}\n" for n in range(3, 10))

@@ -6,8 +6,10 @@ use libc::FILE;
 
 use super::{done, returning};
 use crate::hook::errno::{Errno, Result};
+use crate::hook::memfd::HIGH;
 use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};
+use crate::runtime::is_our_work;
 
 /// Closes a descriptor without asking whose it is.
 pub fn close_descriptor(fd: c_int) {
@@ -125,13 +127,13 @@ interpose! {
     }
     fn lf_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
         unsafe {
-            let result = real::fcntl()(fd, command, argument);
+            let result = real::fcntl()(fd, command, lowest_copy(command, argument));
             if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(fd, result) } else { result }
         }
     }
     fn lf_fcntl64(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
         unsafe {
-            let result = real::fcntl64()(fd, command, argument);
+            let result = real::fcntl64()(fd, command, lowest_copy(command, argument));
             if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(fd, result) } else { result }
         }
     }
@@ -151,6 +153,12 @@ interpose! {
             }
         }
     }
+}
+
+/// The lowest number that a copy may have: copies that our runtime makes of its own descriptors go out of the way.
+fn lowest_copy(command: c_int, argument: *mut c_void) -> *mut c_void {
+    let high = HIGH as usize as *mut c_void;
+    if command == libc::F_DUPFD_CLOEXEC && argument < high && is_our_work() { high } else { argument }
 }
 
 fn copied(from: c_int, to: c_int) -> c_int {

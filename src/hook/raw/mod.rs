@@ -38,6 +38,7 @@ mod directories;
 mod links;
 mod open;
 pub(super) mod process;
+mod runtime;
 mod temporary;
 mod walks;
 
