@@ -119,6 +119,7 @@ def test_requests_once_another_server_may_have_written(server, world):
     """After `LITEFLARE_REFRESH` a known name is asked for again: serving an image takes one request, deleting it still at most six."""
     if world.settings is None:
         pytest.skip("a disk has no requests")
+    time.sleep(10)  # so long what a child process may have written is looked for; InvokeAI has some while it starts
     name = server.upload("red")
     time.sleep(1.2)
     assert world.asked_of_r2(lambda: server.call("GET", f"/images/i/{name}/full")) == ["HEAD"]
