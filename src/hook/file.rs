@@ -86,6 +86,12 @@ impl Inode {
         }
     }
 
+    /// Whether it has a name and is in this process only, so far. Whoever has just made it may not be counted among its writers yet.
+    pub fn is_unstored(&self) -> bool {
+        let state = self.state.lock();
+        state.key.is_some() && matches!(state.stored, Stored::Nothing)
+    }
+
     /// Whether these are the bytes of the object's version with this ETag.
     pub fn is_version(&self, etag: &str) -> bool {
         matches!(&self.state.lock().stored, Stored::Object { etag: stored, .. } if stored == etag)

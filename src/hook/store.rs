@@ -328,7 +328,9 @@ impl Store {
             let mut open = self.open.lock();
             match open.get(key).and_then(Weak::upgrade) {
                 // Another thread was first.
-                Some(other) if must_be_new && other.is_written() => return Err(Errno(libc::EEXIST)),
+                Some(other) if must_be_new && (other.is_written() || other.is_unstored()) => {
+                    return Err(Errno(libc::EEXIST));
+                }
                 // Who has it open already sees it emptied and written, as on a disk.
                 Some(other) if !must_be_new => {
                     other.state.lock().stored = Stored::Nothing;
