@@ -45,6 +45,17 @@ pub enum Refresh {
     Never,
 }
 
+impl Refresh {
+    /// Whether what was learned so long ago may still be relied on without asking.
+    pub fn covers(self, age: Duration) -> bool {
+        match self {
+            Refresh::Always => false,
+            Refresh::Every(interval) => age <= interval,
+            Refresh::Never => true,
+        }
+    }
+}
+
 /// What it takes to serve one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {

@@ -7,7 +7,6 @@ use anstream::stdout;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::styling::{AnsiColor, Style};
-use liteflare::config;
 use liteflare::doctor::{self, Check, Options, Status};
 
 /// Arguments of `liteflare doctor`.
@@ -26,9 +25,7 @@ pub struct DoctorArgs {
 
 /// Prints every check; an error when one failed.
 pub fn main(args: DoctorArgs) -> anyhow::Result<()> {
-    if let Some(root) = args.root {
-        config::use_root(root);
-    }
+    super::use_root(args.root)?;
     liteflare::extension::start_log();
     let options = Options { command: std::env::current_exe().context("this program's own path")?, python: args.python };
     let (mut checks, mut printed) = (Vec::new(), Ok(()));

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
-use liteflare::config;
 use liteflare::transfer::export::{Summary, export};
 
 use super::progress::{Display, sentence};
@@ -36,10 +35,8 @@ pub struct ExportArgs {
 
 /// Exports to a folder.
 pub fn main(args: ExportArgs) -> anyhow::Result<()> {
+    super::use_root(args.root)?;
     liteflare::extension::start_log();
-    if let Some(root) = args.root {
-        config::use_root(std::path::absolute(&root).with_context(|| root.display().to_string())?);
-    }
     let dir = std::path::absolute(&args.dir).with_context(|| args.dir.display().to_string())?;
     let display = Display::new(args.json);
     let done = export(&dir, &|event| display.show(event));

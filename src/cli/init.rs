@@ -45,9 +45,7 @@ pub struct InitArgs {
 
 /// Finds or makes everything and says what to do next.
 pub fn main(args: InitArgs) -> anyhow::Result<()> {
-    if let Some(root) = args.root {
-        config::use_root(root);
-    }
+    super::use_root(args.root)?;
     liteflare::extension::start_log();
     let done = setup::run(&Wanted {
         account: args.account,

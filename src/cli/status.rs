@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use liteflare::config;
 use liteflare::status::{Status, StatusError, Watch};
 
 /// Between two views.
@@ -28,9 +27,7 @@ pub struct StatusArgs {
 
 /// Prints what is there.
 pub fn main(args: StatusArgs) -> anyhow::Result<()> {
-    if let Some(root) = args.root {
-        config::use_root(root);
-    }
+    super::use_root(args.root)?;
     liteflare::extension::start_log();
     if !args.watch {
         let text = show(&Watch::open()?.look()?, args.json, false)?;

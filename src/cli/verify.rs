@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use indicatif::HumanCount;
-use liteflare::config;
 use liteflare::transfer::compare::Differences;
 use liteflare::transfer::verify::{Report, verify};
 
@@ -36,10 +35,8 @@ pub struct VerifyArgs {
 
 /// Compares, and fails if anything differs.
 pub fn main(args: VerifyArgs) -> anyhow::Result<()> {
+    super::use_root(args.root)?;
     liteflare::extension::start_log();
-    if let Some(root) = args.root {
-        config::use_root(std::path::absolute(&root).with_context(|| root.display().to_string())?);
-    }
     let display = Display::new(args.json);
     let done = verify(args.db.as_deref(), &|event| display.show(event));
     drop(display);

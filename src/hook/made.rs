@@ -111,11 +111,7 @@ impl Made {
     }
 
     fn is_seen(&self, prefix: &Prefix) -> bool {
-        self.seen.get(prefix.as_str()).is_some_and(|at| match self.refresh {
-            Refresh::Always => false,
-            Refresh::Never => true,
-            Refresh::Every(interval) => at.elapsed() <= interval,
-        })
+        self.seen.get(prefix.as_str()).is_some_and(|at| self.refresh.covers(at.elapsed()))
     }
 
     /// Whether the file lies in a directory that nobody else knows of.

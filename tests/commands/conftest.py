@@ -1,6 +1,5 @@
 """What the tests of the commands share: the clouds, and for each test a database, a bucket and a root of its own."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,14 +17,7 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    if "cloud" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("cloud", default=None)
-        names = chosen or os.environ.get("LITEFLARE_TEST_CLOUDS", "embedded,workerd").split(",")
-        if metafunc.definition.get_closest_marker("any_cloud"):
-            names = names[:1]
-        if only := metafunc.definition.get_closest_marker("only_cloud"):
-            names = [name for name in names if name in only.args]
-        metafunc.parametrize("cloud", names, indirect=True, scope="session")
+    clouds.parametrize(metafunc)
 
 
 @pytest.fixture(scope="session")

@@ -112,6 +112,20 @@ def start(name: str, folder: Path) -> Cloud | None:
     raise ValueError(name)
 
 
+def parametrize(metafunc):
+    """A test with a `cloud` runs on each; the markers `any_cloud` and `only_cloud` make it fewer. The option is defined beside InvokeAI's
+    tests, which need not be part of a run; the variable is that of the Rust tests."""
+    if "cloud" not in metafunc.fixturenames:
+        return
+    chosen = metafunc.config.getoption("cloud", default=None)
+    names = chosen or os.environ.get("LITEFLARE_TEST_CLOUDS", "embedded,workerd").split(",")
+    if metafunc.definition.get_closest_marker("any_cloud"):
+        names = names[:1]
+    if only := metafunc.definition.get_closest_marker("only_cloud"):
+        names = [name for name in names if name in only.args]
+    metafunc.parametrize("cloud", names, indirect=True, scope="session")
+
+
 def query(settings, sql):
     """The rows of one statement, as arrays of what JSON makes of them."""
     url = (

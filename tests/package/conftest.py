@@ -19,10 +19,7 @@ REPOSITORY = clouds.REPOSITORY
 
 
 def pytest_generate_tests(metafunc):
-    if "cloud" in metafunc.fixturenames:
-        chosen = metafunc.config.getoption("cloud", default=None)
-        names = chosen or os.environ.get("LITEFLARE_TEST_CLOUDS", "embedded,workerd").split(",")
-        metafunc.parametrize("cloud", names, indirect=True, scope="session")
+    clouds.parametrize(metafunc)
 
 
 @pytest.fixture(scope="session")

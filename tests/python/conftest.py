@@ -1,6 +1,5 @@
 """What the tests against a cloud share: the cloud, databases in it, and the network in between."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,13 +17,7 @@ def pytest_configure(config):
 
 
 def pytest_generate_tests(metafunc):
-    if "cloud" in metafunc.fixturenames:
-        # The option is defined beside InvokeAI's tests, which need not be part of a run; the variable is that of the Rust tests.
-        chosen = metafunc.config.getoption("cloud", default=None)
-        names = chosen or os.environ.get("LITEFLARE_TEST_CLOUDS", "embedded,workerd").split(",")
-        if metafunc.definition.get_closest_marker("any_cloud"):
-            names = names[:1]
-        metafunc.parametrize("cloud", names, indirect=True, scope="session")
+    clouds.parametrize(metafunc)
 
 
 @pytest.fixture(params=pythons())

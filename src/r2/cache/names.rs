@@ -218,12 +218,8 @@ impl Names {
     }
 
     fn fresh(&self, learned: Instant, now: Instant) -> bool {
-        match self.refresh {
-            Refresh::Always => false,
-            Refresh::Never => true,
-            Refresh::Every(_) if self.doubted.is_some_and(|at| learned <= at) => false,
-            Refresh::Every(interval) => now.saturating_duration_since(learned) <= interval,
-        }
+        let is_doubted = self.refresh != Refresh::Never && self.doubted.is_some_and(|at| learned <= at);
+        !is_doubted && self.refresh.covers(now.saturating_duration_since(learned))
     }
 
     fn others_about(&self, now: Instant) -> bool {
