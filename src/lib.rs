@@ -1,12 +1,28 @@
-//! An unmodified SQLite application with its database in Cloudflare D1.
+//! An unmodified SQLite application with its database in Cloudflare D1 and its files in Cloudflare R2.
 //!
 //! ```text
-//! host SQLite ──► vfs ──► replica ──► decode ──► plan ──► d1 ──► D1
-//!                            ▲────────── hydrate / refresh ◄──────┘
+//! SQLite ──► vfs ──► serve ──► replica ──► decode ──► plan ──► ledger ──► d1 ──► D1
+//!                                 ▲────────── hydrate, refresh ◄───────────┘
+//! libc ──► hook ──► r2 ──► R2
 //! ```
-//! A room uses the rooms to its right, never those to its left: `decode` turns pages into changed rows, `plan` turns those into
-//! the statements of one batch, `d1` sends them, `replica` decides which image is the newest and `vfs` shows it to SQLite.
-//! `setup`, `doctor` and `status` are what the commands of those names do; `cloudflare` is the API beside D1's queries.
+//! The rooms, from top to bottom. A room uses those on the lines below it, and on its own line those to its right; never one above it.
+//! `tests/integration/house.rs` reads this list, `docs/ARCHITECTURE.md` says what lives where.
+//!
+//! ```text rooms
+//! main cli
+//! init doctor status transfer dev
+//! extension vtab
+//! hook
+//! serve
+//! replica
+//! ledger
+//! plan
+//! decode
+//! schema value
+//! d1 r2 cloudflare
+//! vfs
+//! image config invokeai runtime metrics error log ffi sqlite
+//! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
 // rusqlite's before it gets there. `tests/library.rs` checks which engine is inside.
