@@ -16,12 +16,13 @@
 //! serve
 //! replica
 //! ledger
+//! error
 //! plan
 //! decode
 //! schema value
 //! d1 r2 cloudflare
 //! vfs
-//! image config invokeai runtime metrics error log ffi sqlite
+//! log config invokeai runtime metrics image ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
