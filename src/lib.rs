@@ -1,12 +1,32 @@
 //! An unmodified SQLite application with its database in Cloudflare D1.
 //!
 //! ```text
-//! host SQLite ──► vfs ──► replica ──► decode ──► plan ──► d1 ──► D1
-//!                            ▲────────── hydrate / refresh ◄──────┘
+//! host SQLite ──► serve ──► replica ──► decode ──► plan ──► d1 ──► D1
+//!                              ▲────────── hydrate / refresh ◄──────┘
 //! ```
-//! A room uses the rooms to its right, never those to its left: `decode` turns pages into changed rows, `plan` turns those into
-//! the statements of one batch, `d1` sends them, `replica` decides which image is the newest and `vfs` shows it to SQLite.
-//! `setup`, `doctor` and `status` are what the commands of those names do; `cloudflare` is the API beside D1's queries.
+//! The rooms, from top to bottom. A room uses those below it, never those above, nor others on its own line:
+//!
+//! ```text
+//! main cli
+//! init doctor status transfer
+//! dev
+//! extension
+//! vtab
+//! hook
+//! serve
+//! replica
+//! error
+//! plan
+//! value schema
+//! decode
+//! d1 r2
+//! cloudflare
+//! vfs
+//! image
+//! log
+//! config
+//! metrics runtime ffi sqlite
+//! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
 // rusqlite's before it gets there. `tests/library.rs` checks which engine is inside.
@@ -20,16 +40,21 @@ pub mod dev;
 pub mod doctor;
 pub mod error;
 pub mod extension;
+pub mod ffi;
 pub mod hook;
 pub mod image;
+pub mod init;
+pub mod log;
 pub mod metrics;
 pub mod plan;
 pub mod r2;
 pub mod replica;
 pub mod runtime;
-pub mod setup;
+pub mod schema;
+pub mod serve;
 pub mod sqlite;
 pub mod status;
 pub mod transfer;
+pub mod value;
 pub mod vfs;
 mod vtab;
