@@ -1,17 +1,17 @@
-//! What can go wrong between SQLite and D1, and between files and R2, and what the application sees of it.
+//! What can go wrong between SQLite and D1, and what the application sees of it.
 //!
 //! Each error is a sentence for the person who must act. It is logged once, by [`Error::report`], where it becomes a result code.
 
 use std::path::PathBuf;
 
-use parking_lot::Mutex;
 use rusqlite::ffi;
 
-use crate::config::{SettingError, masked};
+use crate::config::SettingError;
 use crate::d1::{Refusal, SendError};
 use crate::decode::Corrupt;
+use crate::log;
 use crate::plan::PlanError;
-use crate::r2;
+use crate::schema::SchemaError;
 
 /// Why an operation on a replica failed.
 #[derive(Debug, thiserror::Error)]
@@ -92,48 +92,14 @@ impl Error {
 
     /// Logs the error and gives its result code.
     pub fn report(&self) -> i32 {
-        warn(self);
+        log::warn(self);
         self.sqlite_code()
     }
 }
 
-/// The last error that was logged. Rank 10: held to copy a text.
-static LAST: Mutex<Option<String>> = Mutex::new(None);
-
-fn warn(error: &dyn std::fmt::Display) {
-    let text = masked(error.to_string());
-    tracing::warn!("{text}");
-    *LAST.lock() = Some(text);
-}
-
-/// The last error of this process that was reported to the application, for `liteflare_status`.
-pub fn last() -> Option<String> {
-    LAST.lock().clone()
-}
-
-impl r2::Error {
-    /// The `errno` that the application gets. The only place that picks one.
-    pub fn errno(&self) -> i32 {
-        match self {
-            r2::Error::NotFound { .. } => libc::ENOENT,
-            r2::Error::Exists { .. } => libc::EEXIST,
-            r2::Error::BadKey { .. } => libc::EINVAL,
-            r2::Error::LongKey { .. } => libc::ENAMETOOLONG,
-            r2::Error::TooBig { .. } => libc::EFBIG,
-            r2::Error::Setting(_)
-            | r2::Error::Refused { .. }
-            | r2::Error::Unreachable { .. }
-            | r2::Error::Thread { .. } => libc::EIO,
-        }
-    }
-
-    /// Logs the error, unless it is an ordinary answer to a question about a file, and gives its `errno`.
-    pub fn report(&self) -> i32 {
-        match self {
-            r2::Error::NotFound { .. } | r2::Error::Exists { .. } => tracing::debug!("{self}"),
-            _ => warn(self),
-        }
-        self.errno()
+impl From<SchemaError> for Error {
+    fn from(error: SchemaError) -> Error {
+        Error::Plan(error.into())
     }
 }
 

@@ -4,13 +4,13 @@
 use std::ffi::{CStr, OsStr, c_char, c_int};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::sync::Once;
 
 use rusqlite::ffi;
 use sqlite_loadable::ext::{faux_sqlite_extension_init2, sqlite3, sqlite3_api_routines};
 
-use crate::sqlite::{EntryPoint, Sqlite, guard};
-use crate::vfs::router;
+use crate::ffi::guard;
+use crate::serve::router;
+use crate::sqlite::{EntryPoint, Sqlite};
 use crate::vtab;
 
 /// SQLITE_OK_LOAD_PERMANENTLY: the library stays loaded when the connection that loaded it is closed.
@@ -49,26 +49,12 @@ pub unsafe extern "C" fn sqlite3_liteflare_init(
 }
 
 fn install(sqlite: Sqlite) -> Result<(), String> {
-    start_log();
+    crate::log::start();
     let failed = |what: &str, code: c_int| format!("liteflare: SQLite does not take our {what} (code {code})");
     router::install(sqlite).map_err(|code| failed("VFS", code))?;
     // SAFETY: SQLite calls entry points with three arguments, whatever type they are registered under.
     let entry = unsafe { std::mem::transmute::<*const (), EntryPoint>(sqlite3_liteflare_init as *const ()) };
     sqlite.auto_extension(entry).map_err(|code| failed("extension", code))
-}
-
-/// `LITEFLARE_LOG`, to stderr.
-pub fn start_log() {
-    static STARTED: Once = Once::new();
-    STARTED.call_once(|| {
-        let filter = tracing_subscriber::EnvFilter::new(crate::config::log_filter());
-        // Fails only when the host process has a log already, and then that one is used.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .try_init();
-    });
 }
 
 /// The file of the connection's main database; empty for a temporary one.

@@ -5,24 +5,30 @@
 //!                                 ▲────────── hydrate, refresh ◄───────────┘
 //! libc ──► hook ──► r2 ──► R2
 //! ```
-//! The rooms, from top to bottom. A room uses those on the lines below it, and on its own line those to its right; never one above it.
-//! `tests/integration/house.rs` reads this list, `docs/ARCHITECTURE.md` says what lives where.
+//! The rooms, from top to bottom. A room uses those below it, never those above, nor others on its own line. `tests/integration/house.rs`
+//! reads this list; `docs/ARCHITECTURE.md` says what lives where.
 //!
 //! ```text rooms
 //! main cli
-//! init doctor status transfer dev
-//! extension vtab
+//! init doctor status transfer
+//! dev
+//! extension
+//! vtab
 //! hook
 //! serve
 //! replica
 //! ledger
 //! error
 //! plan
+//! value schema
 //! decode
-//! schema value
-//! d1 r2 cloudflare
+//! d1 r2
+//! cloudflare
 //! vfs
-//! log config invokeai runtime metrics image ffi sqlite
+//! image
+//! log
+//! config
+//! invokeai metrics runtime ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
@@ -37,16 +43,21 @@ pub mod dev;
 pub mod doctor;
 pub mod error;
 pub mod extension;
+pub mod ffi;
 pub mod hook;
 pub mod image;
+pub mod init;
+pub mod log;
 pub mod metrics;
 pub mod plan;
 pub mod r2;
 pub mod replica;
 pub mod runtime;
-pub mod setup;
+pub mod schema;
+pub mod serve;
 pub mod sqlite;
 pub mod status;
 pub mod transfer;
+pub mod value;
 pub mod vfs;
 mod vtab;

@@ -1,8 +1,7 @@
-//! The SQLite that loaded us, as far as a VFS needs it, and the guard every callback runs in.
+//! The SQLite that loaded us, as far as a VFS needs it.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rusqlite::ffi;
 use sqlite_loadable::ext::sqlite3_api_routines;
@@ -101,12 +100,4 @@ unsafe extern "C" fn auto_extension_bundled(entry: Option<EntryPoint>) -> c_int 
     let entry = entry.map(|entry| unsafe { std::mem::transmute::<EntryPoint, Full>(entry) });
     // SAFETY: passes the pointer on to the library.
     unsafe { ffi::sqlite3_auto_extension(entry) }
-}
-
-/// Runs a callback's body. A panic must not cross the C ABI: it becomes `on_panic` and a line in the log.
-pub fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        tracing::error!("a defect in liteflare was caught; the operation fails. Please report the message above");
-        on_panic
-    })
 }

@@ -192,7 +192,7 @@ impl Watch {
         };
         let mut ask: Vec<Statement> = tables
             .iter()
-            .map(|table| Statement::new(format!("SELECT count(*) AS n FROM {}", crate::plan::quoted(table))))
+            .map(|table| Statement::new(format!("SELECT count(*) AS n FROM {}", crate::schema::quoted(table))))
             .collect();
         if has_log {
             ask.push(Statement::new(format!(

@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Instant;
 
+use liteflare::serve::router;
 use liteflare::sqlite::Sqlite;
-use liteflare::vfs::router;
 
 use crate::world::{World, open, settings_of};
 

@@ -10,8 +10,8 @@ use liteflare::config::{Refresh, Secret, Settings};
 use liteflare::d1::Client;
 use liteflare::dev::{Cloud, Options};
 use liteflare::image::{Image, PageNo};
+use liteflare::serve::router;
 use liteflare::sqlite::Sqlite;
-use liteflare::vfs::router;
 use rusqlite::Connection;
 use tempfile::TempDir;
 

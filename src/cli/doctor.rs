@@ -26,7 +26,7 @@ pub struct DoctorArgs {
 /// Prints every check; an error when one failed.
 pub fn main(args: DoctorArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
-    liteflare::extension::start_log();
+    liteflare::log::start();
     let options = Options { command: std::env::current_exe().context("this program's own path")?, python: args.python };
     let (mut checks, mut printed) = (Vec::new(), Ok(()));
     doctor::examine(&options, &mut |check| {

@@ -36,7 +36,7 @@ pub struct ExportArgs {
 /// Exports to a folder.
 pub fn main(args: ExportArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
-    liteflare::extension::start_log();
+    liteflare::log::start();
     let dir = std::path::absolute(&args.dir).with_context(|| args.dir.display().to_string())?;
     let display = Display::new(args.json);
     let done = export(&dir, &|event| display.show(event));

@@ -36,7 +36,7 @@ pub struct ImportArgs {
 
 /// Imports a root.
 pub fn main(args: ImportArgs) -> anyhow::Result<()> {
-    liteflare::extension::start_log();
+    liteflare::log::start();
     let root = std::path::absolute(&args.root).with_context(|| args.root.display().to_string())?;
     config::use_root(root.clone());
     let display = Display::new(args.json);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use liteflare::config;
-use liteflare::setup::{self, Made, Wanted};
+use liteflare::init::{self, Made, Wanted};
 
 /// Arguments of `liteflare init`.
 #[derive(Args, Debug)]
@@ -46,8 +46,8 @@ pub struct InitArgs {
 /// Finds or makes everything and says what to do next.
 pub fn main(args: InitArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
-    liteflare::extension::start_log();
-    let done = setup::run(&Wanted {
+    liteflare::log::start();
+    let done = init::run(&Wanted {
         account: args.account,
         database: args.database,
         bucket: args.bucket,

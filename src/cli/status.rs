@@ -28,7 +28,7 @@ pub struct StatusArgs {
 /// Prints what is there.
 pub fn main(args: StatusArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
-    liteflare::extension::start_log();
+    liteflare::log::start();
     if !args.watch {
         let text = show(&Watch::open()?.look()?, args.json, false)?;
         return Ok(io::stdout().lock().write_all(text.as_bytes())?);

@@ -36,7 +36,7 @@ pub struct VerifyArgs {
 /// Compares, and fails if anything differs.
 pub fn main(args: VerifyArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
-    liteflare::extension::start_log();
+    liteflare::log::start();
     let display = Display::new(args.json);
     let done = verify(args.db.as_deref(), &|event| display.show(event));
     drop(display);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// One SQL statement of a batch. D1's API types `params` as strings, so exact values travel inside JSON texts (`plan::values`).
+/// One SQL statement of a batch. D1's API types `params` as strings, so exact values travel inside JSON texts (`value::to_d1`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Statement {
     /// The SQL text; at most [`super::limits::SQL_BYTES`] long.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Check, Tell, raw};
 use crate::config;
 use crate::error::Error;
-use crate::replica::marker;
+use crate::serve::marker;
 
 /// A replica's images while one is replaced, and the application beside it.
 const SPARE_BYTES: u64 = 256 << 20;

@@ -1,4 +1,4 @@
-//! A database's path, read as a file. On the disk there is a small text (`replica::marker`); who asks for its size, or reads it,
+//! A database's path, read as a file. On the disk there is a small text (`serve::marker`); who asks for its size, or reads it,
 //! finds the SQLite file that it stands for: one image of the replica. SQLite itself, and whoever opens the path for writing, meets
 //! the text.
 #![allow(unsafe_code)]
@@ -21,9 +21,9 @@ use super::real;
 use super::stat::BLOCK_BYTES;
 use crate::config::Glance;
 use crate::image::Image;
-use crate::replica::marker;
 use crate::runtime::{as_our_work, is_our_work};
-use crate::vfs::router;
+use crate::serve::marker;
+use crate::serve::router;
 
 /// How much is copied at a time.
 const COPIED_BYTES: u64 = 1 << 20;
@@ -120,7 +120,7 @@ impl Databases {
         if failed.as_ref().is_some_and(|(_, ago)| *ago < REST) {
             return Some(Err(Errno(libc::EIO)));
         }
-        crate::extension::start_log();
+        crate::log::start();
         let replica = router::replica_to_read(path)?;
         let image = replica.and_then(|replica| replica.before_read().map(|()| replica.newest()));
         Some(image.map_err(|error| {

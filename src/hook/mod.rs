@@ -129,7 +129,7 @@ impl Hook {
         }
         let _turn = self.connecting.lock();
         let store = self.store.get_or_init(|| {
-            crate::extension::start_log();
+            crate::log::start();
             match connect(&self.paths) {
                 Ok(store) => {
                     self.table.files().iter().for_each(|file| store.inherited(&file.inode));

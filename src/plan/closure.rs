@@ -4,12 +4,13 @@
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::PlanError;
 use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_key, select};
-use super::lexer::quoted;
 use super::pair::{Fate, Pair};
-use super::schema::{ForeignKey, OnDelete, Schema, Table};
-use super::{Key, PlanError};
+use crate::schema::quoted;
+use crate::schema::{ForeignKey, OnDelete, Schema, Table};
+use crate::value::{Key, Value};
 
 /// Parents whose children are still to be found.
 enum Parents {
@@ -88,7 +89,7 @@ fn children(
         .collect();
     let cells: Vec<String> = child.key_names().iter().map(|name| format!("_c.{name}")).collect();
     let mut found = Vec::new();
-    let mut collect = |source: &str, filter: &str, params: Vec<super::Value>| -> Result<(), PlanError> {
+    let mut collect = |source: &str, filter: &str, params: Vec<Value>| -> Result<(), PlanError> {
         // CROSS JOIN keeps this order: the few deleted parents first, then the child by its index, or by one made for the statement.
         let sql = format!(
             "SELECT {} FROM {source}main.{} AS _p CROSS JOIN main.{} AS _c ON {} WHERE {filter}",
@@ -111,7 +112,7 @@ fn children(
                 .iter()
                 .filter_map(|key| if let Key::Rowid(rowid) = key { Some(rowid.to_string()) } else { None })
                 .collect();
-            let list = super::Value::Text(format!("[{}]", rowids.join(",")).into_bytes());
+            let list = Value::Text(format!("[{}]", rowids.join(",")).into_bytes());
             let filter = format!("_p.{}=_j.value", parent.key_names().join(""));
             collect("json_each(?1) AS _j CROSS JOIN ", &filter, vec![list])?;
         }

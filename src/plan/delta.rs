@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::ablation::{Rule, holds};
-use super::lexer::quoted;
 use super::pair::{Fate, Pair};
-use super::schema::{Generated, Table};
-use super::value::same;
-use super::{Key, PlanError, TableChanges, Value};
+use super::{PlanError, TableChanges};
+use crate::schema::quoted;
+use crate::schema::{Generated, Table};
+use crate::value::same;
+use crate::value::{Key, Value};
 
 /// What the batch does with the rows of one kept table.
 #[derive(Debug, Default)]

@@ -1,5 +1,7 @@
 //! Why a transaction cannot become a batch. Each message names the object and what to do about it.
 
+use crate::schema::SchemaError;
+
 /// A transaction that D1 cannot hold, or that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
@@ -69,4 +71,13 @@ pub enum PlanError {
         /// The table in AFTER.
         table: String,
     },
+}
+
+impl From<SchemaError> for PlanError {
+    fn from(error: SchemaError) -> PlanError {
+        match error {
+            SchemaError::Sqlite(error) => PlanError::Sqlite(error),
+            SchemaError::Unreadable { object, problem, advice } => PlanError::Unsupported { object, problem, advice },
+        }
+    }
 }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::schema::{Kind, Schema, Table};
 use super::statements::{Writer, check};
-use super::{Options, PlanError, TableChanges, Value, insert_names, plan, quoted, refuse, sequence};
+use super::{Options, PlanError, TableChanges, insert_names, plan, refuse, sequence};
 use crate::d1::Statement;
+use crate::schema::quoted;
+use crate::schema::{Kind, Schema, Table};
+use crate::value::Value;
 
 /// Creates everything: tables, indexes, views, triggers (with their guard). `texts`: a database with this schema and no rows.
 pub fn schema(texts: &Connection, schema: &Schema) -> Result<Vec<Statement>, PlanError> {

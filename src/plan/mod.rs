@@ -15,19 +15,14 @@ mod closure;
 mod ddl;
 mod delta;
 mod error;
-pub mod guard;
-mod lexer;
 pub mod load;
 mod pair;
-pub(crate) mod payload;
 mod refuse;
 mod rows;
-pub mod schema;
 mod sequence;
 mod stage;
 mod statements;
 mod touched;
-mod value;
 
 #[cfg(test)]
 mod tests;
@@ -35,15 +30,13 @@ mod tests;
 use rusqlite::Connection;
 
 pub use error::PlanError;
-pub use lexer::quoted;
-pub(crate) use lexer::{Token, tokens};
-pub use schema::Schema;
 pub use stage::with_sources;
 pub use statements::insert_names;
 pub use touched::{Rows, Touched};
-pub use value::{Key, Value};
 
 use crate::d1::Statement;
+use crate::schema::{Schema, Table};
+use crate::value::Key;
 use ddl::Ddl;
 use pair::{Fate, Pair};
 
@@ -125,7 +118,7 @@ pub fn plan(
     statements.extend(plain(finish));
     statements.extend(sequence::statements(before, after, (old, new), &pairs, &deltas)?);
 
-    let name = |table: Option<&schema::Table>| table.map(|table| table.name.clone());
+    let name = |table: Option<&Table>| table.map(|table| table.name.clone());
     let reshaped = pairs.iter().filter(|pair| pair.fate != Fate::Kept || pair.altered);
     Ok(Plan {
         statements,

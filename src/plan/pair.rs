@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::lexer::folded;
-use super::schema::{Kind, Schema, Table};
-use super::{Key, TableChanges};
+use super::TableChanges;
+use crate::schema::folded;
+use crate::schema::{Kind, Schema, Table};
+use crate::value::Key;
 
 /// What the batch does with a table. Rows of `Rebuilt`, `Created` and `Dropped` tables are never compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

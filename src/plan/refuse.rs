@@ -2,13 +2,14 @@
 
 use rusqlite::Connection;
 
+use super::PlanError;
 use super::ablation::{Rule, holds};
 use super::delta::Delta;
-use super::lexer::folded;
 use super::pair::{Fate, Pair};
-use super::schema::{Identity, Kind, Object, Schema, Table};
-use super::{PlanError, schema::ForeignKey};
 use crate::d1::limits;
+use crate::schema::ForeignKey;
+use crate::schema::folded;
+use crate::schema::{Identity, Kind, Object, Schema, Table};
 
 /// Refuses objects that D1 cannot hold. For the AFTER of a transaction that changed the schema.
 pub(super) fn schema(new: &Schema) -> Result<(), PlanError> {

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params_from_iter};
 
+use super::PlanError;
 use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_cells, select};
-use super::lexer::quoted;
 use super::pair::{Fate, Pair};
 use super::refuse;
-use super::schema::{Kind, Schema, Table};
 use super::statements::{Writer, delete, insert_names};
-use super::{Key, PlanError};
 use crate::d1::Statement;
+use crate::schema::quoted;
+use crate::schema::{Kind, Schema, Table};
+use crate::value::Key;
 
 /// With more different sets of changed columns, one statement that sets all of them is cheaper than one for each.
 const MAX_UPDATES: usize = 32;

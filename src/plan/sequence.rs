@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
+use super::PlanError;
 use super::ablation::{Rule, holds};
 use super::delta::Delta;
 use super::pair::{Fate, Pair};
-use super::payload::{Form, write_row};
-use super::schema::Schema;
-use super::{Key, PlanError, Value};
 use crate::d1::Statement;
+use crate::schema::Schema;
+use crate::value::to_d1::{Form, write_row};
+use crate::value::{Key, Value};
 
 /// The counters by table. SQLite keeps one for each table, but an application may write there what it likes.
 type Counters = BTreeMap<Value, Vec<Value>>;

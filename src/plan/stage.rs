@@ -3,8 +3,8 @@
 use sqlite3_parser::dialect::TokenType;
 
 use super::PlanError;
-use super::lexer::tokens;
 use crate::d1::Statement;
+use crate::schema::tokens;
 
 /// The statement's SQL with each parameter `?N` replaced by `source(N)`, an expression in parentheses. Each is used once, and a `?` within a
 /// name or a string is none.

@@ -1,11 +1,12 @@
 //! The DELETE, UPDATE and INSERT statements for given rows, cut so that each keeps D1's limits.
 //! In: rows. Out: statements whose data are parameters, each `?N` used once. Knows nothing of why a row is written.
 
-use super::lexer::quoted;
-use super::payload::{Form, cell_bytes, write_row};
-use super::schema::{Identity, Table};
-use super::{Key, PlanError, Value};
+use super::PlanError;
 use crate::d1::{Statement, limits};
+use crate::schema::quoted;
+use crate::schema::{Identity, Table};
+use crate::value::to_d1::{Form, cell_bytes, write_row};
+use crate::value::{Key, Value};
 
 /// Where a parameter is full: statements of this size keep memory and D1's time per statement low.
 const TARGET_BYTES: usize = 1_000_000;

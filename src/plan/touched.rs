@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Key;
 use super::delta::Delta;
 use super::pair::{Fate, Pair};
+use crate::value::Key;
 
 /// The tables and rows a batch writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -167,3 +167,26 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         [] => String::new(),
     }
 }
+
+impl Error {
+    /// The `errno` that the application gets. The only place that picks one.
+    pub fn errno(&self) -> i32 {
+        match self {
+            Error::NotFound { .. } => libc::ENOENT,
+            Error::Exists { .. } => libc::EEXIST,
+            Error::BadKey { .. } => libc::EINVAL,
+            Error::LongKey { .. } => libc::ENAMETOOLONG,
+            Error::TooBig { .. } => libc::EFBIG,
+            Error::Setting(_) | Error::Refused { .. } | Error::Unreachable { .. } | Error::Thread { .. } => libc::EIO,
+        }
+    }
+
+    /// Logs the error, unless it is an ordinary answer to a question about a file, and gives its `errno`.
+    pub fn report(&self) -> i32 {
+        match self {
+            Error::NotFound { .. } | Error::Exists { .. } => tracing::debug!("{self}"),
+            _ => crate::log::warn(self),
+        }
+        self.errno()
+    }
+}

@@ -7,8 +7,9 @@ use rusqlite::Connection;
 use crate::decode::diff::TreePair;
 use crate::decode::owners::{SCHEMA_TREE, TreeId};
 use crate::image::PageNo;
-use crate::plan::schema::{Kind, Object};
-use crate::plan::{PlanError, Schema};
+use crate::plan::PlanError;
+use crate::schema::Schema;
+use crate::schema::{Kind, Object};
 
 /// A table's place in the file.
 #[derive(Clone, Debug)]

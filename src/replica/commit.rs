@@ -9,8 +9,8 @@ use super::writer::{Decoded, Writer};
 use crate::d1::{CommitError, Statement};
 use crate::error::Error;
 use crate::image::{Image, Overlay};
-use crate::plan::schema::Kind;
 use crate::plan::{self, Options, Plan};
+use crate::schema::Kind;
 
 impl Replica {
     /// Commits what `overlay` wrote on top of `base` and publishes the result. On an error nothing has happened, here or on D1

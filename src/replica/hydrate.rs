@@ -15,8 +15,8 @@ use super::rows::{self, Fetched, Inserts};
 use crate::d1::{Client, Rows, Statement};
 use crate::error::Error;
 use crate::image::{Image, Seq};
-use crate::plan::schema::{Identity, Table};
-use crate::plan::{Schema, guard};
+use crate::schema::{Identity, Table};
+use crate::schema::{Schema, guard};
 use crate::vfs::scratch::Scratch;
 
 /// How much is asked for in one request.
@@ -101,7 +101,7 @@ fn adopt(client: &Client, objects: &[[String; 4]]) -> Result<(), Error> {
     let mut batch = Vec::new();
     for [kind, name, _, sql] in objects {
         if kind == "trigger" && guard::strip(sql) == *sql {
-            batch.push(Statement::new(format!("DROP TRIGGER {}", crate::plan::quoted(name))));
+            batch.push(Statement::new(format!("DROP TRIGGER {}", crate::schema::quoted(name))));
             batch.push(Statement::new(guard::guard(sql)?));
         }
     }
@@ -259,7 +259,7 @@ impl Cursor<'_> {
 }
 
 fn column(table: &Table, index: usize) -> String {
-    crate::plan::quoted(&table.columns[index].name)
+    crate::schema::quoted(&table.columns[index].name)
 }
 
 /// `a+b+…` as a balanced tree: D1 allows expressions of depth 100 only.

@@ -9,13 +9,11 @@
 
 mod batch;
 mod catalog;
-pub(crate) mod cell;
 mod changes;
 mod commit;
 mod foreign;
 pub mod hydrate;
 pub mod load;
-pub mod marker;
 mod refresh;
 pub(crate) mod rows;
 mod writer;

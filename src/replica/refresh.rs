@@ -17,9 +17,9 @@ use super::writer::Writer;
 use crate::d1::{Client, Rows, SendError, Statement};
 use crate::error::Error;
 use crate::image::{Image, Seq};
-use crate::plan::Schema;
-use crate::plan::schema::Table;
 use crate::runtime::Runtime;
+use crate::schema::Schema;
+use crate::schema::Table;
 use crate::vfs::scratch::Scratch;
 
 /// Above so many changed rows a new replica is built instead.

@@ -4,12 +4,13 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{CachedStatement, Connection, ToSql};
 use serde_json::Value as Json;
 
-use super::cell;
 use crate::d1::{Client, Statement, Table as Answer};
 use crate::error::Error;
-use crate::plan::payload::{Form, write_row};
-use crate::plan::schema::{Identity, Table};
-use crate::plan::{Value, insert_names};
+use crate::plan::insert_names;
+use crate::schema::{Identity, Table};
+use crate::value::Value;
+use crate::value::from_d1;
+use crate::value::to_d1::{Form, write_row};
 
 /// Bytes of one such piece.
 const PIECE_BYTES: usize = 400_000;
@@ -35,7 +36,7 @@ pub fn select_list(table: &Table, exact: bool) -> String {
     // Short names of our own: a batch through a Worker's binding loses columns of equal names, and repeats them for each row.
     let columns = insert_names(table).into_iter().enumerate();
     let cells = columns
-        .map(|(index, name)| format!("{} AS c{index}", cell::stored(&format!("{}.{name}", table.quoted()), exact)));
+        .map(|(index, name)| format!("{} AS c{index}", from_d1::stored(&format!("{}.{name}", table.quoted()), exact)));
     cells.collect::<Vec<_>>().join(",")
 }
 
@@ -43,8 +44,10 @@ pub fn select_list(table: &Table, exact: bool) -> String {
 pub fn parse(table: &Table, answer: Answer) -> Result<Fetched, Error> {
     let mut fetched = Fetched { rows: Vec::with_capacity(answer.rows.len()), is_doubtful: false };
     for row in answer.rows {
-        let cells =
-            row.into_iter().map(|cell| cell::parse_stored(cell, &mut fetched.is_doubtful)).collect::<Option<Vec<_>>>();
+        let cells = row
+            .into_iter()
+            .map(|cell| from_d1::parse_stored(cell, &mut fetched.is_doubtful))
+            .collect::<Option<Vec<_>>>();
         let cells = cells.ok_or_else(|| hydrate_error(table, "D1's answer has a value of an unknown form"))?;
         fetched.rows.push(Row { cells });
     }

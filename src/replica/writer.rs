@@ -8,7 +8,8 @@ use crate::decode::owners::{Owners, OwnersUpdate, SCHEMA_TREE};
 use crate::decode::record::Field;
 use crate::error::Error;
 use crate::image::{Image, PageNo};
-use crate::plan::{Key, TableChanges, Value};
+use crate::plan::TableChanges;
+use crate::value::{Key, Value};
 use crate::vfs::scratch::Scratch;
 
 /// Pages above which debug builds do not rebuild the index to compare.
@@ -85,7 +86,7 @@ impl Writer {
     }
 
     /// The schema after the decoded transaction.
-    pub fn schema_after<'a>(&'a self, decoded: &'a Decoded) -> &'a crate::plan::Schema {
+    pub fn schema_after<'a>(&'a self, decoded: &'a Decoded) -> &'a crate::schema::Schema {
         &decoded.catalog.as_ref().unwrap_or(&self.catalog).schema
     }
 

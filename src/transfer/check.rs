@@ -8,9 +8,11 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::{Error, Event, Progress, Step};
 use crate::d1::Statement;
-use crate::plan::schema::{Identity, Table};
-use crate::plan::{PlanError, Schema, Value, insert_names, load};
+use crate::plan::{PlanError, insert_names, load};
 use crate::replica::load::header_field;
+use crate::schema::Schema;
+use crate::schema::{Identity, Table};
+use crate::value::Value;
 
 /// A database that D1 can hold.
 pub struct Checked {

@@ -6,6 +6,7 @@ use crate::config::SettingError;
 use crate::d1::SendError;
 use crate::plan::PlanError;
 use crate::r2;
+use crate::schema::SchemaError;
 
 /// Why a transfer stopped.
 #[derive(Debug, thiserror::Error)]
@@ -227,5 +228,11 @@ impl Error {
 impl From<SendError> for Error {
     fn from(error: SendError) -> Error {
         Error::D1(error.into())
+    }
+}
+
+impl From<SchemaError> for Error {
+    fn from(error: SchemaError) -> Error {
+        Error::Unfit(error.into())
     }
 }

@@ -8,8 +8,8 @@ use rusqlite::Connection;
 use super::Error;
 use super::compare::Differences;
 use crate::config::R2Settings;
-use crate::plan::quoted;
 use crate::r2::Meta;
+use crate::schema::quoted;
 
 /// What rows of one table have in one mapped folder.
 struct Rule {

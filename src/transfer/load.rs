@@ -10,9 +10,10 @@ use super::compare::Place;
 use super::{Error, Event, Progress};
 use crate::d1::Statement;
 use crate::plan::load::{Inserts, counters, parents_first};
-use crate::plan::schema::Table;
-use crate::plan::{Schema, Value};
 use crate::replica::load::Loader;
+use crate::schema::Schema;
+use crate::schema::Table;
+use crate::value::Value;
 
 /// Bytes of values in a commit. Its request may have 4 MB, and texts grow a little by their escapes, blobs to twice their size.
 const COMMIT_BYTES: usize = 2_000_000;

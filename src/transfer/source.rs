@@ -14,7 +14,7 @@ use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
 use tempfile::TempDir;
 
 use super::Error;
-use crate::replica::marker;
+use crate::serve::marker;
 
 /// A copy of a database.
 pub struct Source {

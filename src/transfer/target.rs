@@ -7,8 +7,9 @@ use super::Error;
 use super::compare::schema::{Object, objects_of};
 use crate::d1::{Client, Rows, Statement};
 use crate::image::Seq;
-use crate::plan::{Schema, guard, load};
+use crate::plan::load;
 use crate::replica::load::{IMPORTING, forget_header_fields};
+use crate::schema::{Schema, guard};
 
 /// What a D1 database holds.
 pub struct Target {
@@ -83,7 +84,7 @@ impl Target {
                 Statement::new(format!(
                     "DROP {} IF EXISTS {}",
                     object.kind.to_uppercase(),
-                    crate::plan::quoted(&object.name)
+                    crate::schema::quoted(&object.name)
                 ))
             }),
         );

@@ -13,9 +13,9 @@ use crate::config::{self, R2Settings, Settings};
 use crate::d1::Client;
 use crate::image::Image;
 use crate::metrics::{Metrics, R2Metrics};
-use crate::plan::Schema;
 use crate::r2::Bucket;
 use crate::replica::hydrate::{Bounds, hydrate};
+use crate::schema::Schema;
 use crate::vfs::scratch::Scratch;
 
 /// How often D1 may be written to while it is compared.

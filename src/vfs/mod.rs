@@ -1,11 +1,7 @@
-//! SQLite's file system interface: which files are ours, and what SQLite may do with them.
-//!
-//! `raw` speaks C on one side and the two traits below on the other; `router` decides whose file it is; `file` is a connection's
-//! file of a replica; `scratch` serves images to the SQLite inside this library.
+//! SQLite's file system interface. `raw` speaks C on one side and the two traits below on the other; `scratch` serves images to the
+//! SQLite inside this library. Whose files there are, and what is in them, is the business of the rooms above.
 
-pub mod file;
 pub mod raw;
-pub mod router;
 pub mod scratch;
 
 use std::ffi::{CStr, c_int};
@@ -23,7 +19,7 @@ pub trait Vfs: Sync {
     fn is_full_path(&self, name: &CStr) -> bool;
 }
 
-/// SQLite's five lock levels (`lockingv3`); what each means for a replica stands in `file`.
+/// SQLite's five lock levels (`lockingv3`); what each means for a replica stands in `serve::file`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LockLevel {
     /// No lock.

@@ -10,8 +10,9 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_int64, sqlite3_vfs};
 
 use super::{Code, File, LockLevel, Pragma, Vfs};
+use crate::ffi::guard;
 use crate::runtime::as_our_work;
-use crate::sqlite::{Sqlite, guard};
+use crate::sqlite::Sqlite;
 
 /// A registered VFS: what SQLite passes to every callback, in `pAppData`.
 struct Registered {

@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use crate::plan::Value;
+use crate::value::Value;
 
 /// The object of one row. `names` are all different.
 pub fn object<'v, T: 'v>(names: &[String], row: impl IntoIterator<Item = &'v T>, push: fn(&mut String, &T)) -> String {

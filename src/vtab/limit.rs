@@ -2,7 +2,7 @@
 
 use sqlite_loadable::table::{Constraint, ConstraintOperator, IndexInfo};
 
-use crate::plan::Value;
+use crate::value::Value;
 
 /// The LIMIT of a query that takes all rows as they come: no other term, order or offset stands between them and the LIMIT.
 /// `taken`: so many terms are the table's own business.

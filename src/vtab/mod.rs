@@ -22,9 +22,9 @@ use sqlite_loadable::Result;
 use sqlite_loadable::ext::{sqlite3, sqlite3_api_routines};
 use sqlite_loadable::table::{define_table_function, define_virtual_table};
 
-use crate::plan::Value;
 use crate::replica::Replica;
-use crate::vfs::router;
+use crate::serve::router;
+use crate::value::Value;
 use error::QueryError;
 use raw::{Host, TableShell, define_function};
 

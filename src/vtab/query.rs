@@ -13,8 +13,8 @@ use super::scan::{Scan, names};
 use super::statement::{Kind, Query};
 use super::{limit, replica_of};
 use crate::d1::{self, SendError};
-use crate::plan::Value;
 use crate::replica::Replica;
+use crate::value::Value;
 
 const WHO: &str = "d1_query";
 

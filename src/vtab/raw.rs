@@ -27,8 +27,8 @@ use sqlite_loadable::table::{BestIndexError, IndexInfo, VTab, VTabArguments, VTa
 use sqlite_loadable::{Error, Result};
 
 use super::error::QueryError;
-use crate::plan::Value;
-use crate::sqlite::guard;
+use crate::ffi::guard;
+use crate::value::Value;
 
 type VtabConfig = unsafe extern "C" fn(*mut sqlite3, c_int, ...) -> c_int;
 

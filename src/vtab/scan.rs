@@ -3,8 +3,8 @@
 use super::error::QueryError;
 use super::statement::Query;
 use crate::d1::{Client, RowStream};
-use crate::plan::Value;
-use crate::replica::cell::{self, Computed};
+use crate::value::Value;
+use crate::value::from_d1::{self, Computed};
 
 /// The names of a SELECT's columns, by asking D1.
 pub fn names(client: &Client, query: &Query) -> Result<Vec<String>, QueryError> {
@@ -24,7 +24,7 @@ pub struct Scan {
 impl Scan {
     /// Asks for the rows, whose columns have these names.
     pub fn start(client: &Client, query: &Query, names: Vec<String>, limit: Option<i64>) -> Result<Scan, QueryError> {
-        let stream = client.stream(&query.rows(names.len(), cell::computed, limit))?;
+        let stream = client.stream(&query.rows(names.len(), from_d1::computed, limit))?;
         Ok(Scan { stream, names, count: 0 })
     }
 

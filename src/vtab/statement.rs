@@ -10,8 +10,9 @@ use sqlite3_parser::dialect::TokenType;
 
 use super::error::QueryError;
 use crate::d1::Statement;
-use crate::plan::payload::{Form, write_row};
-use crate::plan::{Token, Value, tokens};
+use crate::schema::{Token, tokens};
+use crate::value::Value;
+use crate::value::to_d1::{Form, write_row};
 
 /// What a statement does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

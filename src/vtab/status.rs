@@ -9,9 +9,9 @@ use sqlite_loadable::table::{BestIndexError, IndexInfo, VTabArguments};
 use super::error::QueryError;
 use super::raw::{Host, Rows, Table};
 use crate::metrics::{Counter, Metrics, R2Metrics};
-use crate::plan::Value;
-use crate::vfs::router;
-use crate::{error, hook};
+use crate::serve::router;
+use crate::value::Value;
+use crate::{hook, log};
 
 /// The table.
 pub struct Status(Arc<Host>);
@@ -91,7 +91,7 @@ fn values(host: &Host) -> Vec<(&'static str, Value)> {
         ("r2_copy", r2(|m| &m.copy)),
         ("r2_delete", r2(|m| &m.delete)),
         ("r2_cache_hits", r2(|m| &m.cache_hits)),
-        ("last_error", error::last().map_or(Value::Null, |text| Value::Text(text.into_bytes()))),
+        ("last_error", log::last_error().map_or(Value::Null, |text| Value::Text(text.into_bytes()))),
     ]
 }
 

@@ -13,8 +13,9 @@ use super::scan::{Scan, names};
 use super::statement::{Kind, Query};
 use super::{limit, replica_of};
 use crate::image::Image;
-use crate::plan::{Value, quoted};
 use crate::replica::Replica;
+use crate::schema::quoted;
+use crate::value::Value;
 use crate::vfs::scratch::Scratch;
 
 const WHO: &str = "d1";

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use liteflare::config::{Refresh, Secret, Settings};
+use liteflare::serve::router;
 use liteflare::sqlite::Sqlite;
-use liteflare::vfs::router;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ pub struct Folder(TempDir);
 
 impl Folder {
     pub fn new() -> Folder {
-        liteflare::extension::start_log();
+        liteflare::log::start();
         router::install(Sqlite::bundled()).expect("the VFS is registered");
         Folder(tempfile::tempdir().expect("a temporary folder"))
     }

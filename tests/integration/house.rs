@@ -1,7 +1,7 @@
 //! What the documents promise about the code, held against it: the order of the rooms, the rules' numbers, the files that are named, the
 //! ranks of locks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,12 +35,13 @@ fn files(folder: &str, extensions: &[&str]) -> Vec<(String, String)> {
     found
 }
 
-/// The rooms from top to bottom, as `src/lib.rs` lists them. A room may use those that come after it.
-fn rooms() -> Vec<String> {
+/// The rooms as `src/lib.rs` lists them, each with its line in the list. A room may use those on later lines.
+fn rooms() -> BTreeMap<String, usize> {
     let text = read("src/lib.rs");
     let (_, list) = text.split_once("//! ```text rooms\n").expect("src/lib.rs lists the rooms");
     let (list, _) = list.split_once("//! ```\n").expect("the list ends");
-    list.lines().flat_map(|line| line.trim_start_matches("//!").split_whitespace()).map(str::to_owned).collect()
+    let lines = list.lines().map(|line| line.trim_start_matches("//!").split_whitespace()).enumerate();
+    lines.flat_map(|(level, names)| names.map(move |name| (name.to_owned(), level))).collect()
 }
 
 /// The room that a file belongs to.
@@ -95,7 +96,6 @@ fn used_rooms(text: &str) -> Vec<(usize, String)> {
 #[test]
 fn a_room_uses_only_rooms_below_it() {
     let rooms = rooms();
-    let place = |room: &str| rooms.iter().position(|other| other == room);
     let mut wrong = Vec::new();
     let mut present = BTreeSet::from(["lib".to_owned()]);
     for (path, text) in files("src", &["rs"]) {
@@ -103,10 +103,10 @@ fn a_room_uses_only_rooms_below_it() {
         present.insert(own.to_owned());
         let uses = if own == "lib" || is_test(&path) { Vec::new() } else { used_rooms(&text) };
         for (line, room) in uses.into_iter().filter(|(_, room)| room != own) {
-            match (place(own), place(&room)) {
+            match (rooms.get(own), rooms.get(&room)) {
                 (Some(here), Some(there)) if here < there => {}
                 (Some(_), Some(_)) => {
-                    wrong.push(format!("{path}:{line}: `{own}` uses `{room}`, which stands above it"))
+                    wrong.push(format!("{path}:{line}: `{own}` uses `{room}`, which does not stand below it"))
                 }
                 _ => wrong.push(format!("{path}:{line}: `{own}` uses `{room}`; one of them is not in the list")),
             }
@@ -114,7 +114,7 @@ fn a_room_uses_only_rooms_below_it() {
     }
     wrong.sort();
     assert!(wrong.is_empty(), "the order of rooms in src/lib.rs is broken:\n{}", wrong.join("\n"));
-    let listed: BTreeSet<String> = rooms.into_iter().chain(["lib".to_owned()]).collect();
+    let listed: BTreeSet<String> = rooms.into_keys().chain(["lib".to_owned()]).collect();
     assert_eq!(listed, present, "src/lib.rs lists the rooms that there are");
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use libc::{gid_t, mode_t, off64_t, size_t, ssize_t, stat64, statfs64, statvfs64, statx, timespec, timeval, uid_t};
 
 use super::{database, done, returning, route};
+use crate::ffi::guard;
 use crate::hook::database::Face;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
 use crate::hook::stat::{Attributes, is_valid_time};
 use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};
-use crate::sqlite::guard;
 
 const NOFOLLOW: c_int = libc::AT_SYMLINK_NOFOLLOW;
 

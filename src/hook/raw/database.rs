@@ -27,7 +27,7 @@ pub unsafe fn face(directory: c_int, path: *const c_char, flags: c_int) -> Optio
     }
     // `None` is also the answer when libc's function is to be called, which then finds `errno` as the caller left it.
     let before = Errno::last();
-    let face = crate::sqlite::guard(Some(Err(Errno(libc::EIO))), || {
+    let face = crate::ffi::guard(Some(Err(Errno(libc::EIO))), || {
         hook.face(directory, path, flags & libc::AT_SYMLINK_NOFOLLOW == 0)
     });
     super::set_errno(before);

@@ -31,7 +31,7 @@ fn release(hook: &Hook, fd: c_int) -> Result<()> {
 /// A descriptor gets another file, and nobody is told of errors with the one before.
 pub fn let_go(fd: c_int) {
     if let Some(hook) = ours(fd) {
-        let _ = crate::sqlite::guard(Ok(()), || release(hook, fd));
+        let _ = crate::ffi::guard(Ok(()), || release(hook, fd));
     }
 }
 

@@ -13,7 +13,7 @@ use std::ffi::{CStr, c_char, c_int};
 use super::errno::{Errno, Result};
 use super::paths::Place;
 use super::{Hook, hook};
-use crate::sqlite::guard;
+use crate::ffi::guard;
 
 /// Defines functions under hidden names of our own.
 macro_rules! interpose {

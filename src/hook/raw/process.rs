@@ -23,7 +23,7 @@ pub fn watch() {
 }
 
 extern "C" fn at_exit() {
-    crate::sqlite::guard((), || {
+    crate::ffi::guard((), || {
         // libc writes what streams still hold after this function, into files that nobody looks at any more.
         // SAFETY: null stands for all streams.
         unsafe { libc::fflush(std::ptr::null_mut()) };
@@ -62,7 +62,7 @@ thread_local! {
 
 /// Locks that another thread holds during `fork` would never be released in the child: so this thread takes them all first.
 extern "C" fn before_fork() {
-    crate::sqlite::guard((), || {
+    crate::ffi::guard((), || {
         let Some(hook) = HOOK.get() else { return };
         super::children::begins();
         let locks: Box<dyn Any> =
@@ -72,12 +72,12 @@ extern "C" fn before_fork() {
 }
 
 extern "C" fn after_fork() {
-    crate::sqlite::guard((), || drop(HELD.with(|held| held.borrow_mut().take())));
+    crate::ffi::guard((), || drop(HELD.with(|held| held.borrow_mut().take())));
 }
 
 extern "C" fn after_fork_in_child() {
     after_fork();
-    crate::sqlite::guard((), || {
+    crate::ffi::guard((), || {
         if let Some(hook) = HOOK.get() {
             hook.pid.store(std::process::id(), Ordering::Relaxed);
         }
@@ -94,9 +94,9 @@ extern "C" fn after_fork_in_child() {
 unsafe fn replace(environment: *const *const c_char, exec: impl FnOnce(*const *const c_char) -> c_int) -> c_int {
     let before = Errno::last();
     super::children::begins();
-    crate::sqlite::guard((), finish);
+    crate::ffi::guard((), finish);
     // SAFETY: as above.
-    let offered = crate::sqlite::guard(None, || unsafe { inherit::offer(environment) });
+    let offered = crate::ffi::guard(None, || unsafe { inherit::offer(environment) });
     super::set_errno(before);
     exec(offered.as_ref().map_or(environment, |offered| offered.as_ptr()))
 }
@@ -137,7 +137,7 @@ interpose! {
     fn lf_posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int {
         unsafe {
             super::children::begins();
-            let offered = crate::sqlite::guard(None, || inherit::offer(environment));
+            let offered = crate::ffi::guard(None, || inherit::offer(environment));
             let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
             real::posix_spawn()(pid, path, actions, attributes, arguments, environment)
         }
@@ -145,13 +145,13 @@ interpose! {
     fn lf_posix_spawnp(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int {
         unsafe {
             super::children::begins();
-            let offered = crate::sqlite::guard(None, || inherit::offer(environment));
+            let offered = crate::ffi::guard(None, || inherit::offer(environment));
             let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
             real::posix_spawnp()(pid, path, actions, attributes, arguments, environment)
         }
     }
     fn lf_exit_now(code: c_int) -> () {
-        crate::sqlite::guard((), finish);
+        crate::ffi::guard((), finish);
         unsafe { real::_exit()(code) }
     }
 }

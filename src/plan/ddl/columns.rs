@@ -4,8 +4,8 @@
 use sqlite3_parser::dialect::TokenType;
 
 use crate::plan::PlanError;
-use crate::plan::lexer::{Token, quoted, tokens};
-use crate::plan::schema::{Generated, Table};
+use crate::schema::{Generated, Table};
+use crate::schema::{Token, quoted, tokens};
 
 /// Statements for one table, and what they make of its columns.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Candidate {
 /// Each column's place in the record; virtual columns have none.
 fn places(table: &Table) -> Vec<Option<usize>> {
     let mut next = 0..;
-    let place = |column: &crate::plan::schema::Column| {
+    let place = |column: &crate::schema::Column| {
         if column.generated == Generated::Virtual { None } else { next.next() }
     };
     table.columns.iter().map(place).collect()

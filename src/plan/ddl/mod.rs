@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use columns::{Candidate, candidates};
 use scratch::{Scratch, text, wanted};
 
-use super::lexer::{folded, quoted};
 use super::pair::{Fate, Pair, rebuild, rename_order};
-use super::schema::{Kind, Object, Schema};
 use super::{Options, PlanError};
 use crate::d1::limits;
+use crate::schema::{Kind, Object, Schema, Table};
+use crate::schema::{folded, quoted};
 
 /// Schema statements by the part of the batch they belong to.
 #[derive(Debug, Default)]
@@ -311,6 +311,6 @@ impl<'a, 's> Attempt<'a, 's> {
 
 /// Whether the table of that name on D1 stays as it is or is altered.
 fn is_kept(pairs: &[Pair<'_>], name: &str) -> bool {
-    let is = |table: Option<&super::schema::Table>| table.is_some_and(|table| table.name.eq_ignore_ascii_case(name));
+    let is = |table: Option<&Table>| table.is_some_and(|table| table.name.eq_ignore_ascii_case(name));
     pairs.iter().any(|pair| pair.fate == Fate::Kept && (is(pair.old) || is(pair.new)))
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use crate::plan::PlanError;
-use crate::plan::guard::guard;
-use crate::plan::lexer::folded;
-use crate::plan::schema::{Kind, Object, Schema};
+use crate::schema::folded;
+use crate::schema::guard::guard;
+use crate::schema::{Kind, Object, Schema};
 
 /// Name, table and text of what a schema holds, by kind and folded name.
 pub(super) type Texts = BTreeMap<(Kind, String), (String, String, String)>;
@@ -78,7 +78,7 @@ impl Scratch {
 
 /// The text an object has on D1.
 pub(super) fn text(object: &Object) -> Result<String, PlanError> {
-    if object.kind == Kind::Trigger { guard(&object.sql) } else { Ok(object.sql.clone()) }
+    if object.kind == Kind::Trigger { Ok(guard(&object.sql)?) } else { Ok(object.sql.clone()) }
 }
 
 /// What D1 must hold after the batch.

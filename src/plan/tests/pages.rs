@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::world::rows;
-use crate::plan::schema::{Kind, Schema};
-use crate::plan::{Key, TableChanges};
+use crate::plan::TableChanges;
+use crate::schema::{Kind, Schema};
+use crate::value::Key;
 
 /// The keys of all rows that differ in their bytes.
 pub(super) fn changes(before: &Side, after: &Side) -> Vec<TableChanges> {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::world::{Failure, World};
 use crate::plan::PlanError;
-use crate::plan::schema::{Identity, Kind, Schema, Table};
+use crate::schema::{Identity, Kind, Schema, Table};
 
 const START: &str = "
     CREATE TABLE p(id INTEGER PRIMARY KEY, a TEXT UNIQUE, b, c REAL);

@@ -8,9 +8,10 @@ use rusqlite::{Connection, params_from_iter};
 use super::pages::{Side, changes};
 use crate::d1::Statement;
 use crate::plan::ablation::{OFF, Rule};
-use crate::plan::guard::strip;
-use crate::plan::schema::{Identity, Kind, Schema};
-use crate::plan::{Options, Plan, PlanError, Value, plan, with_sources};
+use crate::plan::{Options, Plan, PlanError, plan, with_sources};
+use crate::schema::guard::strip;
+use crate::schema::{Identity, Kind, Schema};
+use crate::value::Value;
 
 /// Why a step did not end with two equal databases.
 #[derive(Debug)]

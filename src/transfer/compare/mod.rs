@@ -17,9 +17,9 @@ use super::check::count;
 use super::{Error, Event, Progress, Step, target};
 use crate::d1::{Client, Rows, Statement};
 use crate::image::Seq;
-use crate::plan::Schema;
 use crate::plan::load::parents_first;
-use crate::plan::schema::Table;
+use crate::schema::Schema;
+use crate::schema::Table;
 
 /// Differences told one by one; all are counted.
 const MOST_TOLD: usize = 20;
@@ -175,7 +175,7 @@ impl Comparison<'_> {
         self.compare_counters(&target.objects, &mut found)?;
         // Rows are comparable where the tables' texts are the same.
         let same = |table: &&Table| {
-            let text = self.schema.object(crate::plan::schema::Kind::Table, &table.name).map(|object| &object.sql);
+            let text = self.schema.object(crate::schema::Kind::Table, &table.name).map(|object| &object.sql);
             target.objects.iter().any(|object| object.name == table.name && Some(&object.sql) == text)
         };
         let tables: Vec<&Table> = parents_first(self.schema).into_iter().filter(same).collect();

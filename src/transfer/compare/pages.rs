@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use super::read::{self, Cell, MOST_INLINE};
 use super::{Comparison, Event};
-use crate::plan::Value;
-use crate::plan::schema::Table;
+use crate::schema::Table;
 use crate::transfer::Error;
 use crate::transfer::check::each_row;
 use crate::transfer::load::size;
+use crate::value::Value;
 
 /// Bytes of values in one request. D1's answer has them as hex digits, and may have 15 MB (seen on workerd).
 const REQUEST_BYTES: usize = 2_000_000;

@@ -6,10 +6,11 @@
 use serde_json::Value as Json;
 
 use crate::d1::{Client, Statement};
-use crate::plan::schema::Table;
-use crate::plan::{Value, insert_names};
+use crate::plan::insert_names;
 use crate::replica::rows::{after_key, key_equals, key_order, key_param};
+use crate::schema::Table;
 use crate::transfer::Error;
+use crate::value::Value;
 
 /// The largest cell that comes along in any case: as hex digits it stays below half of what D1 takes for a value.
 pub const MOST_INLINE: usize = 400_000;

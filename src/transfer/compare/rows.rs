@@ -7,11 +7,12 @@ use rusqlite::OptionalExtension;
 use super::read::{self, Cell};
 use super::{Comparison, Differences};
 use crate::d1::Statement;
-use crate::plan::schema::{Identity, Table};
-use crate::plan::{Value, insert_names};
+use crate::plan::insert_names;
 use crate::replica::rows::{key_equals, key_param};
+use crate::schema::{Identity, Table};
 use crate::transfer::Error;
 use crate::transfer::check::each_row;
+use crate::value::Value;
 
 /// Rows of one page of D1's.
 const PAGE_ROWS: usize = 100;

@@ -4,7 +4,7 @@ use sqlite3_parser::dialect::TokenType;
 use sqlite3_parser::lexer::Scanner;
 use sqlite3_parser::lexer::sql::Tokenizer;
 
-use super::PlanError;
+use super::SchemaError;
 
 /// One token; comments and blanks are none.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct Token {
 }
 
 /// All tokens of `sql`. `object` names what the text belongs to, for the error.
-pub(crate) fn tokens(sql: &str, object: &str) -> Result<Vec<Token>, PlanError> {
+pub(crate) fn tokens(sql: &str, object: &str) -> Result<Vec<Token>, SchemaError> {
     let mut scanner = Scanner::new(Tokenizer::new());
     let mut tokens = Vec::new();
     loop {
@@ -23,7 +23,7 @@ pub(crate) fn tokens(sql: &str, object: &str) -> Result<Vec<Token>, PlanError> {
             Ok((start, Some((_, kind)), end)) => tokens.push(Token { kind, start, end }),
             Ok((_, None, _)) => return Ok(tokens),
             Err(error) => {
-                return Err(PlanError::Unsupported {
+                return Err(SchemaError::Unreadable {
                     object: object.to_owned(),
                     problem: format!("its SQL text cannot be read ({error})"),
                     advice: "recreate it with a simpler text",
@@ -39,6 +39,6 @@ pub fn quoted(name: &str) -> String {
 }
 
 /// SQLite's names are equal when their ASCII letters are, whatever the case.
-pub(super) fn folded(name: &str) -> String {
+pub(crate) fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
 }

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use rusqlite::ffi;
 
-use super::{Code, File, LockLevel, Pragma};
 use crate::image::{Image, Overlay};
 use crate::replica::{Permit, Replica};
+use crate::vfs::{Code, File, LockLevel, Pragma};
 
 /// SQLITE_BUSY_SNAPSHOT: a reader cannot become a writer, since the database went on. As in WAL mode.
 const BUSY_SNAPSHOT: Code = ffi::SQLITE_BUSY | (2 << 8);

@@ -7,7 +7,7 @@
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
-use crate::plan::Value;
+use super::Value;
 
 /// Bytes above which a value does not travel as hex digits: those must stay below D1's 2 MB for a value.
 const LARGE_BYTES: usize = 900_000;

@@ -3,16 +3,17 @@
 use rusqlite::Connection;
 use sqlite3_parser::dialect::TokenType;
 
-use super::{Column, ForeignKey, Generated, Identity, Kind, Object, OnDelete, PrimaryColumn, Schema, Table, Unique};
-use crate::plan::PlanError;
-use crate::plan::lexer::{folded, tokens};
+use super::lexer::{folded, tokens};
+use super::{
+    Column, ForeignKey, Generated, Identity, Kind, Object, OnDelete, PrimaryColumn, Schema, SchemaError, Table, Unique,
+};
 
 /// The names of a rowid, in the order in which we try them.
 const ROWID_NAMES: [&str; 3] = ["rowid", "_rowid_", "oid"];
 
 impl Schema {
     /// Reads the schema of the main database. The statements stay in the connection's cache.
-    pub fn read(connection: &Connection) -> Result<Schema, PlanError> {
+    pub fn read(connection: &Connection) -> Result<Schema, SchemaError> {
         let mut schema = Schema::objects(connection)?;
         for ((kind, name), object) in &schema.objects {
             if *kind == Kind::Table {
@@ -23,7 +24,7 @@ impl Schema {
     }
 
     /// Reads only the objects' texts, no table in detail.
-    pub(in crate::plan) fn objects(connection: &Connection) -> Result<Schema, PlanError> {
+    pub(crate) fn objects(connection: &Connection) -> Result<Schema, SchemaError> {
         let mut schema = Schema::default();
         let mut statement = connection.prepare_cached(
             "SELECT type, name, tbl_name, sql, rootpage, rowid FROM main.sqlite_schema \
@@ -51,7 +52,7 @@ impl Schema {
     }
 }
 
-fn table(connection: &Connection, object: &Object) -> Result<Table, PlanError> {
+fn table(connection: &Connection, object: &Object) -> Result<Table, SchemaError> {
     let (flavour, without_rowid, strict) = connection
         .prepare_cached("SELECT type, wr, strict FROM pragma_table_list(?1) WHERE schema='main'")?
         .query_row([&object.name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get(2)?)))?;
@@ -109,7 +110,7 @@ fn rowid_name(columns: &[Column], primary: &[usize], primary_type: &str, has_ind
 }
 
 /// The columns, the primary key's columns in its order, and the declared type of the first of these.
-fn columns(connection: &Connection, table: &str) -> Result<(Vec<Column>, Vec<usize>, String), PlanError> {
+fn columns(connection: &Connection, table: &str) -> Result<(Vec<Column>, Vec<usize>, String), SchemaError> {
     let mut statement =
         connection.prepare_cached("SELECT name, type, pk, hidden FROM pragma_table_xinfo(?1,'main') ORDER BY cid")?;
     let mut rows = statement.query([table])?;
@@ -133,7 +134,7 @@ fn columns(connection: &Connection, table: &str) -> Result<(Vec<Column>, Vec<usi
 }
 
 /// The unique indexes: name, whether it is the primary key's, whether it is partial.
-fn indexes(connection: &Connection, table: &str) -> Result<Vec<(String, bool, bool)>, PlanError> {
+fn indexes(connection: &Connection, table: &str) -> Result<Vec<(String, bool, bool)>, SchemaError> {
     let mut statement = connection.prepare_cached(
         "SELECT name, origin='pk', partial FROM pragma_index_list(?1,'main') WHERE \"unique\" ORDER BY name",
     )?;
@@ -142,7 +143,7 @@ fn indexes(connection: &Connection, table: &str) -> Result<Vec<(String, bool, bo
 }
 
 /// An index's key terms as columns (`None` if one is an expression), and their collations.
-fn index_terms(connection: &Connection, index: &str) -> Result<(Option<Vec<usize>>, Vec<String>), PlanError> {
+fn index_terms(connection: &Connection, index: &str) -> Result<(Option<Vec<usize>>, Vec<String>), SchemaError> {
     let mut statement = connection
         .prepare_cached("SELECT cid, coll FROM pragma_index_xinfo(?1,'main') WHERE \"key\" ORDER BY seqno")?;
     let mut rows = statement.query([index])?;
@@ -159,7 +160,7 @@ fn index_terms(connection: &Connection, index: &str) -> Result<(Option<Vec<usize
     Ok((columns, collations))
 }
 
-fn foreign_keys(connection: &Connection, table: &str) -> Result<Vec<ForeignKey>, PlanError> {
+fn foreign_keys(connection: &Connection, table: &str) -> Result<Vec<ForeignKey>, SchemaError> {
     let mut statement = connection.prepare_cached(
         "SELECT id, \"table\", \"from\", \"to\", on_delete FROM pragma_foreign_key_list(?1,'main') ORDER BY id, seq",
     )?;

@@ -1,11 +1,16 @@
-//! A database's schema as the planner needs it: tables in detail, everything else by its SQL text.
+//! A database's schema: tables in detail, everything else by its SQL text.
 //! In: a connection, see `read`. Out: plain data, equal for equal schemas. SQLite's own objects (`sqlite_…`) are left out.
 
+mod error;
+pub mod guard;
+mod lexer;
 mod read;
 
 use std::collections::BTreeMap;
 
-use super::lexer::{folded, quoted};
+pub use error::SchemaError;
+pub use lexer::quoted;
+pub(crate) use lexer::{Token, folded, tokens};
 
 /// The kinds of schema objects. Names are unique within a kind only: InvokeAI has a trigger called like its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +61,7 @@ impl Object {
     }
 
     /// For messages: `table notes`.
-    pub(super) fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         format!("{} {}", self.kind.keyword().to_ascii_lowercase(), self.name)
     }
 }
@@ -175,7 +180,7 @@ impl Table {
         (0..self.columns.len()).filter(|&i| self.columns[i].generated == Generated::No)
     }
 
-    /// The SQL names of the key's parts, in the order of [`super::Key::values`].
+    /// The SQL names of the key's parts, in the order of [`crate::value::Key::values`].
     pub fn key_names(&self) -> Vec<String> {
         match &self.identity {
             Identity::Alias(column) => vec![quoted(&self.columns[*column].name)],
@@ -199,7 +204,7 @@ impl Table {
     }
 
     /// `WHERE` terms that find a key bound as `?1`, `?2`, ….
-    pub(super) fn key_match(&self, qualifier: &str) -> String {
+    pub(crate) fn key_match(&self, qualifier: &str) -> String {
         let terms = self.key_terms(qualifier);
         let terms: Vec<String> = terms.iter().enumerate().map(|(i, term)| format!("{term}=?{}", i + 1)).collect();
         terms.join(" AND ")
@@ -240,7 +245,7 @@ impl Schema {
     }
 
     /// The columns of its parent that a foreign key refers to; `None` if there are none of that name.
-    pub(super) fn parent_columns(&self, key: &ForeignKey) -> Option<(&Table, Vec<usize>)> {
+    pub(crate) fn parent_columns(&self, key: &ForeignKey) -> Option<(&Table, Vec<usize>)> {
         let parent = self.table(&key.parent)?;
         let columns = match key.to.as_slice() {
             [] => parent.primary.clone(),
@@ -250,7 +255,7 @@ impl Schema {
     }
 
     /// Children with a foreign key to `parent`, with that key, in the order of their names.
-    pub(super) fn children<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
+    pub(crate) fn children<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
         self.tables
             .values()
             .flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)))
@@ -258,7 +263,7 @@ impl Schema {
     }
 
     /// Tables in an order in which children come before their parents; in a cycle, the first comes first.
-    pub(super) fn children_first<'a>(&self, mut tables: Vec<&'a Table>) -> Vec<&'a Table> {
+    pub(crate) fn children_first<'a>(&self, mut tables: Vec<&'a Table>) -> Vec<&'a Table> {
         let mut ordered = Vec::with_capacity(tables.len());
         while !tables.is_empty() {
             let has_child = |parent: &Table| {

@@ -67,7 +67,7 @@ impl Form {
     }
 
     /// Appends a cell.
-    pub(super) fn write(self, out: &mut String, cell: &Value) {
+    pub(crate) fn write(self, out: &mut String, cell: &Value) {
         match (self, cell) {
             (_, Value::Null) => out.push_str("null"),
             (_, Value::Integer(i)) => push(out, format_args!("{i}")),
@@ -96,7 +96,7 @@ pub(crate) fn write_row(out: &mut String, forms: &[Form], row: &[Value]) {
 }
 
 /// At least the bytes a cell takes in a parameter, whatever its form.
-pub(super) fn cell_bytes(cell: &Value) -> usize {
+pub(crate) fn cell_bytes(cell: &Value) -> usize {
     match cell {
         Value::Null => 5,
         Value::Integer(_) => 21,

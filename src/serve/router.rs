@@ -11,12 +11,13 @@ use parking_lot::Mutex;
 use rusqlite::ffi;
 
 use super::file::ReplicaFile;
-use super::{Code, File, Vfs, raw};
+use super::marker;
 use crate::config::{self, Settings};
 use crate::error::Error;
-use crate::replica::{Replica, marker};
+use crate::replica::Replica;
 use crate::runtime::as_our_work;
 use crate::sqlite::Sqlite;
+use crate::vfs::{Code, File, Vfs, raw};
 
 /// The name under which the router is registered.
 pub const NAME: &CStr = c"liteflare";

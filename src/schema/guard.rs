@@ -3,7 +3,7 @@
 
 use sqlite3_parser::dialect::TokenType;
 
-use super::PlanError;
+use super::SchemaError;
 use super::lexer::{Token, tokens};
 
 const OPEN: &str = "/*lf<*/";
@@ -12,8 +12,8 @@ const CLOSE: &str = "/*>lf*/";
 const SILENT: &str = "(SELECT value FROM _lf_state WHERE key='replaying')=0";
 
 /// The trigger's text with the guard; [`strip`] gives the text back to the byte.
-pub fn guard(sql: &str) -> Result<String, PlanError> {
-    let unreadable = |problem: &str| PlanError::Unsupported {
+pub fn guard(sql: &str) -> Result<String, SchemaError> {
+    let unreadable = |problem: &str| SchemaError::Unreadable {
         object: "trigger".to_owned(),
         problem: format!("{problem}: {sql}"),
         advice: "drop it and create it anew",

@@ -1,6 +1,9 @@
 //! SQLite values and row keys, owned and exact.
 //! Equality is by type and bits: `1` is not `1.0`, `0.0` is not `-0.0`, and text is bytes (it may be invalid UTF-8).
 
+pub(crate) mod from_d1;
+pub(crate) mod to_d1;
+
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
@@ -51,7 +54,7 @@ fn parts(value: ValueRef<'_>) -> (u8, i64, &[u8]) {
 }
 
 /// Whether two values are the same in type and bits.
-pub(super) fn same(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+pub(crate) fn same(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     parts(a) == parts(b)
 }
 

@@ -1,0 +1,11 @@
+//! The guard that every function called from C runs in.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs a callback's body. A panic must not cross the C ABI: it becomes `on_panic` and a line in the log.
+pub fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+        tracing::error!("a defect in liteflare was caught; the operation fails. Please report the message above");
+        on_panic
+    })
+}
