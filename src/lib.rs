@@ -9,7 +9,7 @@
 //! `setup`, `doctor` and `status` are what the commands of those names do; `cloudflare` is the API beside D1's queries.
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
-// rusqlite's before it gets there. `tests/library.rs` checks which engine is inside.
+// rusqlite's before it gets there. `tests/integration/library.rs` checks which engine is inside.
 extern crate sqlite_loadable;
 
 pub mod cloudflare;

@@ -18,7 +18,7 @@ mod measure;
 mod memory;
 mod reads;
 mod relay;
-#[path = "../../tests/common/wire.rs"]
+#[path = "../../tests/integration/support/wire.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod wire;
 mod world;

@@ -1,0 +1,118 @@
+//! The failing proxy does what it says; the fault tests stand on it.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{D1Error, DbRef, Fault, Proxy, TestCloud, send};
+use liteflare::d1::Statement;
+use serde_json::{Value, json};
+
+struct World {
+    proxy: Proxy,
+    /// Through the proxy.
+    near: DbRef,
+    /// Around it.
+    direct: DbRef,
+    cloud: TestCloud,
+}
+
+impl World {
+    fn new() -> World {
+        let cloud = TestCloud::embedded();
+        let direct = cloud.create_database();
+        direct.rows("CREATE TABLE t (a)");
+        let proxy = Proxy::new(&direct.api);
+        World { near: direct.through(&proxy), direct, proxy, cloud }
+    }
+
+    fn insert(&self) -> std::io::Result<Result<Vec<Value>, D1Error>> {
+        self.near.try_post("raw", &json!({ "batch": [Statement::new("INSERT INTO t VALUES ('it''s')")] }))
+    }
+
+    fn rows(&self) -> u64 {
+        self.direct.rows("SELECT count(*) FROM t")[0][0].as_u64().unwrap()
+    }
+
+    /// Whether the cloud has heard of a query since the last question.
+    fn queries_during(&self, work: impl FnOnce()) -> u64 {
+        let count = || self.cloud.requests(&self.direct).unwrap();
+        let before = count();
+        work();
+        count() - before
+    }
+}
+
+#[test]
+fn a_healthy_network_passes_everything() {
+    let world = World::new();
+    assert_eq!(world.queries_during(|| drop(world.insert().unwrap().unwrap())), 1);
+    assert_eq!((world.rows(), world.proxy.requests()), (1, 1));
+    let list = format!("{}/accounts/{}/d1/database", world.near.api, world.near.account);
+    assert_eq!(send("GET", &list, &world.near.token, &Value::Null).0, 200);
+    assert_eq!(world.proxy.requests(), 1, "only queries count");
+}
+
+#[test]
+fn refused_queries_do_not_reach_the_cloud() {
+    let world = World::new();
+    world.proxy.next(1, Fault::Status(503));
+    world.proxy.next(1, Fault::TooMany { retry_after: 7 });
+    let heard = world.queries_during(|| {
+        assert_eq!(world.insert().unwrap().unwrap_err().status, 503);
+        assert_eq!(world.insert().unwrap().unwrap_err().status, 429);
+    });
+    assert_eq!((heard, world.rows()), (0, 0));
+    world.insert().unwrap().unwrap();
+    assert_eq!(world.rows(), 1);
+}
+
+#[test]
+fn a_reset_comes_before_the_cloud_hears() {
+    let world = World::new();
+    world.proxy.next(1, Fault::Reset);
+    let heard =
+        world.queries_during(|| assert_eq!(world.insert().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset));
+    assert_eq!((heard, world.rows()), (0, 0));
+}
+
+#[test]
+fn a_dropped_answer_comes_after_the_cloud_has_done_it() {
+    let world = World::new();
+    world.proxy.next(1, Fault::DropAnswer);
+    assert_eq!(world.insert().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(world.rows(), 1);
+}
+
+#[test]
+fn a_stalled_query_ends_with_the_proxy() {
+    let world = World::new();
+    world.proxy.next(1, Fault::Stall);
+    let near = world.near.clone();
+    let client = std::thread::spawn(move || near.try_post("raw", &json!({ "sql": "SELECT 1" })).is_err());
+    while world.proxy.requests() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!client.is_finished());
+    drop(world);
+    assert!(client.join().unwrap());
+}
+
+#[test]
+fn orders_can_ask_for_a_text_in_the_body() {
+    let world = World::new();
+    world.proxy.matching("INSERT INTO t", 2, Fault::Status(500));
+    assert_eq!(world.near.rows("SELECT 1"), json!([[1]]));
+    assert_eq!(world.insert().unwrap().unwrap_err().status, 500);
+    world.proxy.heal();
+    world.insert().unwrap().unwrap();
+}
+
+#[test]
+fn a_delay_is_a_round_trip_for_each_query() {
+    let world = World::new();
+    world.proxy.delay(Duration::from_millis(30));
+    let started = Instant::now();
+    for _ in 0..3 {
+        world.insert().unwrap().unwrap();
+    }
+    assert!(started.elapsed() >= Duration::from_millis(90));
+}
