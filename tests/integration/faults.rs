@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::support::app::{Folder, dump, open, settings};
-use crate::support::{DbRef, Fault, Proxy, TestCloud, clouds};
+use crate::support::{DbRef, Fault, Relay, TestCloud, clouds};
+use crate::support::{Folder, dump, open, settings};
 use liteflare::config::{Refresh, Settings};
 use rusqlite::Connection;
 
@@ -13,7 +13,7 @@ use rusqlite::Connection;
 struct App {
     folder: Folder,
     database: DbRef,
-    proxy: Proxy,
+    relay: Relay,
     connection: Connection,
 }
 
@@ -24,15 +24,15 @@ impl App {
 
     fn with(cloud: &TestCloud, change: impl FnOnce(&mut Settings)) -> App {
         let (folder, database) = (Folder::new(), cloud.create_database());
-        let proxy = Proxy::new(&database.api);
-        let mut settings = settings(&database.through(&proxy));
+        let relay = Relay::new(&database.api);
+        let mut settings = settings(&database.through(&relay));
         change(&mut settings);
         let path = folder.attach("app.db", settings);
         let connection = open(&path);
         connection
             .execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES ('first')")
             .unwrap();
-        App { folder, database, proxy, connection }
+        App { folder, database, relay, connection }
     }
 
     fn insert(&self, value: &str) -> Result<(), String> {
@@ -56,7 +56,7 @@ impl App {
     /// The application and D1 hold exactly these values.
     fn holds(&self, expected: &[&str]) {
         assert_eq!(self.values(), expected, "the application");
-        let fresh = self.other(&format!("fresh{}.db", self.proxy.requests()));
+        let fresh = self.other(&format!("fresh{}.db", self.relay.requests()));
         assert_eq!(dump(&self.connection), dump(&fresh), "a new replica");
         let answer = self.database.rows("SELECT v FROM t ORDER BY id");
         let on_d1: Vec<&str> = answer.as_array().unwrap().iter().map(|row| row[0].as_str().unwrap()).collect();
@@ -73,11 +73,11 @@ fn values(connection: &Connection) -> Vec<String> {
 fn a_commit_whose_answer_was_lost_is_not_applied_twice() {
     for cloud in clouds() {
         let app = App::new(&cloud);
-        app.proxy.next(1, Fault::DropAnswer);
+        app.relay.next(1, Fault::DropAnswer);
         app.insert("second").unwrap();
         app.holds(&["first", "second"]);
         // Lost three times in a row, the settling questions among them.
-        app.proxy.next(3, Fault::DropAnswer);
+        app.relay.next(3, Fault::DropAnswer);
         app.insert("third").unwrap();
         app.holds(&["first", "second", "third"]);
     }
@@ -88,7 +88,7 @@ fn a_commit_is_tried_again_while_d1_is_busy_or_broken() {
     for cloud in clouds() {
         let app = App::new(&cloud);
         for fault in [Fault::Status(500), Fault::Status(503), Fault::Reset, Fault::TooMany { retry_after: 1 }] {
-            app.proxy.next(2, fault);
+            app.relay.next(2, fault);
             let start = Instant::now();
             app.insert(&format!("{fault:?}")).unwrap();
             if matches!(fault, Fault::TooMany { .. }) {
@@ -103,12 +103,12 @@ fn a_commit_is_tried_again_while_d1_is_busy_or_broken() {
 fn an_unreachable_d1_rolls_the_commit_back_after_the_deadline_and_nothing_is_lost() {
     for cloud in clouds() {
         let app = App::new(&cloud);
-        app.proxy.next(1000, Fault::Reset);
+        app.relay.next(1000, Fault::Reset);
         let start = Instant::now();
         assert_eq!(app.insert("lost").unwrap_err(), "disk I/O error");
         assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
         assert_eq!(app.values(), ["first"], "reads go on");
-        app.proxy.heal();
+        app.relay.heal();
         app.insert("second").unwrap();
         app.holds(&["first", "second"]);
     }
@@ -118,7 +118,7 @@ fn an_unreachable_d1_rolls_the_commit_back_after_the_deadline_and_nothing_is_los
 fn a_request_that_hangs_is_given_up_and_settled() {
     for cloud in clouds() {
         let app = App::new(&cloud);
-        app.proxy.next(1, Fault::Stall);
+        app.relay.next(1, Fault::Stall);
         app.insert("second").unwrap();
         app.holds(&["first", "second"]);
     }
@@ -130,10 +130,10 @@ fn a_request_that_hangs_is_given_up_and_settled() {
 fn a_commit_in_doubt_is_found_by_the_next_one() {
     for cloud in clouds() {
         let app = App::new(&cloud);
-        app.proxy.next(1, Fault::DropAnswer);
-        app.proxy.next(1000, Fault::Reset);
+        app.relay.next(1, Fault::DropAnswer);
+        app.relay.next(1000, Fault::Reset);
         assert_eq!(app.insert("in doubt").unwrap_err(), "disk I/O error");
-        app.proxy.heal();
+        app.relay.heal();
         assert_eq!(app.insert("refused").unwrap_err(), "database is locked");
         app.insert("after").unwrap();
         app.holds(&["first", "in doubt", "after"]);
@@ -145,7 +145,7 @@ fn a_commit_in_doubt_is_found_by_the_next_one() {
 fn a_commit_keeps_its_deadline_when_every_request_hangs() {
     let deadline = Duration::from_secs(3);
     let app = App::with(&TestCloud::embedded(), |settings| settings.timeout = deadline);
-    app.proxy.next(1000, Fault::Stall);
+    app.relay.next(1000, Fault::Stall);
     let started = Instant::now();
     assert_eq!(app.insert("lost").unwrap_err(), "disk I/O error");
     assert!(started.elapsed() < deadline * 4 / 3, "it took {:?}", started.elapsed());
@@ -236,7 +236,7 @@ fn every_read_asks_d1_when_the_setting_says_so() {
 fn a_replica_in_use_sees_the_work_of_others_within_its_interval() {
     for cloud in clouds() {
         let app = App::new(&cloud);
-        let mut soon = settings(&app.database.through(&app.proxy));
+        let mut soon = settings(&app.database.through(&app.relay));
         soon.refresh = Refresh::Every(Duration::from_millis(100));
         let reader = open(&app.folder.attach("soon.db", soon));
         app.insert("second").unwrap();
@@ -245,12 +245,12 @@ fn a_replica_in_use_sees_the_work_of_others_within_its_interval() {
             assert!(start.elapsed() < Duration::from_secs(10), "it never came");
             std::thread::sleep(Duration::from_millis(20));
         }
-        let before = app.proxy.requests();
+        let before = app.relay.requests();
         for _ in 0..25 {
             assert_eq!(values(&reader), ["first", "second"]);
             std::thread::sleep(Duration::from_millis(20));
         }
-        let asked = app.proxy.requests() - before;
+        let asked = app.relay.requests() - before;
         assert!(asked <= 6, "{asked} questions in 500 ms");
     }
 }
@@ -261,9 +261,9 @@ fn requests_are_counted() {
         let app = App::new(&cloud);
         app.connection.execute_batch("CREATE TABLE empty(id INTEGER PRIMARY KEY AUTOINCREMENT)").unwrap();
         let count = |work: &dyn Fn()| {
-            let before = app.proxy.requests();
+            let before = app.relay.requests();
             work();
-            app.proxy.requests() - before
+            app.relay.requests() - before
         };
         assert_eq!(count(&|| app.insert("x").unwrap()), 1, "a commit");
         assert_eq!(count(&|| assert_eq!(app.values().len(), 2)), 0, "a read");
@@ -278,7 +278,7 @@ fn requests_are_counted() {
         let staged = count(&|| app.connection.execute_batch(large).unwrap());
         assert_eq!(staged, 7, "a commit of 22 MB: 12 parts of 1.8 MB, two in one request, and the batch");
         let restart = count(&|| {
-            let path = app.folder.attach("restart.db", settings(&app.database.through(&app.proxy)));
+            let path = app.folder.attach("restart.db", settings(&app.database.through(&app.relay)));
             assert_eq!(dump(&open(&path)), dump(&app.connection));
         });
         assert_eq!(restart, 5, "a start: 1, 3 pages of rows, 1 for the log");
@@ -291,7 +291,7 @@ fn a_staged_commit_survives_faults_at_every_request() {
         let app = App::new(&cloud);
         let large = "INSERT INTO t(v) SELECT CAST(zeroblob(899000) AS TEXT) FROM (SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5)";
         for at in 0..4 {
-            app.proxy.matching("_lf_stage", at, Fault::DropAnswer);
+            app.relay.matching("_lf_stage", at, Fault::DropAnswer);
             app.connection.execute_batch(large).unwrap();
             let count: i64 = app.connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
             assert_eq!(count, 1 + 5 * (at as i64 + 1));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::app::{Folder, dump, open, settings};
-use crate::support::{DbRef, Proxy, clouds};
+use crate::support::{DbRef, Relay, clouds};
+use crate::support::{Folder, dump, open, settings};
 use liteflare::d1::{Client, Statement};
 use liteflare::image::{Image, Seq};
 use liteflare::metrics::Metrics;
@@ -218,9 +218,9 @@ fn a_replica_built_while_others_write_is_one_state_of_the_database() {
                 (app, commits)
             }
         });
-        let proxy = Proxy::new(&database.api);
-        proxy.delay(Duration::from_millis(20));
-        let slow = database.through(&proxy);
+        let relay = Relay::new(&database.api);
+        relay.delay(Duration::from_millis(20));
+        let slow = database.through(&relay);
         let mut seqs = Vec::new();
         for round in 0..5 {
             let bounds = [SMALL, Bounds { bytes: 3_000, rows: 25, tables: 20 }, Bounds::default()][round % 3];
@@ -243,11 +243,11 @@ fn a_refresh_while_others_write_is_one_state_of_the_database() {
         let (folder, database) = (Folder::new(), cloud.create_database());
         let app = open(&folder.attach("app.db", settings(&database)));
         app.execute_batch(&format!("BEGIN; {LEDGER} COMMIT")).unwrap();
-        let proxy = Proxy::new(&database.api);
-        let mut always = settings(&database.through(&proxy));
+        let relay = Relay::new(&database.api);
+        let mut always = settings(&database.through(&relay));
         always.refresh = liteflare::config::Refresh::Always;
         let reader = open(&folder.attach("reader.db", always));
-        proxy.delay(Duration::from_millis(20));
+        relay.delay(Duration::from_millis(20));
         let stop = Arc::new(AtomicBool::new(false));
         let writer = std::thread::spawn({
             let stop = stop.clone();

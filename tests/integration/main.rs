@@ -1,5 +1,8 @@
 //! The doors of liteflare: its command, its library and its clients, against the clouds, over a network that fails on command.
 //! One crate for all of them: it is linked once, and what is shared (`support`) has one place.
+//!
+//! All tests run in threads of one process (`cargo test`) or in a process each (`cargo nextest run`), and must not notice which. A
+//! test that needs a process of its own takes one: `support::alone`, or the command.
 
 mod conformance;
 mod database;

@@ -1,14 +1,14 @@
-//! The failing proxy does what it says; the fault tests stand on it.
+//! The relay does what it says; the fault tests stand on it.
 
 use std::time::{Duration, Instant};
 
-use crate::support::{D1Error, DbRef, Fault, Proxy, TestCloud, send};
+use crate::support::{D1Error, DbRef, Fault, Relay, TestCloud, send, wire};
 use liteflare::d1::Statement;
 use serde_json::{Value, json};
 
 struct World {
-    proxy: Proxy,
-    /// Through the proxy.
+    relay: Relay,
+    /// Through the relay.
     near: DbRef,
     /// Around it.
     direct: DbRef,
@@ -20,8 +20,8 @@ impl World {
         let cloud = TestCloud::embedded();
         let direct = cloud.create_database();
         direct.rows("CREATE TABLE t (a)");
-        let proxy = Proxy::new(&direct.api);
-        World { near: direct.through(&proxy), direct, proxy, cloud }
+        let relay = Relay::new(&direct.api);
+        World { near: direct.through(&relay), direct, relay, cloud }
     }
 
     fn insert(&self) -> std::io::Result<Result<Vec<Value>, D1Error>> {
@@ -45,17 +45,17 @@ impl World {
 fn a_healthy_network_passes_everything() {
     let world = World::new();
     assert_eq!(world.queries_during(|| drop(world.insert().unwrap().unwrap())), 1);
-    assert_eq!((world.rows(), world.proxy.requests()), (1, 1));
+    assert_eq!((world.rows(), world.relay.requests()), (1, 1));
     let list = format!("{}/accounts/{}/d1/database", world.near.api, world.near.account);
     assert_eq!(send("GET", &list, &world.near.token, &Value::Null).0, 200);
-    assert_eq!(world.proxy.requests(), 1, "only queries count");
+    assert_eq!(world.relay.requests(), 1, "only queries count");
 }
 
 #[test]
 fn refused_queries_do_not_reach_the_cloud() {
     let world = World::new();
-    world.proxy.next(1, Fault::Status(503));
-    world.proxy.next(1, Fault::TooMany { retry_after: 7 });
+    world.relay.next(1, Fault::Status(503));
+    world.relay.next(1, Fault::TooMany { retry_after: 7 });
     let heard = world.queries_during(|| {
         assert_eq!(world.insert().unwrap().unwrap_err().status, 503);
         assert_eq!(world.insert().unwrap().unwrap_err().status, 429);
@@ -68,7 +68,7 @@ fn refused_queries_do_not_reach_the_cloud() {
 #[test]
 fn a_reset_comes_before_the_cloud_hears() {
     let world = World::new();
-    world.proxy.next(1, Fault::Reset);
+    world.relay.next(1, Fault::Reset);
     let heard =
         world.queries_during(|| assert_eq!(world.insert().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset));
     assert_eq!((heard, world.rows()), (0, 0));
@@ -77,7 +77,7 @@ fn a_reset_comes_before_the_cloud_hears() {
 #[test]
 fn a_dropped_answer_comes_after_the_cloud_has_done_it() {
     let world = World::new();
-    world.proxy.next(1, Fault::DropAnswer);
+    world.relay.next(1, Fault::DropAnswer);
     assert_eq!(world.insert().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
     assert_eq!(world.rows(), 1);
 }
@@ -85,10 +85,10 @@ fn a_dropped_answer_comes_after_the_cloud_has_done_it() {
 #[test]
 fn a_stalled_query_ends_with_the_proxy() {
     let world = World::new();
-    world.proxy.next(1, Fault::Stall);
+    world.relay.next(1, Fault::Stall);
     let near = world.near.clone();
     let client = std::thread::spawn(move || near.try_post("raw", &json!({ "sql": "SELECT 1" })).is_err());
-    while world.proxy.requests() == 0 {
+    while world.relay.requests() == 0 {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert!(!client.is_finished());
@@ -99,20 +99,38 @@ fn a_stalled_query_ends_with_the_proxy() {
 #[test]
 fn orders_can_ask_for_a_text_in_the_body() {
     let world = World::new();
-    world.proxy.matching("INSERT INTO t", 2, Fault::Status(500));
+    world.relay.matching("INSERT INTO t", 2, Fault::Status(500));
     assert_eq!(world.near.rows("SELECT 1"), json!([[1]]));
     assert_eq!(world.insert().unwrap().unwrap_err().status, 500);
-    world.proxy.heal();
+    world.relay.heal();
     world.insert().unwrap().unwrap();
 }
 
 #[test]
 fn a_delay_is_a_round_trip_for_each_query() {
     let world = World::new();
-    world.proxy.delay(Duration::from_millis(30));
+    world.relay.delay(Duration::from_millis(30));
     let started = Instant::now();
     for _ in 0..3 {
         world.insert().unwrap().unwrap();
     }
     assert!(started.elapsed() >= Duration::from_millis(90));
+}
+
+/// The benchmarks stand on it: they send what passed once more.
+#[test]
+fn what_is_watched_is_remembered_and_connections_last() {
+    let cloud = TestCloud::embedded();
+    let [watched, other] = [cloud.create_database(), cloud.create_database()];
+    let relay = Relay::keeping_connections(&watched.api);
+    relay.watch(&watched.database);
+    for database in [&watched, &other] {
+        database.through(&relay).rows("CREATE TABLE t (a)");
+    }
+    let [request] = relay.seen().try_into().expect("one request");
+    assert!(String::from_utf8_lossy(&request.body).contains("CREATE TABLE t"));
+    assert!(relay.seen().is_empty());
+    let mut connection = wire::connect(&relay.host()).unwrap();
+    let statuses = [(); 3].map(|()| request.exchange_on(&mut connection).unwrap().status());
+    assert_eq!(statuses, [Some(200), Some(400), Some(400)], "the table is there already");
 }

@@ -2,3 +2,4 @@
 
 mod statements;
 mod workload;
+mod world;

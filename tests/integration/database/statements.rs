@@ -1,6 +1,6 @@
 //! Every kind of statement, by name.
 
-use crate::support::app::World;
+use super::world::World;
 use crate::support::clouds;
 
 /// Runs the steps on every cloud, comparing after each.

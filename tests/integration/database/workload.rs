@@ -3,8 +3,8 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::support::app::World;
-use crate::support::clouds;
+use super::world::World;
+use crate::support::{clouds, rounds, seed};
 
 const TABLES: &str = "
     CREATE TABLE p(id INTEGER PRIMARY KEY, u UNIQUE, n);
@@ -76,8 +76,7 @@ fn schema_change(rng: &mut StdRng, step: usize) -> String {
 
 #[test]
 fn random_transactions_leave_plain_sqlite_the_application_and_d1_equal() {
-    let seed: u64 = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_124);
-    let rounds: u64 = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1);
+    let (seed, rounds) = (seed(), rounds(1));
     for cloud in clouds() {
         for round in 0..rounds {
             println!("seed {} on {:?}", seed + round, cloud.kind);

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use liteflare::r2::{Bucket, Error, PutMode, Requests};
 
 use super::operations::noise;
-use crate::support::{BucketRef, Cloud, Fault, Proxy, Signed, TestCloud, clouds};
+use crate::support::{BucketRef, Cloud, Fault, Relay, Signed, TestCloud, clouds};
 
 /// A client behind a network that fails on command.
 struct World {
-    proxy: Proxy,
-    /// Through the proxy.
+    relay: Relay,
+    /// Through the relay.
     client: Bucket,
     /// Around it.
     direct: Bucket,
@@ -23,11 +23,11 @@ struct World {
 impl World {
     fn new(cloud: &TestCloud) -> World {
         let bucket = cloud.create_bucket();
-        let proxy = Proxy::every(&bucket.endpoint);
-        let client = bucket.through(&proxy).client();
+        let relay = Relay::every(&bucket.endpoint);
+        let client = bucket.through(&relay).client();
         let direct = bucket.client();
         direct.put("a/old.png", "old".into(), PutMode::Overwrite).unwrap();
-        World { proxy, client, direct, bucket, kind: cloud.kind }
+        World { relay, client, direct, bucket, kind: cloud.kind }
     }
 
     fn holds(&self, key: &str, bytes: &Bytes) {
@@ -74,9 +74,9 @@ fn every_operation_survives_every_passing_fault() {
         for fault in faults {
             for method in ["PUT", "GET", "HEAD", "POST"] {
                 let failures = if method == "HEAD" || method == "POST" { 1 } else { 2 };
-                world.proxy.on(method, "", failures, fault);
+                world.relay.on(method, "", failures, fault);
                 every_operation(&world.client, &format!("{fault:?} on {method}, {:?}", world.kind));
-                world.proxy.heal();
+                world.relay.heal();
             }
         }
     });
@@ -86,7 +86,7 @@ fn every_operation_survives_every_passing_fault() {
 fn a_stalled_request_is_sent_again() {
     on_every_cloud(|world| {
         for method in ["PUT", "GET"] {
-            world.proxy.on(method, "", 1, Fault::Stall);
+            world.relay.on(method, "", 1, Fault::Stall);
             let started = Instant::now();
             world.client.put("a/1.png", "1".into(), PutMode::Overwrite).unwrap();
             assert_eq!(world.client.get("a/1.png").unwrap().0, "1");
@@ -98,9 +98,9 @@ fn a_stalled_request_is_sent_again() {
 #[test]
 fn a_put_whose_answer_was_lost_is_put_again() {
     on_every_cloud(|world| {
-        world.proxy.on("PUT", "", 2, Fault::DropAnswer);
+        world.relay.on("PUT", "", 2, Fault::DropAnswer);
         let meta = world.client.put("a/1.png", "1".into(), PutMode::Overwrite).unwrap();
-        assert_eq!(world.proxy.count("PUT"), 3);
+        assert_eq!(world.relay.count("PUT"), 3);
         assert_eq!(world.direct.head("a/1.png").unwrap().etag, meta.etag);
     });
 }
@@ -108,9 +108,9 @@ fn a_put_whose_answer_was_lost_is_put_again() {
 #[test]
 fn a_new_object_whose_answer_was_lost_is_known_for_ours() {
     on_every_cloud(|world| {
-        world.proxy.on("PUT", "", 1, Fault::DropAnswer);
+        world.relay.on("PUT", "", 1, Fault::DropAnswer);
         let meta = world.client.put("a/new.png", "1".into(), PutMode::Create).unwrap();
-        assert_eq!((world.proxy.count("PUT"), world.proxy.count("HEAD")), (2, 1));
+        assert_eq!((world.relay.count("PUT"), world.relay.count("HEAD")), (2, 1));
         assert_eq!(world.direct.head("a/new.png").unwrap().etag, meta.etag);
     });
 }
@@ -119,7 +119,7 @@ fn a_new_object_whose_answer_was_lost_is_known_for_ours() {
 fn a_rivals_object_is_not_taken_for_ours_even_with_the_same_bytes() {
     on_every_cloud(|world| {
         world.direct.put("a/new.png", "1".into(), PutMode::Create).unwrap();
-        world.proxy.on("PUT", "", 1, Fault::Reset); // in doubt, though it never got there
+        world.relay.on("PUT", "", 1, Fault::Reset); // in doubt, though it never got there
         let refused = world.client.put("a/new.png", "1".into(), PutMode::Create).unwrap_err();
         assert_eq!(refused.errno(), libc::EEXIST, "{refused}");
     });
@@ -129,10 +129,10 @@ fn a_rivals_object_is_not_taken_for_ours_even_with_the_same_bytes() {
 fn a_large_upload_survives_lost_parts_and_a_lost_end() {
     on_every_cloud(|world| {
         let bytes = noise(30 << 20, 5);
-        world.proxy.on("POST", "uploads", 1, Fault::Status(503));
-        world.proxy.on("PUT", "partNumber=2", 1, Fault::DropAnswer);
-        world.proxy.on("PUT", "partNumber=3", 2, Fault::Reset);
-        world.proxy.on("POST", "uploadId", 1, Fault::DropAnswer);
+        world.relay.on("POST", "uploads", 1, Fault::Status(503));
+        world.relay.on("PUT", "partNumber=2", 1, Fault::DropAnswer);
+        world.relay.on("PUT", "partNumber=3", 2, Fault::Reset);
+        world.relay.on("POST", "uploadId", 1, Fault::DropAnswer);
         let meta = world.client.put("a/big.mp4", bytes.clone(), PutMode::Overwrite).unwrap();
         assert_eq!(world.direct.head("a/big.mp4").unwrap().etag, meta.etag);
         world.holds("a/big.mp4", &bytes);
@@ -142,11 +142,11 @@ fn a_large_upload_survives_lost_parts_and_a_lost_end() {
 #[test]
 fn a_large_upload_that_fails_leaves_the_object_as_it_was() {
     on_every_cloud(|world| {
-        world.proxy.on("PUT", "partNumber=3", 1, Fault::Status(400));
+        world.relay.on("PUT", "partNumber=3", 1, Fault::Status(400));
         let failed = world.client.put("a/old.png", noise(30 << 20, 6), PutMode::Overwrite).unwrap_err();
         assert_eq!(failed.errno(), libc::EIO, "{failed}");
         world.holds("a/old.png", &"old".into());
-        assert_eq!(world.proxy.count("DELETE"), 1, "the upload is aborted");
+        assert_eq!(world.relay.count("DELETE"), 1, "the upload is aborted");
         if world.kind == Cloud::Embedded {
             assert_eq!(world.uploads_left(), 0);
         }
@@ -158,8 +158,8 @@ fn a_download_broken_off_is_completed() {
     on_every_cloud(|world| {
         let bytes = noise(20 << 20, 7);
         world.direct.put("a/big.mp4", bytes.clone(), PutMode::Overwrite).unwrap();
-        world.proxy.on("GET", "big", 2, Fault::HalfAnswer);
-        world.proxy.on("GET", "big", 1, Fault::Status(503));
+        world.relay.on("GET", "big", 2, Fault::HalfAnswer);
+        world.relay.on("GET", "big", 1, Fault::Status(503));
         assert!(world.client.get("a/big.mp4").unwrap().0 == bytes);
     });
 }
@@ -169,7 +169,7 @@ fn an_object_overwritten_while_it_is_read_is_read_whole() {
     on_every_cloud(|world| {
         let states = [noise(30 << 20, 8), noise(30 << 20, 9)];
         world.direct.put("a/big.mp4", states[0].clone(), PutMode::Overwrite).unwrap();
-        world.proxy.delay(Duration::from_millis(100));
+        world.relay.delay(Duration::from_millis(100));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(150));
@@ -185,7 +185,7 @@ fn an_object_overwritten_while_it_is_read_is_read_whole() {
 #[test]
 fn the_deadline_ends_it_with_an_error_that_says_why() {
     on_every_cloud(|world| {
-        world.proxy.on("PUT", "", 10_000, Fault::Status(503));
+        world.relay.on("PUT", "", 10_000, Fault::Status(503));
         let started = Instant::now();
         let failed = world.client.put("a/1.png", "1".into(), PutMode::Overwrite).unwrap_err();
         let waited = started.elapsed();
@@ -210,11 +210,11 @@ fn where_nobody_listens_it_fails_by_the_deadline() {
 fn r2_is_given_the_time_it_asks_for() {
     let cloud = TestCloud::embedded();
     let world = World::new(&cloud);
-    world.proxy.on("GET", "", 1, Fault::TooMany { retry_after: 1 });
+    world.relay.on("GET", "", 1, Fault::TooMany { retry_after: 1 });
     let started = Instant::now();
     world.client.get("a/old.png").unwrap();
     assert!(started.elapsed() >= Duration::from_secs(1));
-    world.proxy.on("GET", "", 1, Fault::TooMany { retry_after: 100 });
+    world.relay.on("GET", "", 1, Fault::TooMany { retry_after: 100 });
     let started = Instant::now();
     assert!(world.client.get("a/old.png").is_err(), "longer than the deadline");
     assert!(started.elapsed() < Duration::from_secs(1));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use liteflare::config::{R2Keys, R2Settings, Secret};
 use liteflare::r2::{Bucket, Error, PutMode, Requests};
 
-use crate::support::{BucketRef, Cloud, Signed, TestCloud, clouds};
+use crate::support::{BucketRef, Cloud, Relay, Signed, TestCloud, alone, clouds};
 
 /// Runs `check` on a new bucket of every cloud.
 fn on_every_cloud(check: impl Fn(&BucketRef, &Bucket)) {
@@ -225,12 +225,12 @@ fn a_hundred_thousand_names_are_listed() {
     fill(&client, &uuids(50_000, |id| format!("images/{id}.png")));
     fill(&client, &uuids(50_000, |id| format!("images/thumbnails/{id}.webp")));
     for delay in [0, 50, 200] {
-        let proxy = crate::support::Proxy::every(&bucket.endpoint);
-        proxy.delay(Duration::from_millis(delay));
-        let client = bucket.through(&proxy).client();
+        let relay = Relay::every(&bucket.endpoint);
+        relay.delay(Duration::from_millis(delay));
+        let client = bucket.through(&relay).client();
         let started = std::time::Instant::now();
         let names = client.list("images").unwrap().len();
-        println!("{names} names, round trip {delay} ms: {:?}, {} requests", started.elapsed(), proxy.requests());
+        println!("{names} names, round trip {delay} ms: {:?}, {} requests", started.elapsed(), relay.requests());
     }
 }
 
@@ -279,22 +279,32 @@ fn the_key_pair_of_an_api_token_opens_the_bucket() {
 
 #[test]
 fn a_child_made_by_fork_reads_and_writes() {
-    let cloud = TestCloud::embedded();
-    let client = cloud.create_bucket().client();
-    client.put("parent", "hello".into(), PutMode::Overwrite).unwrap();
+    alone("r2::operations::a_child_made_by_fork_reads_and_writes", || {
+        let cloud = TestCloud::embedded();
+        let client = cloud.create_bucket().client();
+        client.put("parent", "hello".into(), PutMode::Overwrite).unwrap();
+        assert_eq!(
+            in_a_child(|| {
+                let read = client.get("parent").is_ok_and(|(bytes, _)| bytes == "hello");
+                read && client.put("child", "hello".into(), PutMode::Create).is_ok()
+            }),
+            0
+        );
+        assert_eq!(client.get("child").unwrap().0, "hello");
+    });
+}
+
+/// The status of a child made by `fork`: 0 when `work` gave `true` there.
+fn in_a_child(work: impl FnOnce() -> bool) -> libc::c_int {
     #[allow(unsafe_code, reason = "a child process of this very process")]
-    // SAFETY: the child calls the client and `_exit`; no lock it needs is held, as no other thread is in the client's runtime.
-    let status = unsafe {
+    // SAFETY: the child does its work and calls `_exit`; no lock it needs is held, as no other thread is in the client's runtime.
+    unsafe {
         let child = libc::fork();
         if child == 0 {
-            let read = client.get("parent").is_ok_and(|(bytes, _)| bytes == "hello");
-            let wrote = client.put("child", "hello".into(), PutMode::Create).is_ok();
-            libc::_exit(if read && wrote { 0 } else { 1 });
+            libc::_exit(if work() { 0 } else { 1 });
         }
         let mut status = 0;
         assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
         status
-    };
-    assert_eq!(status, 0);
-    assert_eq!(client.get("child").unwrap().0, "hello");
+    }
 }

@@ -10,8 +10,8 @@ use liteflare::r2::{Bucket, Objects};
 use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::HttpRequestBody;
 
-use super::proxy::Proxy;
-use super::wire::Message;
+use super::relay::Relay;
+use super::relay::wire::Message;
 
 /// Where a bucket is and what opens it: the settings a client needs.
 #[derive(Clone, Debug)]
@@ -35,9 +35,9 @@ pub struct Signed<'a> {
 }
 
 impl BucketRef {
-    /// The same bucket, reached through `proxy`.
-    pub fn through(&self, proxy: &Proxy) -> BucketRef {
-        BucketRef { endpoint: proxy.api(), ..self.clone() }
+    /// The same bucket, reached through `relay`.
+    pub fn through(&self, relay: &Relay) -> BucketRef {
+        BucketRef { endpoint: relay.api(), ..self.clone() }
     }
 
     /// Settings with a deadline that a test can wait for, and no folders.

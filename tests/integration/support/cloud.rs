@@ -1,17 +1,15 @@
 //! The clouds a test runs against.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use liteflare::dev;
 use liteflare::r2::Requests;
-use serde_json::Value;
 
 use super::bucket::BucketRef;
-use super::db::{self, DbRef};
+use super::choice;
+use super::db::DbRef;
+use super::workerd::Workerd;
 
 /// Which engine answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +32,23 @@ enum Inner {
 }
 
 /// Every cloud this run is to cover.
+///
+/// # Panics
+/// When one that `LITEFLARE_TEST_CLOUDS` names cannot be had.
 pub fn clouds() -> Vec<TestCloud> {
-    let wanted = std::env::var("LITEFLARE_TEST_CLOUDS").unwrap_or_else(|_| "embedded,workerd".to_owned());
-    wanted
-        .split(',')
-        .map(|name| if name.trim() == "workerd" { TestCloud::workerd() } else { TestCloud::embedded() })
-        .collect()
+    static KINDS: OnceLock<Vec<Cloud>> = OnceLock::new();
+    let kinds = KINDS.get_or_init(|| choice::of_this_run().unwrap_or_else(|error| panic!("{error}")));
+    kinds.iter().map(|kind| TestCloud::start(*kind)).collect()
 }
 
 impl TestCloud {
+    fn start(kind: Cloud) -> TestCloud {
+        match kind {
+            Cloud::Embedded => TestCloud::embedded(),
+            Cloud::Workerd => TestCloud::workerd(),
+        }
+    }
+
     /// A fresh cloud in this process.
     pub fn embedded() -> TestCloud {
         let cloud = dev::Cloud::start(&dev::Options::default()).expect("the embedded cloud starts");
@@ -50,7 +56,7 @@ impl TestCloud {
     }
 
     /// workerd, shared by all tests of this process.
-    pub fn workerd() -> TestCloud {
+    fn workerd() -> TestCloud {
         static WORKERD: OnceLock<Workerd> = OnceLock::new();
         let workerd = WORKERD.get_or_init(|| Workerd::from_environment().unwrap_or_else(Workerd::start));
         TestCloud { kind: Cloud::Workerd, inner: Inner::Workerd(workerd) }
@@ -106,74 +112,4 @@ fn embedded_bucket(cloud: &dev::Cloud) -> BucketRef {
         access_key: cloud.access_key_id.clone(),
         secret_key: cloud.secret_access_key.clone(),
     }
-}
-
-struct Workerd {
-    account: String,
-    token: String,
-    control: String,
-    /// It ends when its standard input closes, which the system does for us when this process ends, however it ends.
-    _process: Option<Child>,
-}
-
-impl Workerd {
-    fn from_environment() -> Option<Workerd> {
-        std::env::var("LITEFLARE_TEST_WORKERD_API").ok()?;
-        let get =
-            |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} goes with LITEFLARE_TEST_WORKERD_API"));
-        Some(Workerd {
-            account: "test".to_owned(), // the gateway serves any
-            token: get("LITEFLARE_TEST_WORKERD_TOKEN"),
-            control: get("LITEFLARE_TEST_CONTROL"),
-            _process: None,
-        })
-    }
-
-    fn start() -> Workerd {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clouds");
-        assert!(folder.join("node_modules").exists(), "workerd is not installed: npm ci --prefix tests/clouds");
-        let mut process = Command::new("node")
-            .arg(folder.join("workerd.mjs"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node runs");
-        let out = BufReader::new(process.stdout.take().expect("piped above"));
-        let (mut account, mut token, mut control) = Default::default();
-        for line in out.lines().map(|line| line.expect("workerd.mjs prints text")).take_while(|line| line != "ready") {
-            match line.trim_start_matches("export ").split_once('=') {
-                Some(("CLOUDFLARE_ACCOUNT_ID", value)) => account = value.to_owned(),
-                Some(("CLOUDFLARE_API_TOKEN", value)) => token = value.to_owned(),
-                Some(("LITEFLARE_TEST_CONTROL", value)) => control = value.to_owned(),
-                _ => {}
-            }
-        }
-        assert!(!String::is_empty(&control), "workerd.mjs did not start; run it by hand to see why");
-        Workerd { account, token, control, _process: Some(process) }
-    }
-
-    fn create_database(&self) -> DbRef {
-        let made = self.hand_out("create");
-        let get = |name: &str| text(&made, name);
-        DbRef { api: get("api"), account: self.account.clone(), token: self.token.clone(), database: get("uuid") }
-    }
-
-    fn create_bucket(&self) -> BucketRef {
-        let made = self.hand_out("create-bucket");
-        let get = |name: &str| text(&made, name);
-        BucketRef {
-            endpoint: get("endpoint"),
-            bucket: get("bucket"),
-            access_key: get("accessKeyId"),
-            secret_key: get("secretAccessKey"),
-        }
-    }
-
-    fn hand_out(&self, what: &str) -> Value {
-        db::send("POST", &format!("{}/{what}", self.control), "", &Value::Null).1
-    }
-}
-
-fn text(made: &Value, name: &str) -> String {
-    made[name].as_str().unwrap_or_else(|| panic!("control answered {made}")).to_owned()
 }

@@ -5,8 +5,8 @@ use std::io;
 use liteflare::d1::Statement;
 use serde_json::{Value, json};
 
-use super::proxy::Proxy;
-use super::wire::Message;
+use super::relay::Relay;
+use super::relay::wire::Message;
 
 /// Where a database is and what opens it: the settings a client needs.
 #[derive(Clone, Debug)]
@@ -30,9 +30,9 @@ pub struct D1Error {
 }
 
 impl DbRef {
-    /// The same database, reached through `proxy`.
-    pub fn through(&self, proxy: &Proxy) -> DbRef {
-        DbRef { api: proxy.api(), ..self.clone() }
+    /// The same database, reached through `relay`.
+    pub fn through(&self, relay: &Relay) -> DbRef {
+        DbRef { api: relay.api(), ..self.clone() }
     }
 
     /// The URL of `/raw` or `/query`.

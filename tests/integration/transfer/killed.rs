@@ -9,13 +9,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::root::{Root, dump, media};
 use super::world::World;
-use crate::support::{TestCloud, clouds};
+use crate::support::{TestCloud, clouds, seed};
 
 const KILLS: usize = 4;
-
-fn seed() -> u64 {
-    std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_124)
-}
 
 /// A root whose rows take some commits.
 fn root(world: &World, seed: u64) -> Root {

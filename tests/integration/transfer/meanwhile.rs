@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::root::{Root, dump};
 use super::world::{World, one_line};
-use crate::support::app::{Folder, open, settings};
 use crate::support::clouds;
+use crate::support::{Folder, open, settings};
 
 /// Starts the command on a slow bucket, and returns in the midst of it: after `count` requests with this method.
 fn midst(world: &World, arguments: &[&str], method: &str, count: usize) -> Child {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::root::dump;
 use super::world::World;
-use crate::support::{Fault, clouds};
+use crate::support::{Fault, clouds, rounds, seed};
 
 fn value(rng: &mut StdRng) -> Value {
     match rng.random_range(0..13) {
@@ -122,8 +122,7 @@ fn fill(connection: &Connection, rng: &mut StdRng) {
 
 #[test]
 fn any_schema_and_any_value_comes_back() {
-    let seed: u64 = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_124);
-    let rounds: u64 = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(2);
+    let (seed, rounds) = (seed(), rounds(2));
     for cloud in clouds() {
         for round in 0..rounds {
             println!("seed {} on {:?}", seed + round, cloud.kind);

@@ -122,5 +122,5 @@ pub fn dump(path: &Path) -> Vec<String> {
         }
     }
     let connection = Connection::open(copy).unwrap();
-    crate::support::app::dump(&connection)
+    crate::support::dump(&connection)
 }

@@ -29,7 +29,7 @@ fn a_root_with_500_images_goes_there_and_comes_back_equal() {
         assert_eq!(summary["files_sent"], expected.len());
         assert_eq!(summary["rows"], summary["rows_sent"]);
         // What it says it has asked is what arrived.
-        // (A database that is given by its name is looked up first; the proxy counts queries only.)
+        // (A database that is given by its name is looked up first; the relay counts queries only.)
         let look_up = usize::from(uuid::Uuid::parse_str(&world.database.database).is_err());
         assert_eq!(summary["requests"]["d1"], world.d1.requests() + look_up);
         assert_eq!(summary["requests"]["r2"], world.r2.requests());

@@ -1,4 +1,4 @@
-//! A database and a bucket on a cloud behind counting proxies, and the command that is run against them.
+//! A database and a bucket on a cloud behind counting relays, and the command that is run against them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -7,7 +7,7 @@ use liteflare::d1::Statement;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{BucketRef, DbRef, Proxy, TestCloud};
+use crate::support::{BucketRef, DbRef, Relay, TestCloud};
 
 /// Names of settings; a child gets only those that a test sets.
 const OURS: [&str; 5] = ["LITEFLARE", "CLOUDFLARE", "R2_", "INVOKEAI", "TMPDIR"];
@@ -16,8 +16,8 @@ pub struct World {
     pub folder: TempDir,
     pub database: DbRef,
     pub bucket: BucketRef,
-    pub d1: Proxy,
-    pub r2: Proxy,
+    pub d1: Relay,
+    pub r2: Relay,
 }
 
 /// What the command did.
@@ -31,7 +31,7 @@ pub struct Done {
 impl World {
     pub fn new(cloud: &TestCloud) -> World {
         let (database, bucket) = (cloud.create_database(), cloud.create_bucket());
-        let (d1, r2) = (Proxy::new(&database.api), Proxy::every(&bucket.endpoint));
+        let (d1, r2) = (Relay::new(&database.api), Relay::every(&bucket.endpoint));
         World { folder: tempfile::tempdir().unwrap(), database, bucket, d1, r2 }
     }
 
@@ -39,7 +39,7 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// The command with all settings, through the proxies. Its temporary files have a folder of their own.
+    /// The command with all settings, through the relays. Its temporary files have a folder of their own.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_liteflare"));
         for (name, _) in std::env::vars_os() {

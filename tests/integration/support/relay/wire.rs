@@ -1,4 +1,4 @@
-//! HTTP/1.1 messages as bytes: as much as a test client and a proxy that misbehaves need.
+//! HTTP/1.1 messages as bytes: as much as a test client and a relay that misbehaves need.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -80,15 +80,17 @@ impl Message {
 
     /// Sends it to `host` on a connection of its own and waits for the answer.
     pub fn exchange(&self, host: &str) -> io::Result<Message> {
-        let mut stream = TcpStream::connect(host)?;
-        stream.set_nodelay(true)?;
-        self.write(&mut stream)?;
-        let mut from = BufReader::new(stream);
-        let mut answer = Message::read_head(&mut from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.exchange_on(&mut connect(host)?)
+    }
+
+    /// Sends it and waits for the answer.
+    pub fn exchange_on(&self, connection: &mut BufReader<TcpStream>) -> io::Result<Message> {
+        self.write(connection.get_mut())?;
+        let mut answer = Message::read_head(connection)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         if self.head.starts_with("HEAD ") {
             answer.announced = answer.header("content-length").and_then(|length| length.parse().ok());
         } else if !answer.bodiless() {
-            answer.body = answer.read_body(&mut from)?;
+            answer.body = answer.read_body(connection)?;
         }
         Ok(answer)
     }
@@ -98,10 +100,23 @@ impl Message {
         headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
+    /// Method and target of a request.
+    pub fn line(&self) -> (&str, &str) {
+        let mut words = self.head.split_ascii_whitespace();
+        (words.next().unwrap_or_default(), words.next().unwrap_or_default())
+    }
+
     /// Of an answer.
     pub fn status(&self) -> Option<u16> {
         self.head.split_ascii_whitespace().nth(1)?.parse().ok()
     }
+}
+
+/// A connection for `exchange_on`.
+pub fn connect(host: &str) -> io::Result<BufReader<TcpStream>> {
+    let connection = TcpStream::connect(host)?;
+    connection.set_nodelay(true)?;
+    Ok(BufReader::new(connection))
 }
 
 fn read_chunk(from: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<bool> {
