@@ -4,8 +4,9 @@
 //! Both clouds get every test body: the embedded one (`liteflare::dev`, in this process) and Cloudflare's own engine (workerd,
 //! `tests/clouds/workerd.mjs`). workerd is taken from the environment when somebody has started one
 //! (`LITEFLARE_TEST_WORKERD_API`, `LITEFLARE_TEST_WORKERD_TOKEN`, `LITEFLARE_TEST_CONTROL`), else started once per test process.
-//! Where it is not installed it is left out, which is said. `LITEFLARE_TEST_CLOUDS` (`embedded`, `workerd`, or both with a comma)
-//! names the clouds that must be there.
+//! (With `cargo nextest run` that is once per test: exporting what `workerd.mjs` prints saves seconds each time.) Where it is not
+//! installed it is left out, which is said. `LITEFLARE_TEST_CLOUDS` (`embedded`, `workerd`, or both with a comma) names the clouds
+//! that must be there.
 
 mod app;
 mod bucket;
