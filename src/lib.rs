@@ -32,7 +32,7 @@
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
-// rusqlite's before it gets there. `tests/library.rs` checks which engine is inside.
+// rusqlite's before it gets there. `tests/integration/library.rs` checks which engine is inside.
 extern crate sqlite_loadable;
 
 pub mod cloudflare;
