@@ -25,14 +25,14 @@
 //! image
 //! log
 //! config
-//! metrics runtime ffi sqlite
+//! metrics runtime ffi sqlite retry invokeai
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
 // rusqlite's before it gets there. `tests/library.rs` checks which engine is inside.
 extern crate sqlite_loadable;
 
-pub mod cloudflare;
+mod cloudflare;
 pub mod config;
 pub mod d1;
 pub mod decode;
@@ -44,11 +44,13 @@ pub mod ffi;
 pub mod hook;
 pub mod image;
 pub mod init;
+pub mod invokeai;
 pub mod log;
 pub mod metrics;
 pub mod plan;
 pub mod r2;
 pub mod replica;
+mod retry;
 pub mod runtime;
 pub mod schema;
 pub mod serve;
