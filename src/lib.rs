@@ -1,12 +1,14 @@
-//! An unmodified SQLite application with its database in Cloudflare D1.
+//! An unmodified SQLite application with its database in Cloudflare D1 and its files in Cloudflare R2.
 //!
 //! ```text
-//! host SQLite ──► serve ──► replica ──► decode ──► plan ──► d1 ──► D1
-//!                              ▲────────── hydrate / refresh ◄──────┘
+//! SQLite ──► vfs ──► serve ──► replica ──► decode ──► plan ──► ledger ──► d1 ──► D1
+//!                                 ▲────────── hydrate, refresh ◄───────────┘
+//! libc ──► hook ──► r2 ──► R2
 //! ```
-//! The rooms, from top to bottom. A room uses those below it, never those above, nor others on its own line:
+//! The rooms, from top to bottom. A room uses those below it, never those above, nor others on its own line. `tests/integration/house.rs`
+//! reads this list; `docs/ARCHITECTURE.md` says what lives where.
 //!
-//! ```text
+//! ```text rooms
 //! main cli
 //! init doctor status transfer
 //! dev
@@ -15,6 +17,7 @@
 //! hook
 //! serve
 //! replica
+//! ledger
 //! error
 //! plan
 //! value schema
@@ -25,7 +28,7 @@
 //! image
 //! log
 //! config
-//! metrics runtime ffi sqlite retry invokeai
+//! invokeai metrics retry runtime ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in

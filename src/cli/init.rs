@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use liteflare::config;
 use liteflare::init::{self, Options, Outcome};
+use liteflare::invokeai;
 
 /// Arguments of `liteflare init`.
 #[derive(Args, Debug)]
@@ -76,6 +77,6 @@ pub fn main(args: InitArgs) -> anyhow::Result<()> {
         writeln!(out, "  export CLOUDFLARE_API_TOKEN=…  # not in the file; --store-token puts it there")?;
     }
     writeln!(out, "  liteflare doctor --root {root}")?;
-    writeln!(out, "  liteflare run -- invokeai-web --root {root}")?;
+    writeln!(out, "  liteflare run -- {} --root {root}", invokeai::COMMAND)?;
     Ok(())
 }

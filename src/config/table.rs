@@ -82,7 +82,7 @@ use Fallback::{Value, Words};
 
 settings! {
     /// The application's folder.
-    pub ROOT: String = root::VARIABLE, "", form::TEXT, Words("INVOKEAI_ROOT, else ~/invokeai"), "the application's folder";
+    pub ROOT: String = root::VARIABLE, "", form::TEXT, Words("the application's own"), "the application's folder";
     /// Another settings file.
     pub CONFIG: String = "LITEFLARE_CONFIG", "", form::TEXT, Words("liteflare.toml in the root"),
         "another place for liteflare.toml";
@@ -99,7 +99,7 @@ settings! {
     pub API: String = "LITEFLARE_D1_API", "d1_api", form::URL, Value("https://api.cloudflare.com/client/v4"),
         "the base of D1's query API";
     /// Which files are databases on D1.
-    pub(super) DB: Globs = "LITEFLARE_DB", "db", form::GLOBS, Words("databases/invokeai.db in the root"),
+    pub(super) DB: Globs = "LITEFLARE_DB", "db", form::GLOBS, Words("the application's own"),
         "databases kept in D1";
     /// When others' commits are seen.
     pub REFRESH: Refresh = "LITEFLARE_REFRESH", "refresh", form::REFRESH, Value("1s"), "how fresh reads are";

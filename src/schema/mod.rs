@@ -122,7 +122,7 @@ pub struct Unique {
 /// What D1 does to a child row when its parent row is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDelete {
-    /// NO ACTION or RESTRICT: nothing, while foreign keys are deferred (R2).
+    /// NO ACTION or RESTRICT: nothing, while foreign keys are deferred (rule R2).
     Nothing,
     /// CASCADE, SET NULL, SET DEFAULT: the child row is deleted or changed at once.
     Acts,

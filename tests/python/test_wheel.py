@@ -38,3 +38,8 @@ def test_the_command_serves_a_python_without_the_wheel(environment):
 def test_the_wheel_fits_any_python_3(environment):
     tags = [path.read_text() for path in environment.parent.glob("lib/python3*/site-packages/liteflare-*.dist-info/WHEEL")]
     assert len(tags) == 1 and "Tag: py3-none-linux_" in tags[0] and "Root-Is-Purelib: false" in tags[0]
+
+
+def test_the_licences_are_in_it(environment):
+    found = environment.parent.glob("lib/python3*/site-packages/liteflare-*.dist-info/licenses/LICENSE-*")
+    assert sorted(path.name for path in found if path.stat().st_size > 1000) == ["LICENSE-APACHE", "LICENSE-MIT"]
