@@ -28,14 +28,14 @@
 //! image
 //! log
 //! config
-//! invokeai metrics runtime ffi sqlite
+//! invokeai metrics retry runtime ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
 // rusqlite's before it gets there. `tests/integration/library.rs` checks which engine is inside.
 extern crate sqlite_loadable;
 
-pub mod cloudflare;
+mod cloudflare;
 pub mod config;
 pub mod d1;
 pub mod decode;
@@ -47,11 +47,13 @@ pub mod ffi;
 pub mod hook;
 pub mod image;
 pub mod init;
+pub mod invokeai;
 pub mod log;
 pub mod metrics;
 pub mod plan;
 pub mod r2;
 pub mod replica;
+mod retry;
 pub mod runtime;
 pub mod schema;
 pub mod serve;

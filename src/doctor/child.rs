@@ -1,4 +1,4 @@
-//! Programs that are asked something: what they print, within a time.
+//! Runs a program and takes what it prints, within a time limit.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::config;
 use crate::runtime::Runtime;
 
 /// A Python with a cold cache takes seconds to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a program printed; else why it failed, in a line.
 pub(super) fn ask(program: &Path, args: Vec<OsString>) -> Result<String, String> {
@@ -17,10 +17,10 @@ pub(super) fn ask(program: &Path, args: Vec<OsString>) -> Result<String, String>
     let shown = program.display().to_string();
     let mut command = tokio::process::Command::new(program);
     command.args(args).stdin(Stdio::null()).kill_on_drop(true);
-    let run = async move { tokio::time::timeout(PATIENCE, command.output()).await };
+    let run = async move { tokio::time::timeout(TIMEOUT, command.output()).await };
     match runtime.wait(run) {
         None => Err(format!("{shown}: it could not be waited for")),
-        Some(Err(_)) => Err(format!("{shown}: no answer within {PATIENCE:?}")),
+        Some(Err(_)) => Err(format!("{shown}: no answer within {TIMEOUT:?}")),
         Some(Ok(Err(error))) => Err(format!("{shown}: {error}")),
         Some(Ok(Ok(output))) if output.status.success() => {
             Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())

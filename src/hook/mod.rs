@@ -85,10 +85,11 @@ fn start() -> Option<&'static Hook> {
         PHASE.store(OFF, Ordering::Release);
         return None;
     }
-    let paths = Paths::new(config::mapped_folders().into_iter().map(|folder| (folder.dir, folder.prefix)));
+    let settings = config::Source::read_all();
+    let paths = Paths::new(settings.mapped_folders().into_iter().map(|folder| (folder.dir, folder.prefix)));
     let _ = HOOK.set(Hook {
         paths,
-        databases: Databases::new(config::database_glances()),
+        databases: Databases::new(settings.database_prefilters()),
         table: Table::default(),
         store: OnceLock::new(),
         connecting: Mutex::new(()),

@@ -12,7 +12,7 @@ pub use error::SchemaError;
 pub use lexer::quoted;
 pub(crate) use lexer::{Token, folded, tokens};
 
-/// The kinds of schema objects. Names are unique within a kind only: InvokeAI has a trigger called like its table.
+/// The kinds of schema objects. Names are unique within a kind only: a trigger may be called like its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A table, virtual ones included.

@@ -3,25 +3,25 @@ use std::ops::Bound;
 
 use uuid::Uuid;
 
-use super::Stretch;
+use super::KeyRange;
 
-/// Lists `names` as R2 would, all stretches side by side: the names in order of arrival, the requests, and the rounds they took.
+/// Lists `names` as R2 would, all ranges side by side: the names in order of arrival, the requests, and the rounds they took.
 fn list(names: &BTreeSet<String>) -> (BTreeSet<String>, usize, usize) {
     let (mut found, mut requests, mut rounds) = (BTreeSet::new(), 0, 0);
-    let mut waiting = VecDeque::from([Stretch::everything()]);
+    let mut waiting = VecDeque::from([KeyRange::everything()]);
     while !waiting.is_empty() {
         rounds += 1;
-        for stretch in std::mem::take(&mut waiting) {
+        for range in std::mem::take(&mut waiting) {
             requests += 1;
-            let after = stretch.token.clone().or_else(|| stretch.after.clone()).unwrap_or_default();
+            let after = range.token.clone().or_else(|| range.after.clone()).unwrap_or_default();
             let behind = names.range::<String, _>((Bound::Excluded(after), Bound::Unbounded));
             let page: Vec<&str> = behind.take(1001).map(String::as_str).collect();
             let more = page.len() > 1000;
             let page = &page[..page.len().min(1000)];
-            for name in page.iter().filter(|name| stretch.has(name)) {
+            for name in page.iter().filter(|name| range.has(name)) {
                 assert!(found.insert(name.to_string()), "{name} came twice");
             }
-            waiting.extend(stretch.rest(page, more.then(|| page[999].to_owned())));
+            waiting.extend(range.rest(page, more.then(|| page[999].to_owned())));
         }
     }
     (found, requests, rounds)

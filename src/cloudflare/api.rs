@@ -1,13 +1,14 @@
-//! Cloudflare's API beside D1's queries: what a token is, which accounts it sees, databases and buckets.
+//! What the API tells and does beside D1's queries: what a token is, which accounts it sees, databases and buckets.
 //! In: a base URL and a token. Out: results, or a refusal in Cloudflare's own words. Nothing is tried twice: people run these commands.
 
 use std::time::Duration;
 
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
+use super::exchange::{NoResult, Refusal, causes, exchange, request, url};
 use crate::config::Secret;
 use crate::runtime::Runtime;
 
@@ -15,15 +16,8 @@ use crate::runtime::Runtime;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiError {
     /// The API answered no.
-    #[error("{message} (code {code}, HTTP {status})")]
-    Refused {
-        /// HTTP's status.
-        status: u16,
-        /// Cloudflare's code.
-        code: i64,
-        /// Cloudflare's words.
-        message: String,
-    },
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// There was no usable answer.
     #[error("{base} cannot be reached: {reason}")]
     Unreachable {
@@ -35,28 +29,48 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            ApiError::Refused(refusal) => Some(refusal),
+            ApiError::Unreachable { .. } => None,
+        }
+    }
+
+    /// HTTP's status, when the API answered no.
+    pub fn status(&self) -> Option<u16> {
+        self.refusal().map(|refusal| refusal.status)
+    }
+
+    /// Cloudflare's code, when the API answered no.
+    pub fn code(&self) -> Option<i64> {
+        self.refusal().map(|refusal| refusal.code)
+    }
+
     /// Whether there is no such thing.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, ApiError::Refused { status: 404, .. }) && !self.is_no_route()
+        self.status() == Some(404) && !self.is_no_route()
     }
 
     /// Whether the API has no such request at all: a gateway serves the queries of D1 only.
     pub fn is_no_route(&self) -> bool {
-        matches!(self, ApiError::Refused { status: 404, code: 7003 | 7000, .. } | ApiError::Refused { status: 405, .. })
+        matches!((self.status(), self.code()), (Some(404), Some(7003 | 7000)) | (Some(405), _))
     }
 
     /// Whether the thing that was to be made is there already: a database (7502), a bucket (10004, 10073).
     pub fn is_taken(&self) -> bool {
-        matches!(self, ApiError::Refused { code: 7502 | 10004 | 10073, .. })
+        matches!(self.code(), Some(7502 | 10004 | 10073))
     }
 
     /// Whether the token is not accepted, or not for this.
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, ApiError::Refused { status: 401 | 403, .. })
+        matches!(self.status(), Some(401 | 403))
     }
 }
 
-/// R2's documentation, error 10005: 3 to 63 characters, small letters, digits and hyphens, the latter not at an end.
+/// What a bucket's name must be: R2's documentation, error 10005.
+pub const BUCKET_NAME: &str = "3 to 63 small letters, digits and hyphens, the latter not at an end";
+
+/// Whether a bucket may have this name.
 pub fn is_bucket_name(name: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (3..=63).contains(&name.len()) && name.bytes().all(good) && !name.starts_with('-') && !name.ends_with('-')
@@ -91,22 +105,11 @@ pub struct Database {
     pub name: String,
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(default)]
-    success: bool,
-    #[serde(default)]
-    errors: Vec<Problem>,
-    #[serde(default)]
-    result: Json,
-}
-
-#[derive(Deserialize)]
-struct Problem {
-    #[serde(default)]
-    code: i64,
-    #[serde(default)]
-    message: String,
+impl Database {
+    /// Which of those that the API lists for a name has it: it may list others, too.
+    pub(crate) fn named(databases: Vec<Database>, name: &str) -> Option<Database> {
+        databases.into_iter().find(|database| database.name == name)
+    }
 }
 
 /// Cloudflare's API, used with one token.
@@ -131,29 +134,31 @@ impl Api {
 
     /// The same, on the background thread.
     pub async fn verify_async(&self, account: Option<&str>) -> Result<Token, ApiError> {
-        let of_user = self.ask(Method::GET, "/user/tokens/verify", None).await;
+        let of_user = self.verify_at(&["user", "tokens", "verify"]).await;
         match (&of_user, account) {
             (Err(error), Some(account)) if error.is_forbidden() => {
-                let of_account = self.ask(Method::GET, &format!("/accounts/{account}/tokens/verify"), None).await;
-                of_account.or(of_user)
+                self.verify_at(&["accounts", account, "tokens", "verify"]).await.or(of_user)
             }
             _ => of_user,
         }
     }
 
+    async fn verify_at(&self, path: &[&str]) -> Result<Token, ApiError> {
+        self.ask(Method::GET, self.url(path, &[])?, None).await
+    }
+
     /// The accounts that the token sees; of many, the first 50.
     pub fn accounts(&self) -> Result<Vec<Account>, ApiError> {
-        self.get("/accounts?per_page=50")
+        self.get(&["accounts"], &[("per_page", "50")])
     }
 
     /// The database with this name or UUID.
     pub fn find_database(&self, account: &str, name: &str) -> Result<Option<Database>, ApiError> {
-        let base = format!("/accounts/{account}/d1/database");
         if uuid::Uuid::parse_str(name).is_ok() {
-            return found(self.get(&format!("{base}/{name}")));
+            return found(self.get(&["accounts", account, "d1", "database", name], &[]));
         }
-        let databases: Vec<Database> = self.get(&format!("{base}?name={}", percent(name)))?;
-        Ok(databases.into_iter().find(|database| database.name == name))
+        let databases = self.get(&["accounts", account, "d1", "database"], &[("name", name)])?;
+        Ok(Database::named(databases, name))
     }
 
     /// Makes a database. `location`: where its writes happen; Cloudflare chooses when there is none.
@@ -162,12 +167,12 @@ impl Api {
         if let Some(location) = location {
             body["primary_location_hint"] = location.into();
         }
-        self.post(&format!("/accounts/{account}/d1/database"), body)
+        self.post(&["accounts", account, "d1", "database"], &body)
     }
 
     /// Whether there is a bucket of this name.
     pub fn has_bucket(&self, account: &str, name: &str) -> Result<bool, ApiError> {
-        let answer: Result<Json, ApiError> = self.get(&format!("/accounts/{account}/r2/buckets/{}", percent(name)));
+        let answer: Result<Json, ApiError> = self.get(&["accounts", account, "r2", "buckets", name], &[]);
         Ok(found(answer)?.is_some())
     }
 
@@ -177,17 +182,21 @@ impl Api {
         if let Some(location) = location {
             body["locationHint"] = location.into();
         }
-        self.post(&format!("/accounts/{account}/r2/buckets"), body).map(|_: Json| ())
+        self.post(&["accounts", account, "r2", "buckets"], &body).map(|_: Json| ())
     }
 
-    fn get<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Result<T, ApiError> {
-        let (api, path) = (self.clone(), path.to_owned());
-        self.wait(async move { api.ask(Method::GET, &path, None).await })
+    fn get<T: DeserializeOwned + Send + 'static>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, ApiError> {
+        let (api, url) = (self.clone(), self.url(path, query)?);
+        self.wait(async move { api.ask(Method::GET, url, None).await })
     }
 
-    fn post<T: DeserializeOwned + Send + 'static>(&self, path: &str, body: Json) -> Result<T, ApiError> {
-        let (api, path) = (self.clone(), path.to_owned());
-        self.wait(async move { api.ask(Method::POST, &path, Some(body)).await })
+    fn post<T: DeserializeOwned + Send + 'static>(&self, path: &[&str], body: &Json) -> Result<T, ApiError> {
+        let (api, url, body) = (self.clone(), self.url(path, &[])?, body.to_string());
+        self.wait(async move { api.ask(Method::POST, url, Some(body)).await })
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, ApiError> {
+        url(&self.base, path, query).map_err(|error| self.unreachable(error))
     }
 
     fn wait<T, F>(&self, work: F) -> Result<T, ApiError>
@@ -199,25 +208,19 @@ impl Api {
         runtime.wait(work).unwrap_or_else(|| Err(self.unreachable("the request was interrupted".into())))
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<Json>) -> Result<T, ApiError> {
+    async fn ask<T: DeserializeOwned>(&self, method: Method, url: Url, body: Option<String>) -> Result<T, ApiError> {
         let runtime = Runtime::current().map_err(|error| self.unreachable(error.to_string()))?;
-        let mut request = runtime.http.request(method, format!("{}{path}", self.base));
-        request = request.bearer_auth(self.token.reveal()).timeout(self.timeout);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request.send().await.map_err(|error| self.unreachable(why(error)))?;
-        let status = response.status().as_u16();
-        let body = response.bytes().await.map_err(|error| self.unreachable(why(error)))?;
-        let not_json = |_| self.unreachable(format!("it answers HTTP {status} without Cloudflare's JSON"));
-        let envelope: Envelope = serde_json::from_slice(&body).map_err(not_json)?;
-        if !envelope.success {
-            let problem = envelope.errors.into_iter().next();
-            let (code, message) = problem.map_or((0, "no reason given".into()), |p| (p.code, p.message));
-            return Err(ApiError::Refused { status, code, message });
-        }
-        let misunderstood = |error| self.unreachable(format!("its answer cannot be understood: {error}"));
-        serde_json::from_value(envelope.result).map_err(misunderstood)
+        let request = request(&runtime, method, url, &self.token, body).timeout(self.timeout);
+        let reply = exchange(request).await.map_err(|error| self.unreachable(why(error)))?;
+        reply.result().map_err(|no_result| match no_result {
+            NoResult::Refused(refusal) => refusal.into(),
+            NoResult::Foreign(_) => {
+                self.unreachable(format!("it answers HTTP {} without Cloudflare's JSON", reply.status))
+            }
+            NoResult::Empty(error) | NoResult::Misfit(error) => {
+                self.unreachable(format!("its answer cannot be understood: {error}"))
+            }
+        })
     }
 
     fn unreachable(&self, reason: String) -> ApiError {
@@ -234,14 +237,8 @@ fn found<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
 
 /// The innermost reason: "Connection refused" rather than "error sending request".
 fn why(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let is_timeout = error.is_timeout();
-    let chain = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-    let last = chain.last().map(ToString::to_string).unwrap_or_default();
-    if is_timeout { "no answer in time".into() } else { last }
-}
-
-fn percent(text: &str) -> String {
-    let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    text.bytes().map(|byte| if safe(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    if error.is_timeout() {
+        return "no answer in time".into();
+    }
+    causes(&error.without_url()).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -1,26 +1,26 @@
-//! How a long listing is cut into stretches that are read at the same time. Pure: no requests, only names.
+//! How a long listing is cut into ranges of keys that are read at the same time. Pure: no requests, only names.
 //!
 //! A listing is pages of 1,000 names in order; each tells where the next begins, so by itself it is read page after page. But a page
 //! can be asked for behind any name. Media files are named by random hex digits (UUIDs, hashes): from the names on one page one can tell
-//! about how many pages are left, and cut what is left into equal stretches. A wrong guess costs a request, never a name: the
-//! stretches always cover everything.
+//! about how many pages are left, and cut what is left into equal ranges. A wrong guess costs a request, never a name: the
+//! ranges always cover everything.
 //!
-//! A cut costs at most one page that is not full, so there are few: a listing of N pages costs at most N plus a tenth.
+//! A cut costs at most one page that is not full, and there are few cuts: a listing of N pages costs at most N plus a tenth.
 
-/// At least this many pages make a stretch, in long listings.
+/// A range of a long listing has at least this many pages.
 const LONG: f64 = 12.0;
 
-/// And this many in short ones, where a page more matters less than waiting.
+/// One of a short listing has at least this many: there an additional page matters less than the waiting.
 const SHORT: f64 = 3.0;
 
-/// Stretches made at once of a short listing, and of a long one.
+/// Into how many ranges a short listing is cut at once, and a long one.
 const FEW: f64 = 4.0;
 const MANY: f64 = 8.0;
 
 /// Digits of a name that place it among the others.
 const DIGITS: usize = 4;
 
-/// Names from which nothing is guessed, because they are too few.
+/// Fewer names than this say nothing about the rest.
 const EVIDENCE: usize = 16;
 
 /// More pages than this are not believed: the names count up, and are not random.
@@ -28,19 +28,19 @@ const INCREDIBLE: f64 = 2000.0;
 
 /// Names behind `after` up to and including `until`, or to the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct KeyRange {
     pub(super) after: Option<String>,
     pub(super) until: Option<String>,
     /// Where its next page begins, once it has had one.
     pub(super) token: Option<String>,
     /// Whether it may be cut.
-    whole: bool,
+    divisible: bool,
 }
 
-impl Stretch {
+impl KeyRange {
     /// Everything below a prefix.
-    pub(super) fn everything() -> Stretch {
-        Stretch { whole: true, ..Stretch::default() }
+    pub(super) fn everything() -> KeyRange {
+        KeyRange { divisible: true, ..KeyRange::default() }
     }
 
     /// Whether it has this name.
@@ -49,13 +49,13 @@ impl Stretch {
     }
 
     /// What is still to be read after a page with these names (in order), and the token of the next.
-    pub(super) fn rest(self, names: &[&str], token: Option<String>) -> Vec<Stretch> {
+    pub(super) fn rest(self, names: &[&str], token: Option<String>) -> Vec<KeyRange> {
         let Some(token) = token else { return Vec::new() };
-        let Some(last) = names.last() else { return vec![Stretch { token: Some(token), ..self }] };
+        let Some(last) = names.last() else { return vec![KeyRange { token: Some(token), ..self }] };
         if !self.has(last) {
             return Vec::new();
         }
-        let cuts = if self.whole { cuts(names) } else { Vec::new() };
+        let cuts = if self.divisible { cuts(names) } else { Vec::new() };
         let mut ends =
             cuts.into_iter().filter(|cut| cut.as_str() > *last && self.has(cut)).map(Some).collect::<Vec<_>>();
         ends.push(self.until);
@@ -63,16 +63,16 @@ impl Stretch {
         let mut rest = Vec::new();
         let mut after = None;
         for until in ends {
-            rest.push(Stretch { after, until: until.clone(), token: None, whole: false });
+            rest.push(KeyRange { after, until: until.clone(), token: None, divisible: false });
             after = until;
         }
         // The first goes on where the page ended. The last is behind all hex digits: nothing is known of what is there.
         if let Some(first) = rest.first_mut() {
             first.token = Some(token);
-            first.whole = self.whole && !cut;
+            first.divisible = self.divisible && !cut;
         }
         if let Some(last) = rest.last_mut().filter(|_| cut) {
-            last.whole = true;
+            last.divisible = true;
         }
         rest
     }
@@ -103,16 +103,16 @@ fn cuts_in(folder: &str, names: &[&str]) -> Option<Vec<String>> {
 
 /// Cuts the names from the place `last` on, about so many pages of them.
 fn cuts_between(folder: &str, last: f64, pages: f64) -> Vec<String> {
-    let stretches = (pages / SHORT).min(FEW).max((pages / LONG).min(MANY)) as u32;
-    if stretches < 2 {
+    let ranges = (pages / SHORT).min(FEW).max((pages / LONG).min(MANY)) as u32;
+    if ranges < 2 {
         return Vec::new();
     }
     let cut = |number| {
-        let at = last + (1.0 - last) * f64::from(number) / f64::from(stretches);
+        let at = last + (1.0 - last) * f64::from(number) / f64::from(ranges);
         format!("{folder}{:04x}", (at * f64::from(1 << 16)) as u32)
     };
     let end = format!("{folder}g"); // behind the last hex digit
-    (1..stretches).map(cut).chain([end]).collect()
+    (1..ranges).map(cut).chain([end]).collect()
 }
 
 /// Where a name stands among all names of hex digits, from 0 to 1.
