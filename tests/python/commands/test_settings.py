@@ -92,8 +92,13 @@ def test_doctor_tells_each_mistake_at_once(commands):
     changes = {"CLOUDFLARE_ACCOUNT_ID": None, "LITEFLARE_TIMEOUT": None, "LITEFLARE_REFRESH": "sometimes"}
     done = commands.run("doctor", "--python", sys.executable, **changes)
     assert done.returncode == 1
-    for words in ["CLOUDFLARE_ACCOUNT_ID: not set", "`r2_buket`: did you mean `r2_bucket`?", "`refrsh`: did you mean `refresh`?",
-                  "line 3: `timeout` is wrong", 'LITEFLARE_REFRESH="sometimes" is wrong']:
+    for words in [
+        "CLOUDFLARE_ACCOUNT_ID: not set",
+        "`r2_buket`: did you mean `r2_bucket`?",
+        "`refrsh`: did you mean `refresh`?",
+        "line 3: `timeout` is wrong",
+        'LITEFLARE_REFRESH="sometimes" is wrong',
+    ]:
         assert words in done.stdout, (words, done.stdout)
 
 

@@ -35,9 +35,15 @@ def test_a_setting_that_is_missing_or_wrong_is_named(app, name):
 
 FILES = {
     "not toml": ("api_token = 'SECRET\nd1_database = 3", ["line 1", "liteflare.toml"]),
-    "unknown key": ("api_token = 'SECRET'\nd1_databse = 'x'", ["liteflare.toml", "line 2", "unknown key `d1_databse`: did you mean `d1_database`?"]),
+    "unknown key": (
+        "api_token = 'SECRET'\nd1_databse = 'x'",
+        ["liteflare.toml", "line 2", "unknown key `d1_databse`: did you mean `d1_database`?"],
+    ),
     "wrong type": ("timeout = 5 # SECRET", ["liteflare.toml", "line 1", "`timeout`", "expected a string in quotes, not an integer"]),
-    "token of a wrong type": ("api_token = ['SECRET']", ["liteflare.toml", "line 1", "`api_token`", "expected a string in quotes, not an array"]),
+    "token of a wrong type": (
+        "api_token = ['SECRET']",
+        ["liteflare.toml", "line 1", "`api_token`", "expected a string in quotes, not an array"],
+    ),
     "not text": (b"\xff\xfe", ["liteflare.toml", "UTF-8"]),
 }
 

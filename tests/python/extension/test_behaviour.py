@@ -115,9 +115,15 @@ print(*db.execute("SELECT name, sql FROM sqlite_master ORDER BY name"), *db.exec
 print(*sqlite3.connect(PATH).execute("SELECT * FROM other"))
 """
     assert "CREATE INDEX o" in same(app, python, code)
-    assert app.rows("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%' ORDER BY name") == [["o"], ["other"]]
+    assert app.rows("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%' ORDER BY name") == [
+        ["o"],
+        ["other"],
+    ]
     assert app.rows("SELECT typeof(x), hex(x) FROM other") == [["real", "312E35"], ["text", "C3BC"], ["blob", ""]]
-    assert app.succeed("print(*db.execute('PRAGMA user_version'), db.execute('SELECT * FROM other').fetchall())", python=python) == "(10,) [(1.5,), ('ü',), (b'',)]"
+    assert (
+        app.succeed("print(*db.execute('PRAGMA user_version'), db.execute('SELECT * FROM other').fetchall())", python=python)
+        == "(10,) [(1.5,), ('ü',), (b'',)]"
+    )
 
 
 def test_threads_share_a_connection_under_a_lock(app, python):
@@ -241,7 +247,11 @@ if __name__ == "__main__":
         db.execute("INSERT INTO t VALUES (9)")
 """
     )
-    printed = app.succeed(f"import runpy; sys.argv[0] = {str(program)!r}; os.execv(sys.executable, [sys.executable, {str(program)!r}])", python=python, connect=False)
+    printed = app.succeed(
+        f"import runpy; sys.argv[0] = {str(program)!r}; os.execv(sys.executable, [sys.executable, {str(program)!r}])",
+        python=python,
+        connect=False,
+    )
     assert printed.splitlines() == ["(1, 2)", "(2, 3)", "(3, 4)", "(1,) [(0,), (1,), (2,), (3,)]"]
     assert app.rows("SELECT v FROM t") == [[0], [1], [2], [3], [9]]
 

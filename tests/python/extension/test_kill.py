@@ -39,11 +39,14 @@ def write(n, size=10):
         db.execute("UPDATE total SET sum = sum + ?, count = count + 1", (n,))
 print(json.dumps(check()), flush=True)
 """
-LOOP = WRITE + """
+LOOP = (
+    WRITE
+    + """
 for n in range(int(sys.stdin.readline()), 10**9):
     write(n)
     print(n, flush=True)
 """
+)
 LARGE = 1_600_000  # bytes of each of a transaction's three rows: 4.8 MB are two requests that stage, and one that applies
 
 
@@ -139,7 +142,9 @@ def test_killed_while_the_request_still_works_when_the_next_process_starts(ledge
     say(process, "go")
     hold.wait()
     kill(process)
-    process, numbers = start(ledger, WRITE + "sys.stdin.readline(); attempt(write, 2); print(json.dumps(check())); write(3); print(json.dumps(check()))")
+    process, numbers = start(
+        ledger, WRITE + "sys.stdin.readline(); attempt(write, 2); print(json.dumps(check())); write(3); print(json.dumps(check()))"
+    )
     assert numbers == []
     hold.release()
     ledger.relay.wait_until_idle()

@@ -41,7 +41,8 @@ def test_a_lost_marker_is_written_again(filled):
 
 @pytest.mark.any_cloud
 @pytest.mark.parametrize(
-    "opened", ["app.db", "./app.db", "../databases/app.db", "file:app.db", "file:{path}", "file:{path}?mode=rwc&cache=private", "{link}/app.db"]
+    "opened",
+    ["app.db", "./app.db", "../databases/app.db", "file:app.db", "file:{path}", "file:{path}?mode=rwc&cache=private", "{link}/app.db"],
 )
 def test_a_path_is_the_same_however_it_is_written(filled, tmp_path, opened):
     link = tmp_path / "link"
@@ -54,7 +55,15 @@ def test_a_path_is_the_same_however_it_is_written(filled, tmp_path, opened):
 @pytest.mark.any_cloud
 @pytest.mark.parametrize(
     "pattern",
-    ["{root}/databases/*.db", "{root}/*/app.db", "/nowhere:{path}", "{link}/*.db", "{link}/app.db", "{root}/**/app.db", "{root}/databases/a[p]p.{{db,sqlite}}"],
+    [
+        "{root}/databases/*.db",
+        "{root}/*/app.db",
+        "/nowhere:{path}",
+        "{link}/*.db",
+        "{link}/app.db",
+        "{root}/**/app.db",
+        "{root}/databases/a[p]p.{{db,sqlite}}",
+    ],
 )
 def test_patterns_name_paths(filled, tmp_path, pattern):
     link = tmp_path / "link"
@@ -141,7 +150,9 @@ def two(app, cloud):
             relays = app.relay, relay
 
             def start(code):
-                return app.start(f"SECOND = {where!r}\n{TWO}{code}", connect=False, LITEFLARE_DB=f"{app.path}:{app.path}2", LITEFLARE_TIMEOUT="1s")
+                return app.start(
+                    f"SECOND = {where!r}\n{TWO}{code}", connect=False, LITEFLARE_DB=f"{app.path}:{app.path}2", LITEFLARE_TIMEOUT="1s"
+                )
 
         yield Two
 
@@ -230,7 +241,9 @@ print(everything())
 def journal(tmp_path):
     """What a killed application left beside its database when that was still local: SQLite would play it back."""
     local = sqlite3.connect(tmp_path / "local.db", isolation_level=None)
-    local.executescript("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES (zeroblob(100000)); PRAGMA cache_size = 1; BEGIN; UPDATE t SET v = 0")
+    local.executescript(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES (zeroblob(100000)); PRAGMA cache_size = 1; BEGIN; UPDATE t SET v = 0"
+    )
     content = (tmp_path / "local.db-journal").read_bytes()
     assert content.startswith(b"\xd9\xd5\x05\xf9")
     return content

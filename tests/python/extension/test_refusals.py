@@ -178,9 +178,7 @@ def test_what_stands_at_the_path_is_never_touched(app, name):
 def test_a_folder_must_exist(app):
     before = app.d1()
     path = app.path.parent / "missing" / "app.db"
-    printed, log = app.complain(
-        "attempt(sqlite3.connect, PATH)", connect=False, TEST_PATH=path, LITEFLARE_DB=path
-    )
+    printed, log = app.complain("attempt(sqlite3.connect, PATH)", connect=False, TEST_PATH=path, LITEFLARE_DB=path)
     assert printed == "unable to open database file"
     assert str(path) in log and "folder" in log
     assert app.d1() == before and not path.parent.exists()

@@ -50,7 +50,7 @@ db.execute("CREATE VIRTUAL TABLE temp.x USING d1('" + {VALUES!r}.replace("'", "'
 cursor = db.execute("SELECT * FROM x")
 row = cursor.fetchone()
 print([value for value, other in zip(row, {EXPECTED}) if repr(value) != repr(other)], len(row), cursor.fetchone())
-print([name for name, *_ in cursor.description] == {[part.split()[-1] for part in VALUES.replace(chr(10), ' ').split(',')]!r})
+print([name for name, *_ in cursor.description] == {[part.split()[-1] for part in VALUES.replace(chr(10), " ").split(",")]!r})
 """,
         python=python,
     )
@@ -414,7 +414,26 @@ print(rows("SELECT hex(CAST(CAST(x'ff' AS TEXT) AS BLOB)) AS h"))
     assert "row 1: column broken holds text that is not valid UTF-8" in error and other == "[{'h': 'FF'}]"
 
 
-NAMES = ["d1_requests", "d1_bytes_sent", "d1_bytes_received", "commits", "conflicts", "retries", "refreshes", "rows_written", "seq", "replica_bytes", "r2_put", "r2_get", "r2_head", "r2_list", "r2_copy", "r2_delete", "r2_cache_hits", "last_error"]
+NAMES = [
+    "d1_requests",
+    "d1_bytes_sent",
+    "d1_bytes_received",
+    "commits",
+    "conflicts",
+    "retries",
+    "refreshes",
+    "rows_written",
+    "seq",
+    "replica_bytes",
+    "r2_put",
+    "r2_get",
+    "r2_head",
+    "r2_list",
+    "r2_copy",
+    "r2_delete",
+    "r2_cache_hits",
+    "last_error",
+]
 
 
 def test_status_counts_exactly(filled, cloud, python):

@@ -177,7 +177,9 @@ assert len(rows(PATH)) == 200
 
 
 def test_looking_at_the_path_before_opening_it_costs_nothing_more(filled):
-    _, requests = filled.asked(lambda: filled.python("assert PATH.exists() and PATH.stat().st_size; sqlite3.connect(PATH).execute('SELECT 1 FROM t')"))
+    _, requests = filled.asked(
+        lambda: filled.python("assert PATH.exists() and PATH.stat().st_size; sqlite3.connect(PATH).execute('SELECT 1 FROM t')")
+    )
     assert requests == hydration(filled)
 
 

@@ -105,7 +105,9 @@ input()
 print(json.dumps({work.__name__: attempt(work) for work in ALL}))
 """
     # A process that has begun to read before.
-    process = filled.start(sys.executable, "-c", WORK + "print(flush=True); input()" + code, filled.folder, filled.local, LITEFLARE_TIMEOUT="1s")
+    process = filled.start(
+        sys.executable, "-c", WORK + "print(flush=True); input()" + code, filled.folder, filled.local, LITEFLARE_TIMEOUT="1s"
+    )
     process.stdout.readline()
     filled.relay.fail(fault)
     process.stdin.write("\n")
@@ -141,11 +143,18 @@ def test_programs_say_that_an_upload_failed(filled):
     filled.relay.fail(500, operation="put")
     local = filled.local / "file"
     local.write_text("text")
-    for command in (["cp", local, filled.folder], ["mv", local, filled.folder], ["tar", "-C", filled.local, "-cf", filled.folder / "t", "file"]):
+    for command in (
+        ["cp", local, filled.folder],
+        ["mv", local, filled.folder],
+        ["tar", "-C", filled.local, "-cf", filled.folder / "t", "file"],
+    ):
         done = filled.try_to(*command, LITEFLARE_TIMEOUT="500ms")
         assert done.returncode != 0 and "Input/output error" in done.stderr, (command, done.stderr)
     # Who does not look at what `close` says, or ends without it, leaves at least a line in the log.
-    for code in ("f = open(sys.argv[1] + '/f', 'w'); f.write('x'); f.flush(); os._exit(0)", "open(sys.argv[1] + '/f', 'w'); raise SystemExit(0)"):
+    for code in (
+        "f = open(sys.argv[1] + '/f', 'w'); f.write('x'); f.flush(); os._exit(0)",
+        "open(sys.argv[1] + '/f', 'w'); raise SystemExit(0)",
+    ):
         done = filled.try_to(sys.executable, "-c", "import os, sys; " + code, filled.folder, LITEFLARE_TIMEOUT="500ms")
         assert "gave up to put" in done.stderr
     assert local.read_text() == "text" and filled.objects() == dict.fromkeys(OLD, b"old")

@@ -17,9 +17,7 @@ DIFFERENT = {
 
 def test_python_finds_the_files_of_a_disk(mapped, tmp_path):
     (tmp_path / "disk").mkdir()
-    plain = subprocess.run(
-        [sys.executable, CHECKS, tmp_path / "disk", tmp_path / "local1"], capture_output=True, text=True, check=True
-    )
+    plain = subprocess.run([sys.executable, CHECKS, tmp_path / "disk", tmp_path / "local1"], capture_output=True, text=True, check=True)
     expected = json.loads(plain.stdout)
     found = json.loads(mapped.run(sys.executable, CHECKS, mapped.folder, tmp_path / "local2"))
     different = {name for name in expected if expected[name] != found[name]}
@@ -58,9 +56,7 @@ def test_programs_of_the_shell_find_the_files_of_a_disk(mapped, tmp_path):
         (tmp_path / name).mkdir()
     script = tmp_path / "programs.sh"
     script.write_text(PROGRAMS)
-    plain = subprocess.run(
-        ["bash", script, tmp_path / "disk", tmp_path / "work1"], capture_output=True, text=True, timeout=60
-    )
+    plain = subprocess.run(["bash", script, tmp_path / "disk", tmp_path / "work1"], capture_output=True, text=True, timeout=60)
     assert (plain.returncode, plain.stderr) == (0, "")
     assert mapped.run("bash", script, mapped.folder, tmp_path / "work2") == plain.stdout
     assert mapped.is_empty_on_disk()

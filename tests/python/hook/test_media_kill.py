@@ -104,4 +104,6 @@ for number in itertools.count():
         process.kill()
         process.communicate()
         for name, body in mapped.objects().items():
-            assert len(body) == 100_000 and body == body[:10] * 10_000 and int(body[:10]) % 7 == int(name[0]), f"{name}, LITEFLARE_SEED={seed}"
+            assert len(body) == 100_000 and body == body[:10] * 10_000 and int(body[:10]) % 7 == int(name[0]), (
+                f"{name}, LITEFLARE_SEED={seed}"
+            )

@@ -6,7 +6,13 @@ from support.clouds import REPOSITORY
 
 
 def test_each_line_names_a_test_that_exists():
-    sources = [path.read_text() for folder in ("tests", "src") for kind in ("py", "rs") for path in (REPOSITORY / folder).rglob(f"*.{kind}") if "node_modules" not in path.parts]
+    sources = [
+        path.read_text()
+        for folder in ("tests", "src")
+        for kind in ("py", "rs")
+        for path in (REPOSITORY / folder).rglob(f"*.{kind}")
+        if "node_modules" not in path.parts
+    ]
     sources = "\n".join(sources)
     known = set(re.findall(r"^\s*(?:def|fn) (\w+)\(", sources, re.M)) | set(re.findall(r"^([A-Z]+) = ", sources, re.M))
     known |= set(re.findall(r'\{"(\w+)", \w+\}', (REPOSITORY / "tests/python/hook/program.c").read_text()))

@@ -118,7 +118,6 @@ def compose(tmp_path_factory):
         yield system.folder / "usr/bin/docker-compose"
 
 
-
 def test_the_compose_file(compose, tmp_path):
     shutil.copytree(DEPLOY, tmp_path / "deploy")
     shutil.copy(DEPLOY / "liteflare.env.example", tmp_path / "deploy/liteflare.env")

@@ -76,7 +76,9 @@ def test_it_asks_the_process_for_no_symbol_of_sqlites(unpacked):
 def test_it_exports_what_the_library_of_this_system_exports(unpacked):
     text = subprocess.check_output(["nm", "-D", "--defined-only", unpacked / "liteflare/libliteflare.so"], text=True)
     listed = (REPOSITORY / "src/hook/exports.txt").read_text().splitlines()
-    assert sorted(line.split()[-1] for line in text.splitlines()) == sorted({"sqlite3_liteflare_init", *(line.split()[0] for line in listed)})
+    assert sorted(line.split()[-1] for line in text.splitlines()) == sorted(
+        {"sqlite3_liteflare_init", *(line.split()[0] for line in listed)}
+    )
 
 
 @pytest.fixture(scope="session")

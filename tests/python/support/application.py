@@ -63,9 +63,7 @@ class World:
 
     def run(self, root: Path, *command) -> str:
         """Another process on the same database."""
-        done = subprocess.run(
-            self.command(*command), env=self.environment(root), capture_output=True, text=True, timeout=120
-        )
+        done = subprocess.run(self.command(*command), env=self.environment(root), capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -35,9 +35,7 @@ class Cloud:
     def __init__(self, command, log: Path):
         self.log = log
         with open(log, "wb") as stderr:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
-            )
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True)
         self.settings = {}
         for line in self.process.stdout:
             line = line.strip()
@@ -114,10 +112,7 @@ def start(name: str, folder: Path) -> Cloud | None:
 
 def query(settings, sql):
     """The rows of one statement, as arrays of what JSON makes of them."""
-    url = (
-        f"{settings['LITEFLARE_D1_API']}/accounts/{settings['CLOUDFLARE_ACCOUNT_ID']}"
-        f"/d1/database/{settings['LITEFLARE_D1_DATABASE']}/raw"
-    )
+    url = f"{settings['LITEFLARE_D1_API']}/accounts/{settings['CLOUDFLARE_ACCOUNT_ID']}/d1/database/{settings['LITEFLARE_D1_DATABASE']}/raw"
     answer = post(url, {"sql": sql}, settings["CLOUDFLARE_API_TOKEN"])
     assert answer["success"], answer
     return answer["result"][0]["results"]["rows"]

@@ -61,9 +61,7 @@ class App:
     def start(self, code, python=sys.executable, connect=True, cwd=None, **settings) -> subprocess.Popen:
         command = [LITEFLARE, "run", "--", python, "-c", OPEN + (CONNECT if connect else "") + code]
         pipe = subprocess.PIPE
-        return subprocess.Popen(
-            command, env=self.environment(**settings), cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True
-        )
+        return subprocess.Popen(command, env=self.environment(**settings), cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
     def run(self, code, **options) -> subprocess.CompletedProcess:
         process = self.start(code, **options)

@@ -90,7 +90,9 @@ def programs_write_into_a_file_opened_for_them(p, local):
         subprocess.run(["/bin/echo", "from echo"], stdout=f, check=True)
         f.write(b"after")
     yield (p / "out").read_bytes()
-    subprocess.run(["/bin/sh", "-c", f"echo one > '{p}/sh'; /bin/echo two >> '{p}/sh'; cat < '{p}/sh'"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["/bin/sh", "-c", f"echo one > '{p}/sh'; /bin/echo two >> '{p}/sh'; cat < '{p}/sh'"], check=True, stdout=subprocess.DEVNULL
+    )
     yield (p / "sh").read_bytes()
 
 

@@ -37,7 +37,11 @@ def times_are_those_of_writing(p, local):
 def access(p, local):
     (p / "f").write_text("x")
     (p / "d").mkdir()
-    yield [of(os.access, p / name, mode) for name in ("f", "d", "none") for mode in (os.F_OK, os.R_OK, os.W_OK)], os.access(p / "d", os.X_OK), os.access(p / "f", os.X_OK)
+    yield (
+        [of(os.access, p / name, mode) for name in ("f", "d", "none") for mode in (os.F_OK, os.R_OK, os.W_OK)],
+        os.access(p / "d", os.X_OK),
+        os.access(p / "f", os.X_OK),
+    )
     yield os.access(p / "f", os.R_OK, effective_ids=True), shutil.which("f", path=str(p))
 
 
@@ -45,7 +49,11 @@ def access(p, local):
 def resolving(p, local):
     fill(p)
     root = os.path.realpath(p)
-    yield os.path.realpath(p / "a.txt")[len(root) :], (p / "d1/../d1/d2/./deep.txt").resolve().relative_to(root), os.path.realpath(p / "none")[len(root) :]
+    yield (
+        os.path.realpath(p / "a.txt")[len(root) :],
+        (p / "d1/../d1/d2/./deep.txt").resolve().relative_to(root),
+        os.path.realpath(p / "none")[len(root) :],
+    )
     yield of((p / "none").resolve, strict=True), of(os.readlink, p / "a.txt"), of(os.readlink, p / "none"), of(os.readlink, p / "d1")
     yield (p / "a.txt").absolute() == p / "a.txt", os.path.samefile(p / "a.txt", p / "d1/../a.txt"), (p / "a.txt").is_symlink()
 
@@ -60,7 +68,13 @@ def setting_attributes_of_what_is_not_there(p, local):
 @check
 def setting_attributes_of_what_is_there(p, local):
     (p / "f").write_text("x")
-    yield of(os.chmod, p / "f", 0o644), of(os.utime, p / "f"), of(os.utime, p / "f", (1, 1)), of(os.chown, p / "f", -1, -1), of(shutil.copystat, p / "f", p / "f")
+    yield (
+        of(os.chmod, p / "f", 0o644),
+        of(os.utime, p / "f"),
+        of(os.utime, p / "f", (1, 1)),
+        of(os.chown, p / "f", -1, -1),
+        of(shutil.copystat, p / "f", p / "f"),
+    )
     fd = os.open(p / "f", os.O_RDWR)
     yield of(os.fchmod, fd, 0o644), of(os.utime, fd), of(os.fchown, fd, -1, -1)
     os.close(fd)

@@ -138,7 +138,12 @@ def copying_ranges_from_and_to_the_disk(p, local):
 def vectors_and_positions(p, local):
     fd = os.open(p / "f", os.O_RDWR | os.O_CREAT)
     yield os.writev(fd, [b"ab", b"cd"]), os.pread(fd, 2, 1), os.lseek(fd, 0, os.SEEK_CUR), os.lseek(fd, -1, os.SEEK_END)
-    yield of(os.lseek, fd, -1, os.SEEK_SET), of(os.posix_fallocate, fd, 0, 100), os.fstat(fd).st_size, of(os.posix_fadvise, fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    yield (
+        of(os.lseek, fd, -1, os.SEEK_SET),
+        of(os.posix_fallocate, fd, 0, 100),
+        os.fstat(fd).st_size,
+        of(os.posix_fadvise, fd, 0, 0, os.POSIX_FADV_DONTNEED),
+    )
     os.close(fd)
     yield len((p / "f").read_bytes())
 

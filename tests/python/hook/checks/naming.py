@@ -23,7 +23,10 @@ def names_of(p, *names):
 
 @check
 def names_with_spaces_and_signs(p, local):
-    yield from names_of(p, "a b", "100%", "a+b", "a&b=c", "what?", "#1", "it's", 'say "x"', "~", "a;b", "[x]", "{y}", "<z>", "a|b", "back\\slash", "*", "$HOME", "%41", "%2F", "..x", "x..", "...", "-rf")
+    yield from names_of(
+        p, "a b", "100%", "a+b", "a&b=c", "what?", "#1", "it's", 'say "x"', "~", "a;b", "[x]", "{y}", "<z>", "a|b", "back\\slash",
+        "*", "$HOME", "%41", "%2F", "..x", "x..", "...", "-rf",
+    )  # fmt: skip
 
 
 @check
