@@ -14,7 +14,7 @@ from support.commands import Commands
 from support.mapped import Mapped
 from support.place import Place
 from support.relay import Relay
-from support.sqlite_app import App, pythons
+from support.sqlite_app import OPENED, App, pythons
 
 
 def pytest_addoption(parser):
@@ -69,6 +69,12 @@ def filled(app):
     table = "db.execute('CREATE TABLE t(id INTEGER PRIMARY KEY, v)')"
     app.succeed(f"""{table}; db.execute("INSERT INTO t(v) VALUES ('first')"); db.commit()""")
     return app
+
+
+@pytest.fixture
+def opened(filled):
+    """Runs code that may use `rows`, `status` and `requests` on a connection."""
+    return lambda code, **options: filled.succeed(OPENED + code, **options)
 
 
 # hook/

@@ -25,6 +25,15 @@ def attempt(work, *args):
         print("done")
 """
 CONNECT = "db = sqlite3.connect(PATH)\n"
+# For code that uses what liteflare adds to SQL.
+OPENED = """
+def status():
+    return dict(db.execute("SELECT name, value FROM liteflare_status"))
+def requests():
+    return status()["d1_requests"]
+def rows(sql, *params):
+    return [json.loads(row) for row, in db.execute("SELECT row FROM d1_query(?, ?)", (sql, json.dumps(params) if params else None))]
+"""
 
 
 def pythons():
