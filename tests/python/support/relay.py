@@ -74,7 +74,8 @@ class Order:
     skip: int = 0
     left: int = 1
 
-    def is_for(self, request: Request, body: bytes) -> bool:
+    def takes(self, request: Request, body: bytes) -> bool:
+        """Whether the request is one of its; each that is counts."""
         if self.left == 0 or self.operation not in (None, request.operation) or self.body.encode() not in body:
             return False
         if not re.match(self.asks, f"{request.method} {request.path}"):
@@ -208,8 +209,8 @@ class Relay:
 
     def _work(self, moment: str, request: Request, body: bytes = b"") -> Callable | None:
         with self._idle:
-            fitting = (order.work for order in self._orders if order.moment == moment and order.is_for(request, body))
-            return next(fitting, None)
+            works = (order.work for order in self._orders if order.moment == moment and order.takes(request, body))
+            return next(works, None)
 
     def _count(self, difference: int):
         with self._idle:
