@@ -17,8 +17,8 @@
 //! replica
 //! error
 //! plan
-//! value schema
 //! decode
+//! schema value
 //! d1 r2
 //! cloudflare
 //! vfs
