@@ -20,8 +20,8 @@
 //! ledger
 //! error
 //! plan
-//! value schema
 //! decode
+//! schema value
 //! d1 r2
 //! cloudflare
 //! vfs

@@ -12,21 +12,21 @@ use crate::schema::{Kind, Object, Schema};
 /// Name, table and text of what a schema holds, by kind and folded name.
 pub(super) type Texts = BTreeMap<(Kind, String), (String, String, String)>;
 
-/// The scratch database.
-pub(super) struct Scratch(Connection);
+/// The copy.
+pub(super) struct Trial(Connection);
 
-impl Scratch {
+impl Trial {
     /// D1's schema as it is before the batch: the application's, with guarded triggers.
-    pub(super) fn of(schema: &Schema) -> Result<Scratch, PlanError> {
+    pub(super) fn of(schema: &Schema) -> Result<Trial, PlanError> {
         let connection = Connection::open_in_memory()?;
         // `_lf_state` must be there: ALTER TABLE resolves every trigger, and the guards name it.
         connection.execute_batch("PRAGMA foreign_keys=off; CREATE TABLE _lf_state(key TEXT PRIMARY KEY,value)")?;
-        let scratch = Scratch(connection);
+        let trial = Trial(connection);
         // By kind: tables, indexes, views, then the triggers on all of them.
         for object in schema.objects.values() {
-            scratch.create(object)?;
+            trial.create(object)?;
         }
-        Ok(scratch)
+        Ok(trial)
     }
 
     /// Runs a CREATE of the application's. What SQLite refuses here, D1 refuses too.
