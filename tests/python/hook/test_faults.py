@@ -1,5 +1,5 @@
 """A bad way to the bucket, or a bad bucket: the program is told (`EIO`), or a retry succeeds; nothing is ever half there, and nothing
-is lost without a word. (`tests/r2/faults.rs` has the single requests of the client.)"""
+is lost without a word. (`tests/integration/r2/faults.rs` has the single requests of the client.)"""
 
 import json
 import sys

@@ -68,7 +68,7 @@ def test_it_needs_no_other_library(unpacked, program):
 
 
 def test_it_asks_the_process_for_no_symbol_of_sqlites(unpacked):
-    """This and the next are `tests/library.rs`, which cannot see this library: another linker made it."""
+    """This and the next are `tests/integration/library.rs`, which cannot see this library: another linker made it."""
     text = subprocess.check_output(["nm", "-D", "--undefined-only", unpacked / "liteflare/libliteflare.so"], text=True)
     assert "pthread_" in text and "sqlite3" not in text
 
