@@ -106,7 +106,7 @@ impl Bucket {
     pub fn put_file(&self, key: &str, file: File, size: u64) -> Result<Meta, FileError> {
         let (key, path) = (key.to_owned(), path(key)?);
         let file = Arc::new(file);
-        let put = self.run(async move |remote| {
+        let put = self.run_once(async move |remote| {
             let task = remote.task("begin the upload of", &key, Duration::ZERO);
             let id = Uuid::new_v4().to_string();
             let begin = || async {
@@ -153,7 +153,7 @@ impl Bucket {
             return Ok((meta, sum));
         }
         let (path, meta, mut sum) = (path(key)?, meta.clone(), Sum::new(meta.size));
-        let got = self.run(async move |remote| {
+        let got = self.run_once(async move |remote| {
             let ranges =
                 (0..meta.size).step_by(PART_BYTES).map(|start| start..(start + PART_BYTES as u64).min(meta.size));
             let mut parts =

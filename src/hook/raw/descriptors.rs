@@ -4,12 +4,12 @@ use std::ffi::{c_int, c_uint, c_void};
 
 use libc::FILE;
 
-use super::{done, returning};
+use super::{done, returning, set_errno};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::memfd::HIGH;
 use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};
-use crate::runtime::is_our_work;
+use crate::runtime::{is_our_work, numbers};
 
 /// Closes a descriptor without asking whose it is.
 pub fn close_descriptor(fd: c_int) {
@@ -63,6 +63,11 @@ interpose! {
     fn lf_close(fd: c_int) -> c_int {
         unsafe {
             match ours(fd) {
+                None if numbers::keeps(fd) => {
+                    // As it looks to the host, whose number it is not.
+                    set_errno(Errno(libc::EBADF));
+                    -1
+                }
                 None => real::close()(fd),
                 Some(hook) => {
                     let released = returning(|| release(hook, fd).map(|()| 0));
@@ -101,11 +106,20 @@ interpose! {
         if flags & CLOEXEC == 0 {
             release_range(first, last);
         }
-        unsafe { real::close_range()(first, last, flags) }
+        around_the_runtime(first, last, |first, last| unsafe { real::close_range()(first, last, flags) })
     }
     fn lf_closefrom(first: c_int) -> () {
-        release_range(c_uint::try_from(first).unwrap_or(0), c_uint::MAX);
-        unsafe { real::closefrom()(first) }
+        let first = c_uint::try_from(first).unwrap_or(0);
+        release_range(first, c_uint::MAX);
+        around_the_runtime(first, c_uint::MAX, |first, last| unsafe {
+            if last == c_uint::MAX {
+                real::closefrom()(first as c_int);
+            } else if real::close_range()(first, last, 0) != 0 {
+                // A kernel before 5.9.
+                (first..=last).for_each(|fd| drop(real::close()(fd as c_int)));
+            }
+            0
+        });
     }
     fn lf_dup(fd: c_int) -> c_int {
         unsafe {
@@ -115,12 +129,14 @@ interpose! {
     }
     fn lf_dup2(fd: c_int, target: c_int) -> c_int {
         unsafe {
+            taken(fd, target);
             let copy = real::dup2()(fd, target);
             if fd == target { copy } else { replaced(fd, copy) }
         }
     }
     fn lf_dup3(fd: c_int, target: c_int, flags: c_int) -> c_int {
         unsafe {
+            taken(fd, target);
             let copy = real::dup3()(fd, target, flags);
             replaced(fd, copy)
         }
@@ -128,13 +144,13 @@ interpose! {
     fn lf_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
         unsafe {
             let result = real::fcntl()(fd, command, lowest_copy(command, argument));
-            if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(fd, result) } else { result }
+            copied_by(command, fd, result)
         }
     }
     fn lf_fcntl64(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
         unsafe {
             let result = real::fcntl64()(fd, command, lowest_copy(command, argument));
-            if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC { copied(fd, result) } else { result }
+            copied_by(command, fd, result)
         }
     }
     fn lf_fsync(fd: c_int) -> c_int {
@@ -161,11 +177,44 @@ fn lowest_copy(command: c_int, argument: *mut c_void) -> *mut c_void {
     if command == libc::F_DUPFD_CLOEXEC && argument < high && is_our_work() { high } else { argument }
 }
 
+/// What `fcntl` has answered; it may be a copy.
+fn copied_by(command: c_int, from: c_int, result: c_int) -> c_int {
+    if command != libc::F_DUPFD && command != libc::F_DUPFD_CLOEXEC {
+        return result;
+    }
+    numbers::copied(from, result);
+    copied(from, result)
+}
+
 fn copied(from: c_int, to: c_int) -> c_int {
     if let Some(hook) = ours(from).filter(|hook| hook.is_this_process()) {
         hook.table.copied(from, to);
     }
     to
+}
+
+/// Closes a range but for the descriptors of our runtime in it. `close` gets a range and says whether it went well (0).
+fn around_the_runtime(mut first: c_uint, last: c_uint, close: impl Fn(c_uint, c_uint) -> c_int) -> c_int {
+    while let Some(ours) = numbers::next(first, last) {
+        if first < ours {
+            let closed = close(first, ours - 1);
+            if closed != 0 {
+                return closed;
+            }
+        }
+        if ours == last {
+            return 0;
+        }
+        first = ours + 1;
+    }
+    close(first, last)
+}
+
+/// The host is about to put a copy of a descriptor of its own at `target`.
+fn taken(fd: c_int, target: c_int) {
+    if fd != target {
+        numbers::take(target);
+    }
 }
 
 /// `dup2` has closed what its target was; errors of that are lost, on a disk too. (Afterwards, since a `dup2` that fails closes nothing.)
