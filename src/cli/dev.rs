@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use liteflare::dev::{Cloud, Options};
-use tokio::signal::unix::{SignalKind, signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// Arguments of `liteflare dev`.
 #[derive(Args, Debug)]
@@ -23,18 +24,12 @@ pub struct DevArgs {
 
 /// Prints the settings of a local cloud and serves it until SIGINT or SIGTERM.
 pub fn main(args: DevArgs) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        // Before `ready`: whoever reads that may stop us at once.
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let cloud = Cloud::start(&Options { dir: args.dir, port: args.port, s3_port: args.s3_port })?;
-        announce(&cloud)?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    })
+    // Before `ready`: whoever reads that may stop us at once.
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let cloud = Cloud::start(&Options { dir: args.dir, port: args.port, s3_port: args.s3_port })?;
+    announce(&cloud)?;
+    signals.forever().next();
+    Ok(())
 }
 
 fn announce(cloud: &Cloud) -> anyhow::Result<()> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 use liteflare::status::{Status, StatusError, Watch};
+use signal_hook::consts::SIGINT;
+use signal_hook::iterator::Signals;
 
 /// Between two views.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -69,13 +71,9 @@ fn look(watch: &mut Option<Watch>) -> Result<Status, StatusError> {
 
 /// Nothing has to be cleaned up, so that Ctrl-C may come in the middle of a request.
 fn end_on_interrupt() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut interrupt = {
-        let _entered = runtime.enter();
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?
-    };
+    let mut interrupts = Signals::new([SIGINT])?;
     std::thread::Builder::new().name("interrupt".into()).spawn(move || {
-        runtime.block_on(interrupt.recv());
+        interrupts.forever().next();
         std::process::exit(0);
     })?;
     Ok(())

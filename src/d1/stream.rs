@@ -78,6 +78,14 @@ impl RowStream {
     }
 }
 
+impl Drop for RowStream {
+    fn drop(&mut self) {
+        if !self.runtime.is_good() {
+            std::mem::forget(self.response.take()); // of a connection whose descriptor may be another file's by now
+        }
+    }
+}
+
 /// Waits so long for a part of an answer.
 fn wait<T: Send + 'static>(
     runtime: &Runtime,

@@ -2,30 +2,35 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::config;
-use crate::runtime::Runtime;
 
 /// A Python with a cold cache takes seconds to start.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a program printed; else why it failed, in a line.
 pub(super) fn ask(program: &Path, args: Vec<OsString>) -> Result<String, String> {
-    let runtime = Runtime::current().map_err(|error| error.to_string())?;
     let shown = program.display().to_string();
-    let mut command = tokio::process::Command::new(program);
-    command.args(args).stdin(Stdio::null()).kill_on_drop(true);
-    let run = async move { tokio::time::timeout(TIMEOUT, command.output()).await };
-    match runtime.wait(run) {
-        None => Err(format!("{shown}: it could not be waited for")),
-        Some(Err(_)) => Err(format!("{shown}: no answer within {TIMEOUT:?}")),
-        Some(Ok(Err(error))) => Err(format!("{shown}: {error}")),
-        Some(Ok(Ok(output))) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).trim().to_string())
+    let failed = |error: std::io::Error| format!("{shown}: {error}");
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(failed)?;
+    let pid = Pid::from_child(&child);
+    let (done, output) = mpsc::channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    match output.recv_timeout(TIMEOUT) {
+        Err(_) => {
+            let _ = kill_process(pid, Signal::KILL); // it has ended by itself just now, or nothing can be done
+            Err(format!("{shown}: no answer within {TIMEOUT:?}"))
         }
-        Some(Ok(Ok(output))) => {
+        Ok(Err(error)) => Err(failed(error)),
+        Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_string()),
+        Ok(Ok(output)) => {
             let errors = String::from_utf8_lossy(&output.stderr);
             let last = errors.lines().rfind(|line| !line.trim().is_empty());
             Err(last.map_or_else(|| format!("{shown}: {}", output.status), str::to_string))

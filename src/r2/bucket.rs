@@ -23,6 +23,9 @@ use crate::runtime::Runtime;
 /// The longest key; R2's documentation, "Limits".
 const KEY_BYTES: usize = 1024;
 
+/// How often an operation is begun: a program that closes the descriptors of our runtime does so once or twice, at its start.
+const RUNTIMES: usize = 3;
+
 /// A bucket. Its operations may be called from any thread, also in a child made by `fork`; they wait for R2's answer.
 #[derive(Clone)]
 pub struct Bucket(pub(super) Arc<Remote>);
@@ -42,7 +45,7 @@ impl Bucket {
     /// A client for the settings' bucket. It costs no request when the settings have an S3 key pair, else one.
     pub fn connect(settings: &R2Settings, metrics: Arc<R2Metrics>) -> Result<Bucket, Error> {
         let (keys, timeout) = (settings.keys.clone(), settings.timeout);
-        let pair = wait(async move { Pair::find(keys, timeout).await })?;
+        let pair = wait(|| Pair::find(keys.clone(), timeout))?;
         // A third of the deadline for one answer: two may fail to come before the last is given up.
         let wire = Wire { metrics: Arc::clone(&metrics), answer_time: settings.timeout / 3 };
         let builder = AmazonS3Builder::new()
@@ -62,20 +65,49 @@ impl Bucket {
         &self.0.metrics
     }
 
-    /// Runs an operation on the background thread.
-    pub(super) fn run<T, F>(&self, operation: impl FnOnce(Arc<Remote>) -> F) -> Result<T, Error>
+    /// Runs an operation with its arguments on the background thread; once more when that has ended in the middle. So it must be one
+    /// that does no harm when it was done already.
+    pub(super) fn run<A, T, F>(&self, arguments: A, operation: impl Fn(Arc<Remote>, A) -> F) -> Result<T, Error>
+    where
+        A: Clone,
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        wait(|| operation(Arc::clone(&self.0), arguments.clone()))
+    }
+
+    /// Runs an operation on the background thread, of a command that is its process's only user.
+    pub(super) fn run_once<T, F>(&self, operation: impl FnOnce(Arc<Remote>) -> F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        wait(operation(Arc::clone(&self.0)))
+        runtime()?.wait(operation(Arc::clone(&self.0))).unwrap_or_else(|| Err(ended()))
     }
 }
 
-fn wait<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
-    let thread = |reason: String| Error::Thread { reason };
-    let runtime = Runtime::current().map_err(|error| thread(error.to_string()))?;
-    runtime.wait(work).unwrap_or_else(|| Err(thread("it ended in the middle of a request".into())))
+fn runtime() -> Result<Arc<Runtime>, Error> {
+    Runtime::current().map_err(|error| Error::Thread { reason: error.to_string() })
+}
+
+fn ended() -> Error {
+    Error::Thread { reason: "it ended in the middle of a request".into() }
+}
+
+fn wait<T, F>(work: impl Fn() -> F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    for _ in 0..RUNTIMES {
+        let runtime = runtime()?;
+        match runtime.wait(work()) {
+            Some(answer) => return answer,
+            None if runtime.is_good() => break, // it was the work that ended, by a panic
+            None => {}
+        }
+    }
+    Err(ended())
 }
 
 /// A request's name, key and deadline, for the error it may end in.

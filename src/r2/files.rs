@@ -40,7 +40,7 @@ impl Bucket {
     pub fn put_file(&self, key: &str, file: File, size: u64) -> Result<Meta, FileError> {
         let (key, path) = (key.to_owned(), path(key)?);
         let file = Arc::new(file);
-        let put = self.run(async move |remote| {
+        let put = self.run_once(async move |remote| {
             let read = |range| read_part(Arc::clone(&file), range);
             let etag = remote.put_parts(&key, &path, size, read).await;
             Ok(etag.map(|etag| Meta { key, size, etag, modified: SystemTime::now() }))
@@ -59,7 +59,7 @@ impl Bucket {
             return Ok((meta, checksum));
         }
         let (path, meta, mut checksum) = (path(key)?, meta.clone(), Checksum::new(meta.size));
-        let got = self.run(async move |remote| {
+        let got = self.run_once(async move |remote| {
             let ranges =
                 (0..meta.size).step_by(PART_BYTES).map(|start| start..(start + PART_BYTES as u64).min(meta.size));
             let mut parts =

@@ -18,14 +18,12 @@ const PAGES: usize = 10;
 impl Bucket {
     /// All objects below `prefix`, by key; an empty prefix stands for the bucket. Long listings are read in several places at once.
     pub fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
-        let prefix = prefix.to_owned();
-        self.run(async move |remote| remote.list(&prefix).await)
+        self.run(prefix.to_owned(), async |remote, prefix| remote.list(&prefix).await)
     }
 
     /// Whether there is any object below `prefix`.
     pub fn any_below(&self, prefix: &str) -> Result<bool, Error> {
-        let prefix = prefix.to_owned();
-        self.run(async move |remote| remote.any_below(&prefix).await)
+        self.run(prefix.to_owned(), async |remote, prefix| remote.any_below(&prefix).await)
     }
 }
 

@@ -25,8 +25,7 @@ const READS: usize = 5;
 impl Bucket {
     /// What R2 knows of an object.
     pub fn head(&self, key: &str) -> Result<Meta, Error> {
-        let (key, path) = (key.to_owned(), path(key)?);
-        self.run(async move |remote| remote.head(&key, &path).await)
+        self.run((key.to_owned(), path(key)?), async |remote, (key, path)| remote.head(&key, &path).await)
     }
 
     /// An object and its bytes.
@@ -41,8 +40,8 @@ impl Bucket {
     }
 
     fn read(&self, key: &str, unless: Option<String>) -> Result<Option<(Bytes, Meta)>, Error> {
-        let (key, path) = (key.to_owned(), path(key)?);
-        self.run(async move |remote| remote.read(&key, &path, unless).await)
+        let arguments = (key.to_owned(), path(key)?, unless);
+        self.run(arguments, async |remote, (key, path, unless)| remote.read(&key, &path, unless).await)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::future::ready;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +36,20 @@ const DELETE_KEYS: usize = 1000;
 /// Deletions on the way at once.
 const DELETIONS: usize = 4;
 
+/// How an object that must be new is recognized as our own.
+struct Upload {
+    /// Goes with the object.
+    id: UploadId,
+    /// Whether it has been sent: then it may be there, whatever we know of it.
+    in_doubt: AtomicBool,
+}
+
+impl Upload {
+    fn new() -> Upload {
+        Upload { id: UploadId::new(), in_doubt: AtomicBool::new(false) }
+    }
+}
+
 /// What becomes of an object that is in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutMode {
@@ -48,9 +63,10 @@ impl Bucket {
     /// Uploads an object; its content type is that of its key's extension. Large ones go in parts, except those that must be new:
     /// R2 checks that for whole objects only.
     pub fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<Meta, Error> {
-        let (key, path) = (key.to_owned(), path(key)?);
-        let size = bytes.len() as u64;
-        self.run(async move |remote| {
+        let upload = Arc::new(Upload::new());
+        let arguments = (key.to_owned(), path(key)?, bytes, mode, upload);
+        self.run(arguments, async |remote, (key, path, bytes, mode, upload)| {
+            let size = bytes.len() as u64;
             let etag = match mode {
                 PutMode::Overwrite if bytes.len() > SINGLE_BYTES => {
                     let part = |range: Range<u64>| bytes.slice(range.start as usize..range.end as usize);
@@ -58,7 +74,7 @@ impl Bucket {
                 }
                 PutMode::Overwrite => remote.overwrite(&key, &path, bytes).await?,
                 PutMode::Create if size > REQUEST_BYTES => return Err(Error::TooBig { key, size }),
-                PutMode::Create => remote.create(&key, &path, bytes).await?,
+                PutMode::Create => remote.create(&key, &path, bytes, &upload).await?,
             };
             Ok(Meta { key, size, etag, modified: SystemTime::now() })
         })
@@ -66,14 +82,14 @@ impl Bucket {
 
     /// Copies an object within R2. The copy has the content type of its own key's extension.
     pub fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
-        let (source, from, to) = (from.to_owned(), path(from)?, path(to)?);
-        self.run(async move |remote| remote.copy(&source, &from, &to).await)
+        let arguments = (from.to_owned(), path(from)?, path(to)?);
+        self.run(arguments, async |remote, (source, from, to)| remote.copy(&source, &from, &to).await)
     }
 
     /// Deletes objects, 1,000 in a request. Those that are not there are no error.
     pub fn delete<K: AsRef<str>>(&self, keys: &[K]) -> Result<(), Error> {
         let paths = keys.iter().map(|key| path(key.as_ref())).collect::<Result<Vec<_>, _>>()?;
-        self.run(async move |remote| {
+        self.run(paths, async |remote, paths| {
             let batches: Vec<Vec<Path>> = paths.chunks(DELETE_KEYS).map(<[Path]>::to_vec).collect();
             stream::iter(batches).map(|batch| remote.delete(batch)).buffer_unordered(DELETIONS).try_collect().await
         })
@@ -89,22 +105,18 @@ impl Remote {
         Ok(unquoted(put.e_tag))
     }
 
-    async fn create(&self, key: &str, path: &Path, bytes: Bytes) -> Result<String, Error> {
+    async fn create(&self, key: &str, path: &Path, bytes: Bytes, upload: &Upload) -> Result<String, Error> {
         let task = self.task("create", key, time_for(bytes.len() as u64));
-        let id = UploadId::new();
-        let in_doubt = AtomicBool::new(false);
+        let Upload { id, in_doubt } = upload;
         let attempt = || async {
+            // Until there is an answer; there may be none, not even an error.
+            let was_in_doubt = in_doubt.swap(true, Ordering::Relaxed);
             let options = PutOptions { mode: Mode::Create, attributes: id.attributes(key), ..PutOptions::default() };
             match self.store.put_opts(path, bytes.clone().into(), options).await.map_err(Cause::from) {
                 Ok(put) => Ok(unquoted(put.e_tag)),
                 // Behind an answer that never came, the object in the way may be our own.
-                Err(Cause::Exists) if in_doubt.load(Ordering::Relaxed) => {
-                    self.find_upload(path, &id).await?.ok_or(Cause::Exists)
-                }
-                Err(cause) => {
-                    in_doubt.store(true, Ordering::Relaxed);
-                    Err(cause)
-                }
+                Err(Cause::Exists) if was_in_doubt => self.find_upload(path, id).await?.ok_or(Cause::Exists),
+                Err(cause) => Err(cause),
             }
         };
         self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))

@@ -9,7 +9,7 @@ use crate::hook::errno::{Errno, Result};
 use crate::hook::memfd::HIGH;
 use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};
-use crate::runtime::is_our_work;
+use crate::runtime::{is_our_work, numbers};
 
 /// Closes a descriptor, which the caller must own, without asking whose it is.
 pub fn close_descriptor(fd: c_int) {
@@ -77,12 +77,17 @@ fn sync(hook: &Hook, fd: c_int) -> Result<c_int> {
 
 hooked! {
     fn lf_close(fd: c_int) -> c_int, or close {
-        if_ours(fd, |hook| {
+        let closed = if_ours(fd, |hook| {
             let released = released(hook, fd);
             // Whatever has become of the bytes, the number is free again.
             let closed = closed(fd);
             released.and(closed).map(|()| 0)
-        })
+        });
+        match closed {
+            // As it looks to the host, whose number it is not.
+            None if numbers::keeps(fd) => Some(Err(Errno(libc::EBADF))),
+            closed => closed,
+        }
     }
     fn lf_fclose(stream: File) -> c_int, or fclose {
         let fd = stream.descriptor()?;
@@ -94,25 +99,13 @@ hooked! {
             released.and(flushed).and(closed).map(|()| 0)
         })
     }
-    fn lf_close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int, before close_range {
-        // CLOSE_RANGE_CLOEXEC closes nothing yet.
-        const CLOEXEC: c_int = 4;
-        if flags & CLOEXEC == 0 {
-            release_range(first, last);
-        }
-    }
-    fn lf_closefrom(first: c_int) -> (), before closefrom {
-        release_range(c_uint::try_from(first).unwrap_or(0), c_uint::MAX);
-    }
+    fn lf_close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int, by close_range(first, last, flags)
+    fn lf_closefrom(first: c_int) -> (), by closefrom(first)
     fn lf_dup(fd: c_int) -> c_int, after dup {
         |copy| copied(fd, copy)
     }
-    fn lf_dup2(fd: c_int, target: c_int) -> c_int, after dup2 {
-        |copy| if fd == target { copy } else { replaced(fd, copy) }
-    }
-    fn lf_dup3(fd: c_int, target: c_int, flags: c_int) -> c_int, after dup3 {
-        |copy| replaced(fd, copy)
-    }
+    fn lf_dup2(fd: c_int, target: c_int) -> c_int, by replace(fd, target, |fd, target| real::dup2()(fd, target))
+    fn lf_dup3(fd: c_int, target: c_int, flags: c_int) -> c_int, by replace(fd, target, |fd, target| real::dup3()(fd, target, flags))
     fn lf_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int, by fcntl(real::fcntl(), fd, command, argument)
     fn lf_fcntl64(fd: c_int, command: c_int, argument: *mut c_void) -> c_int, by fcntl(real::fcntl64(), fd, command, argument)
     fn lf_fsync(fd: c_int) -> c_int, or fsync {
@@ -121,6 +114,47 @@ hooked! {
     fn lf_fdatasync(fd: c_int) -> c_int, or fdatasync {
         if_ours(fd, |hook| sync(hook, fd))
     }
+}
+
+/// SAFETY (of the callers): none is needed, since closing numbers touches no memory; it is `close_range`'s own frame.
+unsafe fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    // CLOSE_RANGE_CLOEXEC closes nothing yet.
+    const CLOEXEC: c_int = 4;
+    if flags & CLOEXEC == 0 {
+        guard((), || release_range(first, last));
+    }
+    around_the_runtime(first, last, |first, last| {
+        // SAFETY: closing numbers touches no memory; whose they are is the caller's business.
+        unsafe { real::close_range()(first, last, flags) }
+    })
+}
+
+/// SAFETY (of the callers): as for `close_range`.
+unsafe fn closefrom(first: c_int) {
+    let first = c_uint::try_from(first).unwrap_or(0);
+    guard((), || release_range(first, c_uint::MAX));
+    around_the_runtime(first, c_uint::MAX, |first, last| {
+        // SAFETY: closing numbers touches no memory; whose they are is the caller's business.
+        unsafe {
+            if last == c_uint::MAX {
+                real::closefrom()(first as c_int);
+            } else if real::close_range()(first, last, 0) != 0 {
+                // A kernel before 5.9.
+                for fd in first..=last {
+                    real::close()(fd as c_int);
+                }
+            }
+        }
+        0
+    });
+}
+
+/// `dup2` and its like. SAFETY (of the callers): none is needed, since copying numbers touches no memory.
+unsafe fn replace(fd: c_int, target: c_int, copy: impl FnOnce(c_int, c_int) -> c_int) -> c_int {
+    if fd != target {
+        guard((), || numbers::take(target));
+    }
+    conclude(copy(fd, target), |copy| if fd == target { copy } else { replaced(fd, copy) })
 }
 
 /// SAFETY (of the callers): the arguments are those of `fcntl`, and `function` is it.
@@ -132,11 +166,7 @@ unsafe fn fcntl(
 ) -> c_int {
     // SAFETY: as above; `lowest_copy` puts another number only where there is a number.
     let answer = unsafe { function(fd, command, lowest_copy(command, argument)) };
-    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC {
-        conclude(answer, |copy| copied(fd, copy))
-    } else {
-        answer
-    }
+    conclude(answer, |answer| copied_by(command, fd, answer))
 }
 
 /// The lowest number that a copy may have: copies that our runtime makes of its own descriptors go out of the way.
@@ -145,11 +175,37 @@ fn lowest_copy(command: c_int, argument: *mut c_void) -> *mut c_void {
     if command == libc::F_DUPFD_CLOEXEC && argument < high && is_our_work() { high } else { argument }
 }
 
+/// What `fcntl` has answered; it may be a copy.
+fn copied_by(command: c_int, from: c_int, result: c_int) -> c_int {
+    if command != libc::F_DUPFD && command != libc::F_DUPFD_CLOEXEC {
+        return result;
+    }
+    numbers::copied(from, result);
+    copied(from, result)
+}
+
 fn copied(from: c_int, to: c_int) -> c_int {
     if let Some(hook) = ours(from).filter(|hook| hook.is_this_process()) {
         hook.table.copied(from, to);
     }
     to
+}
+
+/// Closes a range but for the descriptors of our runtime in it. `close` gets a range and says whether it went well (0).
+fn around_the_runtime(mut first: c_uint, last: c_uint, close: impl Fn(c_uint, c_uint) -> c_int) -> c_int {
+    while let Some(ours) = numbers::next(first, last) {
+        if first < ours {
+            let closed = close(first, ours - 1);
+            if closed != 0 {
+                return closed;
+            }
+        }
+        if ours == last {
+            return 0;
+        }
+        first = ours + 1;
+    }
+    close(first, last)
 }
 
 /// `dup2` has closed what its target was; errors of that are lost, on a disk too. (Afterwards, since a `dup2` that fails closes nothing.)

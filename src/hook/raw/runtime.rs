@@ -5,10 +5,15 @@ use std::ffi::{c_int, c_uint};
 
 use super::frame::hooked;
 use crate::hook::memfd::out_of_the_way;
-use crate::runtime::is_our_work;
+use crate::runtime::{is_our_work, numbers};
 
 fn placed(fd: c_int) -> c_int {
-    if fd >= 0 && is_our_work() { out_of_the_way(fd) } else { fd }
+    if fd < 0 || !is_our_work() {
+        return fd;
+    }
+    let fd = out_of_the_way(fd);
+    numbers::add(fd);
+    fd
 }
 
 hooked! {

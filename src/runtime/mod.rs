@@ -1,0 +1,181 @@
+//! All that is made anew after `fork`: the background thread and the HTTP connections.
+//!
+//! The host's threads are not ours: they call into SQLite and wait for us. Requests therefore run on a thread of our own,
+//! and the caller waits for the answer. All of it is also made anew when the host has closed the descriptors it needs.
+
+mod health;
+pub mod numbers;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Once, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use health::Health;
+
+/// How often one who waits for an answer looks whether the runtime is still there to give it.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The process's background thread and HTTP connections.
+pub struct Runtime {
+    tokio: tokio::runtime::Handle,
+    health: Arc<Health>,
+    /// Shared by all databases of the process: connections are kept open between requests.
+    pub http: reqwest::Client,
+}
+
+thread_local! {
+    static OUR_WORK: Cell<bool> = const { Cell::new(false) };
+    /// The runtime whose background thread this is.
+    static OWN: RefCell<Weak<Runtime>> = const { RefCell::new(Weak::new()) };
+}
+
+/// Whether this thread is at liteflare's own work: it sees what lies on the disk at a database's path, past the path hook.
+pub fn is_our_work() -> bool {
+    OUR_WORK.get()
+}
+
+/// Does `work` as liteflare's own.
+pub fn as_our_work<T>(work: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            OUR_WORK.set(self.0);
+        }
+    }
+    let _before = Before(OUR_WORK.replace(true));
+    work()
+}
+
+/// The process's runtime. Rank 9: held to clone or make it, never while calling anything that takes another lock.
+static CURRENT: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
+
+impl Runtime {
+    /// The runtime of this process. A child made by `fork` gets one of its own, since threads do not survive there, and so does a
+    /// process that has closed the descriptors of the one before.
+    pub fn current() -> std::io::Result<Arc<Runtime>> {
+        if let Some(own) = OWN.with_borrow(Weak::upgrade) {
+            return Ok(own);
+        }
+        let mut current = CURRENT.lock();
+        if let Some(runtime) = current.as_ref()
+            && runtime.is_good()
+        {
+            return Ok(runtime.clone());
+        }
+        // Dropping it would, in a child, wait for threads that do not exist there, and else close descriptors that are the host's now.
+        std::mem::forget(current.take());
+        let runtime = as_our_work(Runtime::start)?;
+        *current = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    fn start() -> std::io::Result<Arc<Runtime>> {
+        // The only failure is "somebody installed one already", and then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        expect_panics_of_the_driver();
+        numbers::clear();
+        let health = Arc::new(Health::new()?);
+        let (parks, wakes) = (health.clone(), health.clone());
+        // tokio's threads of the other kind abort the process when one of them panics.
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .thread_name("liteflare")
+            .on_thread_start(|| OUR_WORK.set(true))
+            .on_thread_park(move || parks.insist())
+            .on_thread_unpark(move || wakes.insist())
+            .enable_all()
+            .build()?;
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("liteflare/", env!("CARGO_PKG_VERSION")))
+            .tcp_nodelay(true)
+            .build()
+            .map_err(no_https)?;
+        health.is_complete()?;
+        let runtime = Arc::new(Runtime { tokio: tokio.handle().clone(), health, http });
+        let own = Arc::downgrade(&runtime);
+        std::thread::Builder::new().name("liteflare".into()).spawn(move || drive(tokio, own))?;
+        Ok(runtime)
+    }
+
+    /// Whether what was made with it can still be used, or dropped. (What cannot must be leaked.)
+    pub fn is_good(&self) -> bool {
+        self.health.is_good()
+    }
+
+    /// Runs `future` on the background thread and waits for it. `None`: it panicked, or the runtime has ended before there was an answer.
+    pub fn wait<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let (done, answer) = std::sync::mpsc::sync_channel(1);
+        self.spawn(async move {
+            let _ = done.send(future.await); // nobody waits any more only when the caller's thread is gone
+        })?;
+        loop {
+            match answer.recv_timeout(LOOK) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Timeout) if self.is_good() => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Does `work`, which may block, after `wait`, on a thread of ours.
+    pub fn later(&self, wait: Duration, work: impl FnOnce() + Send + 'static) {
+        self.spawn(async move {
+            tokio::time::sleep(wait).await;
+            tokio::task::spawn_blocking(work);
+        });
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<()> {
+        if !self.is_good() {
+            std::mem::forget(work); // it may hold a connection
+            return None;
+        }
+        // tokio panics when its thread cannot be woken.
+        let spawned = catch_unwind(AssertUnwindSafe(|| self.tokio.spawn(work)));
+        spawned.map(drop).map_err(|_| self.health.end()).ok()
+    }
+}
+
+/// The background thread. It ends only if tokio cannot go on.
+fn drive(tokio: tokio::runtime::Runtime, own: Weak<Runtime>) {
+    let tokio = ManuallyDrop::new(tokio); // see `Health::insist`
+    OUR_WORK.set(true);
+    let runtime = own.upgrade();
+    OWN.set(own);
+    let _ = catch_unwind(AssertUnwindSafe(|| tokio.block_on(std::future::pending::<()>())));
+    if let Some(runtime) = runtime {
+        runtime.health.end();
+    }
+}
+
+/// tokio panics when its descriptors are gone. That is dealt with, and no reason to alarm anybody.
+fn expect_panics_of_the_driver() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let file = panic.location().map_or("", |location| location.file());
+            if file.contains("/tokio-") && file.ends_with("runtime/io/driver.rs") {
+                tracing::debug!("the runtime has lost its descriptors and starts anew: {panic}");
+            } else {
+                usual(panic);
+            }
+        }));
+    });
+}
+
+/// As in a small container; reqwest itself only says "builder error".
+fn no_https(error: reqwest::Error) -> std::io::Error {
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    std::io::Error::other(format!(
+        "HTTPS cannot be set up, are the system's CA certificates installed (ca-certificates)? {cause}"
+    ))
+}

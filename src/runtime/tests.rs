@@ -1,0 +1,124 @@
+//! What becomes of a runtime whose descriptors are closed. Each test runs in a process of its own: it closes descriptors by number.
+#![allow(unsafe_code)]
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::RawFd;
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use super::{LOOK, Runtime};
+
+/// Runs `test` in a child of this process, which has no threads but its own. The child must end as it should, with nothing on stderr.
+fn alone(test: fn()) {
+    let mut errors = tempfile::tempfile().unwrap();
+    // SAFETY: the child only runs the test and ends; it makes a runtime of its own.
+    let status = unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&errors), 2);
+            let passed = std::panic::catch_unwind(test).is_ok();
+            libc::_exit(if passed { 0 } else { 1 });
+        }
+        let mut status = -1;
+        libc::waitpid(child, &mut status, 0);
+        status
+    };
+    let mut text = String::new();
+    errors.seek(SeekFrom::Start(0)).unwrap();
+    errors.read_to_string(&mut text).unwrap();
+    assert_eq!((status, text.as_str()), (0, ""));
+}
+
+/// Past the hook, as some programs do. (There is none in a test anyway.)
+fn close_all() {
+    // SAFETY: the test owns no descriptor that it uses afterwards.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+}
+
+fn answer(runtime: &Runtime) -> Option<u32> {
+    runtime.wait(async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        7
+    })
+}
+
+#[test]
+fn a_runtime_whose_descriptors_are_gone_starts_anew() {
+    alone(|| {
+        for _ in 0..20 {
+            assert_eq!(answer(&Runtime::current().unwrap()), Some(7));
+            close_all();
+        }
+    });
+}
+
+#[test]
+fn who_waits_meanwhile_is_told_that_there_is_no_answer() {
+    alone(|| {
+        let runtime = Runtime::current().unwrap();
+        let closing = std::thread::spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            close_all();
+        });
+        let start = Instant::now();
+        assert_eq!(runtime.wait(tokio::time::sleep(Duration::from_secs(3600))), None);
+        assert!(start.elapsed() < LOOK * 10 && !runtime.is_good());
+        closing.join().unwrap();
+        assert_eq!(answer(&runtime), None, "at once, and for ever");
+        assert_eq!(answer(&Runtime::current().unwrap()), Some(7));
+    });
+}
+
+/// The host's new files get the numbers: nothing is written to them, and they stay open, although timers of the dead runtime fire.
+#[test]
+fn a_runtime_does_not_touch_files_that_got_its_numbers() {
+    alone(|| {
+        let runtime = Runtime::current().unwrap();
+        runtime.later(Duration::from_millis(30), || unreachable!("the runtime is dead by then"));
+        assert_eq!(answer(&runtime), Some(7));
+        close_all();
+        let files: Vec<std::fs::File> = (0..30).map(|_| tempfile::tempfile().unwrap()).collect();
+        files.iter().for_each(|mut file| file.write_all(b"the host's").unwrap());
+        assert_eq!(answer(&runtime), None);
+        drop(runtime);
+        std::thread::sleep(Duration::from_millis(60));
+        assert_eq!(answer(&Runtime::current().unwrap()), Some(7));
+        for file in &files {
+            let mut bytes = [0; 32];
+            let size = file.read_at(&mut bytes, 0).unwrap();
+            assert_eq!(&bytes[..size], b"the host's");
+        }
+    });
+}
+
+/// Whichever of its descriptors it is: without the canaries' help, tokio panics, and nobody hears of it.
+#[test]
+fn any_one_descriptor_may_be_closed() {
+    alone(|| {
+        let numbers =
+            || -> Vec<RawFd> { (3..64).filter(|fd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0).collect() };
+        let others = numbers();
+        let _ = answer(&Runtime::current().unwrap());
+        let ours = numbers().into_iter().filter(|fd| !others.contains(fd)).count();
+        assert!(ours >= 5, "two canaries, two of epoll, one to wake it: {ours}");
+        for index in 0..ours {
+            close_all();
+            let _ = answer(&Runtime::current().unwrap());
+            let fd = numbers()[index];
+            // SAFETY: nobody but the runtime uses it.
+            unsafe { libc::close(fd) };
+            let start = Instant::now();
+            while answer(&Runtime::current().unwrap()).is_none() {
+                assert!(start.elapsed() < Duration::from_secs(5));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_panic_of_a_request_ends_that_request_only() {
+    let runtime = Runtime::current().unwrap();
+    assert_eq!(runtime.wait(async { panic!("this panic is part of a test") }), None::<()>);
+    assert!(runtime.is_good());
+    assert_eq!(answer(&runtime), Some(7));
+}
