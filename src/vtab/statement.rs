@@ -144,7 +144,7 @@ fn variables<'t>(sql: &str, tokens: &'t [Token]) -> Vec<(usize, &'t Token)> {
     let mut largest = 0;
     let mut found = Vec::new();
     for token in tokens.iter().filter(|token| token.kind == TokenType::TK_VARIABLE) {
-        // Taken from the SQL text, first character included: `?`, `?12`, `:name`, `` or `$name`.
+        // Taken from the SQL text, first character included: `?`, `?12`, `:name`, `@name` or `$name`.
         let text = sql[..token.end].get(token.start..).unwrap_or_default();
         let number = match text.strip_prefix('?') {
             Some("") => largest + 1,
