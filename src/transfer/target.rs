@@ -1,4 +1,4 @@
-//! What the D1 database holds before an import. Asking changes nothing there.
+//! What the D1 database holds before an import. Reading it changes nothing.
 
 use rusqlite::Connection;
 use serde_json::Value as Json;
@@ -12,20 +12,20 @@ use crate::replica::load::{IMPORTING, forget_header_fields};
 use crate::schema::{Schema, guard};
 
 /// What a D1 database holds.
-pub struct Target {
-    /// Its objects without liteflare's, Cloudflare's and SQLite's own; triggers as the application wrote them.
-    pub objects: Vec<Object>,
-    /// The newest commit; `None`: liteflare has never been here.
-    pub seq: Option<Seq>,
-    /// Whether an import was begun and not finished.
-    pub importing: bool,
+pub(crate) struct Target {
+    /// The application's objects, as it wrote them: without liteflare's, Cloudflare's and SQLite's own.
+    pub(crate) objects: Vec<Object>,
+    /// The newest commit; `None`: liteflare has never written here.
+    pub(crate) seq: Option<Seq>,
+    /// Whether an import was started and not finished.
+    pub(crate) importing: bool,
     /// `user_version` and the like.
-    pub fields: Vec<(String, i64)>,
+    pub(crate) fields: Vec<(String, i64)>,
 }
 
 impl Target {
     /// Asks D1.
-    pub fn read(client: &Client) -> Result<Target, Error> {
+    pub(crate) fn read(client: &Client) -> Result<Target, Error> {
         let answers = client.send_idempotent(&[
             Statement::new("SELECT name FROM sqlite_schema WHERE name IN ('_lf_commit','_lf_state')"),
             objects_query(),
@@ -48,13 +48,12 @@ impl Target {
         Ok(Target { objects, seq, importing, fields })
     }
 
-    /// Whether nothing is there.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.objects.is_empty() && self.fields.is_empty() && !self.importing
     }
 
-    /// For a message: what is there.
-    pub fn describe(&self) -> String {
+    /// Describes the content, for a message.
+    pub(crate) fn describe(&self) -> String {
         let tables: Vec<&str> =
             self.objects.iter().filter(|object| object.kind == "table").map(|object| object.name.as_str()).collect();
         match tables.as_slice() {
@@ -65,12 +64,12 @@ impl Target {
         }
     }
 
-    /// The statements that delete all of it.
-    pub fn clear(&self) -> Result<Vec<Statement>, Error> {
-        // Children before parents: for that the tables are made here, empty.
+    /// The statements that delete everything.
+    pub(crate) fn clear(&self) -> Result<Vec<Statement>, Error> {
+        // Children must go before parents. To find that order, the schema is recreated here, without rows.
         let texts = Connection::open_in_memory()?;
         for object in self.objects.iter().filter(|object| object.kind != "index") {
-            // A view of something that is gone cannot be made, and need not.
+            // A broken view cannot be created, and does not matter here.
             let _ = texts.execute_batch(&object.sql);
         }
         let known = Schema::read(&texts)?;
@@ -94,7 +93,7 @@ impl Target {
 }
 
 /// The objects of the application.
-pub fn objects_query() -> Statement {
+pub(crate) fn objects_query() -> Statement {
     Statement::new(
         "SELECT type,name,tbl_name,sql FROM sqlite_schema WHERE sql IS NOT NULL \
          AND substr(name,1,4) NOT IN ('_cf_','_lf_') AND substr(name,1,7)<>'sqlite_' ORDER BY rowid",
@@ -102,7 +101,7 @@ pub fn objects_query() -> Statement {
 }
 
 /// The answer to [`objects_query`].
-pub fn objects(answer: &Rows) -> Vec<Object> {
+pub(crate) fn objects(answer: &Rows) -> Vec<Object> {
     let object = |row: &Vec<Json>| Object {
         kind: text(row, 0),
         name: text(row, 1),

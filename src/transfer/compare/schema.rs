@@ -1,27 +1,25 @@
-//! The two schemas, text by text, and what goes with them.
+//! Compares the two schemas text by text, and the header fields that belong to them.
 
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::{Differences, Sides};
+use super::{Differences, ONLY_ON_D1, only_in};
 use crate::transfer::Error;
 
 /// One row of `sqlite_schema`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
+pub(crate) struct Object {
     /// `table`, `index`, `view` or `trigger`.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
+    pub(crate) kind: String,
+    pub(crate) name: String,
     /// The table or view it belongs to.
-    pub table: String,
-    /// Its text.
-    pub sql: String,
+    pub(crate) table: String,
+    pub(crate) sql: String,
 }
 
-/// The objects of a plain database, without SQLite's own.
-pub fn objects_of(connection: &Connection) -> Result<Vec<Object>, Error> {
+/// The objects of a local database, without SQLite's own.
+pub(crate) fn objects_of(connection: &Connection) -> Result<Vec<Object>, Error> {
     let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
                AND substr(name,1,7)<>'sqlite_' ORDER BY rowid";
     let mut statement = connection.prepare(sql)?;
@@ -32,7 +30,7 @@ pub fn objects_of(connection: &Connection) -> Result<Vec<Object>, Error> {
 }
 
 /// The fields of a plain database's header that D1 keeps in `_lf_state`; those with their usual value are left out.
-pub fn fields_of(connection: &Connection) -> Result<Vec<(String, i64)>, Error> {
+pub(crate) fn fields_of(connection: &Connection) -> Result<Vec<(String, i64)>, Error> {
     let mut fields = Vec::new();
     for name in ["user_version", "application_id"] {
         fields.push((name.to_owned(), connection.pragma_query_value(None, name, |row| row.get(0))?));
@@ -49,8 +47,8 @@ fn usual_left_out(fields: Vec<(String, i64)>) -> Vec<(String, i64)> {
     fields.into_iter().filter(|(name, value)| *value != usual(name)).collect()
 }
 
-/// Adds the objects that are not the same on both sides.
-pub fn compare_objects(d1: &[Object], local: &[Object], sides: &Sides, found: &mut Differences) {
+/// Reports objects that differ or exist on one side only.
+pub(crate) fn compare_objects(d1: &[Object], local: &[Object], local_name: &str, found: &mut Differences) {
     let by_name = |objects: &[Object]| -> BTreeMap<(String, String), Object> {
         objects.iter().map(|object| ((object.kind.clone(), object.name.clone()), object.clone())).collect()
     };
@@ -58,18 +56,18 @@ pub fn compare_objects(d1: &[Object], local: &[Object], sides: &Sides, found: &m
     for (key, object) in &here {
         let what = || format!("{} {}", key.0, key.1);
         match on_d1.get(key) {
-            None => found.add(what(), sides.only_local()),
+            None => found.add(what(), only_in(local_name)),
             Some(other) if other != object => found.add(what(), "its text is another one on D1".to_owned()),
             Some(_) => {}
         }
     }
     for key in on_d1.keys().filter(|key| !here.contains_key(*key)) {
-        found.add(format!("{} {}", key.0, key.1), sides.only_d1());
+        found.add(format!("{} {}", key.0, key.1), ONLY_ON_D1.to_owned());
     }
 }
 
-/// Adds the header fields that are not the same.
-pub fn compare_fields(d1: &[(String, i64)], local: &[(String, i64)], found: &mut Differences) {
+/// Reports header fields that differ.
+pub(crate) fn compare_fields(d1: &[(String, i64)], local: &[(String, i64)], found: &mut Differences) {
     for name in ["user_version", "application_id", "encoding"] {
         let value = |fields: &[(String, i64)]| {
             let fields = usual_left_out(fields.to_vec());
