@@ -137,7 +137,7 @@ impl Image {
     }
 
     /// The image after `overlay`, and the pages whose content differs from this image, in ascending order.
-    /// Rewriting a page with what it held before does not count (`DECODE.md`, R11).
+    /// Rewriting a page with what it held before does not count (`docs/DECODING.md`, R11).
     pub fn with(&self, overlay: &Overlay) -> (Image, Vec<PageNo>) {
         let page_size = overlay.page_size;
         let mut after = Image { seq: self.seq, page_size, pages: self.pages.clone() };

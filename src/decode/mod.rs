@@ -4,10 +4,10 @@
 //! No I/O, no clock, no SQL: the same pages give the same changes, and no input makes it panic (`fuzz/`). The rows behind the keys
 //! are read by SQLite itself (`plan`). The rules (R11, R12) stand in `docs/DECODING.md`.
 
-pub mod btree;
-pub mod diff;
-pub mod owners;
-pub mod record;
+pub(crate) mod btree;
+pub(crate) mod diff;
+pub(crate) mod owners;
+pub(crate) mod record;
 
 use crate::image::PageNo;
 

@@ -12,14 +12,14 @@ use crate::image::{Image, PageNo};
 
 /// A table's b-tree, for as long as this process lives: a rename keeps it, a rebuild ends it. 0 is `sqlite_schema`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TreeId(pub u32);
+pub(crate) struct TreeId(pub u32);
 
 /// `sqlite_schema`, whose root is page 1.
-pub const SCHEMA_TREE: TreeId = TreeId(0);
+pub(crate) const SCHEMA_TREE: TreeId = TreeId(0);
 
 /// Where a page hangs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// In no table: free, a page of an index, a pointer map.
     #[default]
     None,
@@ -39,7 +39,7 @@ pub enum Owner {
 
 /// The owner of every page.
 #[derive(Clone, Debug, Default)]
-pub struct Owners {
+pub(crate) struct Owners {
     pages: Vec<Owner>,
 }
 
@@ -48,7 +48,7 @@ pub(super) const MAX_DEPTH: usize = 40;
 
 impl Owners {
     /// The index of a whole image with these trees' roots.
-    pub fn build(image: &Image, trees: impl IntoIterator<Item = (TreeId, PageNo)>) -> Result<Owners, Corrupt> {
+    pub(crate) fn build(image: &Image, trees: impl IntoIterator<Item = (TreeId, PageNo)>) -> Result<Owners, Corrupt> {
         let mut owners = Owners::default();
         for (tree, root) in trees {
             owners.add_subtree(image, tree, root, root)?;
@@ -85,7 +85,7 @@ impl Owners {
     }
 
     /// Where a page hangs.
-    pub fn get(&self, no: PageNo) -> Owner {
+    pub(crate) fn get(&self, no: PageNo) -> Owner {
         self.pages.get(no.index()).copied().unwrap_or_default()
     }
 
@@ -97,7 +97,7 @@ impl Owners {
     }
 
     /// Brings the index forward by one commit.
-    pub fn apply(&mut self, update: &OwnersUpdate) {
+    pub(crate) fn apply(&mut self, update: &OwnersUpdate) {
         for no in &update.removed {
             if no.index() < self.pages.len() {
                 self.set(*no, Owner::None);
@@ -125,7 +125,7 @@ impl Owners {
     }
 
     /// The entries that hold something, for comparing two indexes.
-    pub fn entries(&self) -> Vec<(PageNo, Owner)> {
+    pub(crate) fn entries(&self) -> Vec<(PageNo, Owner)> {
         let numbered = self.pages.iter().enumerate();
         numbered
             .filter(|(_, owner)| **owner != Owner::None)
@@ -136,7 +136,7 @@ impl Owners {
 
 /// How one commit changes the index: first the removals, then the new entries.
 #[derive(Clone, Debug, Default)]
-pub struct OwnersUpdate {
+pub(crate) struct OwnersUpdate {
     pub(super) removed: Vec<PageNo>,
     pub(super) set: Vec<(PageNo, Owner)>,
 }

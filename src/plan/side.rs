@@ -8,7 +8,7 @@ use crate::schema::Schema;
 
 /// One image: its rows, read through a connection, and its schema.
 #[derive(Clone, Copy)]
-pub struct Side<'a> {
+pub(crate) struct Side<'a> {
     /// Shows the rows; is only read.
     pub connection: &'a Connection,
     /// Its schema.
@@ -17,11 +17,11 @@ pub struct Side<'a> {
 
 /// BEFORE: the image the transaction began on.
 #[derive(Clone, Copy)]
-pub struct Before<'a>(pub Side<'a>);
+pub(crate) struct Before<'a>(pub Side<'a>);
 
 /// AFTER: the image the transaction made.
 #[derive(Clone, Copy)]
-pub struct After<'a>(pub Side<'a>);
+pub(crate) struct After<'a>(pub Side<'a>);
 
 impl<'a> Deref for Before<'a> {
     type Target = Side<'a>;

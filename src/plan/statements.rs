@@ -187,7 +187,7 @@ pub(super) fn insert_cells(table: &Table) -> Vec<CellName> {
 }
 
 /// The SQL names of the cells of an inserted row.
-pub fn insert_names(table: &Table) -> Vec<String> {
+pub(crate) fn insert_names(table: &Table) -> Vec<String> {
     insert_cells(table).into_iter().map(|cell| cell.sql(table)).collect()
 }
 

@@ -12,7 +12,7 @@ const CLOSE: &str = "/*>lf*/";
 const SILENT: &str = "(SELECT value FROM _lf_state WHERE key='replaying')=0";
 
 /// The trigger's text with the guard; [`strip`] gives the text back to the byte.
-pub fn guard(sql: &str) -> Result<String, SchemaError> {
+pub(crate) fn guard(sql: &str) -> Result<String, SchemaError> {
     let unreadable = |problem: &str| SchemaError::Unreadable {
         object: "trigger".to_owned(),
         problem: format!("{problem}: {sql}"),
@@ -32,7 +32,7 @@ pub fn guard(sql: &str) -> Result<String, SchemaError> {
 }
 
 /// Takes the guard out again, if it has one. Works as well after `ALTER TABLE` has rewritten the text around it.
-pub fn strip(sql: &str) -> String {
+pub(crate) fn strip(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some((before, after)) = rest.split_once(OPEN) {

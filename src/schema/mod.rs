@@ -2,16 +2,16 @@
 //! In: a connection (`read`). Out: plain data, equal for equal schemas. SQLite's own objects (`sqlite_…`) are left out.
 
 mod error;
-pub mod guard;
+pub(crate) mod guard;
 mod keys;
 mod lexer;
 mod read;
 
 use std::collections::BTreeMap;
 
-pub use error::SchemaError;
+pub(crate) use error::SchemaError;
 pub(crate) use keys::CellName;
-pub use lexer::quoted;
+pub(crate) use lexer::quoted;
 pub(crate) use lexer::{Token, folded, tokens};
 
 /// The kinds of schema objects. Names are unique within a kind only: a trigger may be called like its table.

@@ -49,14 +49,19 @@ impl Form {
 
     /// The SQL that reads cell `i` of a row.
     pub(crate) fn expression(self, i: usize) -> String {
-        let cell = |path: &str| format!("json_extract(_lfj.value,'$[{i}]{path}')");
+        self.expression_in("_lfj.value", i)
+    }
+
+    /// The SQL that reads cell `i` of the one row that `row` stands for.
+    pub(crate) fn expression_in(self, row: &str, i: usize) -> String {
+        let cell = |path: &str| format!("json_extract({row},'$[{i}]{path}')");
         let real = || format!("{}*pow(2,{})", cell("[0]"), cell("[1]"));
         match self {
             Form::Plain => cell(""),
             Form::Real => real(),
             Form::Blob => format!("unhex({})", cell("")),
             Form::Mixed => format!(
-                "CASE json_type(_lfj.value,'$[{i}]') WHEN 'array' THEN {} WHEN 'object' THEN \
+                "CASE json_type({row},'$[{i}]') WHEN 'array' THEN {} WHEN 'object' THEN \
                  coalesce(unhex({}),CAST(unhex({}) AS TEXT)) ELSE {} END",
                 real(),
                 cell(".b"),
