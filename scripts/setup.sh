@@ -36,7 +36,7 @@ setup_command() {
 }
 
 setup_python() {
-    local wanted=tests/invokeai/requirements.txt
+    local wanted=tests/python/requirements.txt
     cmp -s "$wanted" "$venv/installed.txt" && return
     local python
     python=$(find_python)

@@ -45,7 +45,7 @@ pub enum Error {
     #[error("another writer committed first; the transaction was rolled back and may be tried again")]
     Conflict,
     /// D1 said no.
-    #[error("{0}")]
+    #[error("D1 refused: {0}")]
     Refused(Refusal),
     /// D1 gave no answer until the deadline.
     #[error("{0}")]

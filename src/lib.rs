@@ -1,12 +1,14 @@
-//! An unmodified SQLite application with its database in Cloudflare D1.
+//! An unmodified SQLite application with its database in Cloudflare D1 and its files in Cloudflare R2.
 //!
 //! ```text
-//! host SQLite ──► serve ──► replica ──► decode ──► plan ──► d1 ──► D1
-//!                              ▲────────── hydrate / refresh ◄──────┘
+//! SQLite ──► vfs ──► serve ──► replica ──► decode ──► plan ──► ledger ──► d1 ──► D1
+//!                                 ▲────────── hydrate, refresh ◄───────────┘
+//! libc ──► hook ──► r2 ──► R2
 //! ```
-//! The rooms, from top to bottom. A room uses those below it, never those above, nor others on its own line:
+//! The rooms, from top to bottom. A room uses those below it, never those above, nor others on its own line. `tests/integration/house.rs`
+//! reads this list; `docs/ARCHITECTURE.md` says what lives where.
 //!
-//! ```text
+//! ```text rooms
 //! main cli
 //! init doctor status transfer
 //! dev
@@ -15,24 +17,25 @@
 //! hook
 //! serve
 //! replica
+//! ledger
 //! error
 //! plan
-//! value schema
 //! decode
+//! schema value
 //! d1 r2
 //! cloudflare
 //! vfs
 //! image
 //! log
 //! config
-//! metrics runtime ffi sqlite
+//! invokeai metrics retry runtime ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
-// rusqlite's before it gets there. `tests/library.rs` checks which engine is inside.
+// rusqlite's before it gets there. `tests/integration/library.rs` checks which engine is inside.
 extern crate sqlite_loadable;
 
-pub mod cloudflare;
+mod cloudflare;
 pub mod config;
 pub mod d1;
 pub mod decode;
@@ -44,11 +47,13 @@ pub mod ffi;
 pub mod hook;
 pub mod image;
 pub mod init;
+pub mod invokeai;
 pub mod log;
 pub mod metrics;
 pub mod plan;
 pub mod r2;
 pub mod replica;
+mod retry;
 pub mod runtime;
 pub mod schema;
 pub mod serve;

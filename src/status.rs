@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::config::{R2Settings, SettingError, Settings};
+use crate::config::{self, R2Settings, SettingError};
 use crate::d1::{Client, Rows, SendError, Statement};
 use crate::metrics::{Metrics, R2Metrics};
 use crate::r2::{self, Bucket, Requests};
@@ -118,8 +118,8 @@ impl Watch {
     /// Connects to what the settings name. It costs a request when the database has a name instead of a UUID, and one when the
     /// bucket's keys belong to the token.
     pub fn open() -> Result<Watch, StatusError> {
-        let settings = Settings::load()?;
-        let bucket = match R2Settings::load()? {
+        let (settings, r2) = config::load()?;
+        let bucket = match r2 {
             Some(settings) => Some((Bucket::connect(&settings, Arc::<R2Metrics>::default())?, settings)),
             None => None,
         };

@@ -1,5 +1,7 @@
 //! Commits: what they cost beyond the round trip that each of them is.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use crate::measure::{median, seconds, show};
@@ -66,7 +68,7 @@ pub fn small() {
     ];
     let mut next = 0;
     for (round_trip, count) in [(0, 300), (50, 40)] {
-        world.relay.set_round_trip(round_trip);
+        world.relay.delay(Duration::from_millis(round_trip));
         let first = next;
         let mut commits: [Vec<Commit>; 4] = Default::default();
         while next < first + count {

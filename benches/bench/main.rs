@@ -17,10 +17,10 @@ mod data;
 mod measure;
 mod memory;
 mod reads;
+// The tests' relay: cargo knows no other way for a benchmark and a test to share what is in neither the library nor a package.
+#[path = "../../tests/integration/support/relay/mod.rs"]
+#[allow(dead_code, reason = "faults are for the tests, which let nothing lie dead in it")]
 mod relay;
-#[path = "../../tests/common/wire.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
-mod wire;
 mod world;
 
 fn main() {

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::data;
 use crate::relay::Relay;
-use crate::wire::Message;
+use crate::relay::wire::{Message, connect};
 
 /// One cloud with one database of a given size, twice.
 pub struct World {
@@ -29,7 +29,7 @@ pub struct World {
     pub plain_path: PathBuf,
     database: String,
     twin: String,
-    wire: TcpStream,
+    wire: BufReader<TcpStream>,
     _folder: TempDir,
     _cloud: Cloud,
     _cloud_folder: TempDir,
@@ -43,16 +43,14 @@ impl World {
         let cloud_folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
         let cloud = Cloud::start(&Options { dir: Some(cloud_folder.path().into()), ..Options::default() })
             .expect("the cloud starts");
-        let relay = Relay::to(cloud.addr);
+        let relay = Relay::keeping_connections(&cloud.api());
         let [database, twin] = ["one", "two"].map(|name| cloud.create_database(name).expect("the name is new"));
         relay.watch(&database);
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("it exists");
         let (path, plain_path) = (root.join("ours.db"), root.join("plain.db"));
-        let through = format!("http://{}/client/v4", relay.addr());
-        router::attach(&path, settings(&cloud, through, &database));
-        let wire = TcpStream::connect(relay.addr()).expect("the relay listens");
-        wire.set_nodelay(true).expect("it is a socket");
+        router::attach(&path, settings(&cloud, relay.api(), &database));
+        let wire = connect(&relay.host()).expect("the relay listens");
 
         open(&path).execute_batch(&data::schema()).expect("the schema is taken");
         let mut world = World {
@@ -102,10 +100,7 @@ impl World {
         request.head = request.head.replace(&self.database, &self.twin);
         let length = request.body.len();
         let mut answer = None;
-        let seconds = crate::measure::seconds(|| {
-            request.write(&mut self.wire).expect("the relay listens");
-            answer = Message::read(&mut BufReader::new(&self.wire)).expect("an answer");
-        });
+        let seconds = crate::measure::seconds(|| answer = request.exchange_on(&mut self.wire).ok());
         let body = answer.expect("an answer").body;
         let text = String::from_utf8_lossy(&body);
         assert!(text.contains("\"success\":true") && !text.contains("\"success\":false"), "the twin differs: {text}");

@@ -1,4 +1,4 @@
-"""One side of the comparison of `benches/files.py`: reads `ACTION NAME` lines, does it, answers with the seconds it took.
+"""One side of the comparison of `benches/files`: reads `ACTION NAME` lines, does it, answers with the seconds it took.
 
 With `BENCH_FOLDER` the files are in that folder, whoever serves it; otherwise they are objects, by the same calls with boto3.
 """

@@ -11,9 +11,7 @@ A process that never imports `sqlite3` pays for one entry in `sys.meta_path`.
 import os
 import sys
 
-LIBRARY = os.environ.get("LITEFLARE_LIBRARY") or os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), "libliteflare.so"
-)
+LIBRARY = os.environ.get("LITEFLARE_LIBRARY") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "libliteflare.so")
 
 
 class CannotLoad(Exception):

@@ -6,7 +6,8 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
 use liteflare::config;
-use liteflare::transfer::import::{DATABASE, Summary, import};
+use liteflare::invokeai::DATABASE;
+use liteflare::transfer::import::{Summary, import};
 
 use super::progress::{Display, sentence};
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use liteflare::config;
-use liteflare::init::{self, Made, Wanted};
+use liteflare::init::{self, Options, Outcome};
+use liteflare::invokeai;
 
 /// Arguments of `liteflare init`.
 #[derive(Args, Debug)]
@@ -47,7 +48,7 @@ pub struct InitArgs {
 pub fn main(args: InitArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
     liteflare::log::start();
-    let done = init::run(&Wanted {
+    let done = init::run(&Options {
         account: args.account,
         database: args.database,
         bucket: args.bucket,
@@ -58,12 +59,12 @@ pub fn main(args: InitArgs) -> anyhow::Result<()> {
         force: args.force,
     })?;
 
-    let made = |made| if made == Made::Found { "found" } else { "created" };
+    let word = |outcome| if outcome == Outcome::Found { "found" } else { "created" };
     let mut out = anstream::stdout().lock();
     writeln!(out, "account   {}", done.account)?;
-    writeln!(out, "database  {} ({}), {}", done.database.0.name, done.database.0.uuid, made(done.database.1))?;
+    writeln!(out, "database  {} ({}), {}", done.database.0.name, done.database.0.uuid, word(done.database.1))?;
     match &done.bucket {
-        Some((name, how)) => writeln!(out, "bucket    {name}, {}", made(*how))?,
+        Some((name, outcome)) => writeln!(out, "bucket    {name}, {}", word(*outcome))?,
         None => writeln!(out, "bucket    none: files stay local")?,
     }
     let how = if done.written { "written" } else { "unchanged: it says all this already" };
@@ -76,6 +77,6 @@ pub fn main(args: InitArgs) -> anyhow::Result<()> {
         writeln!(out, "  export CLOUDFLARE_API_TOKEN=…  # not in the file; --store-token puts it there")?;
     }
     writeln!(out, "  liteflare doctor --root {root}")?;
-    writeln!(out, "  liteflare run -- invokeai-web --root {root}")?;
+    writeln!(out, "  liteflare run -- {} --root {root}", invokeai::COMMAND)?;
     Ok(())
 }

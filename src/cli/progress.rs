@@ -12,7 +12,7 @@ pub fn sentence(error: Error) -> anyhow::Error {
     anyhow::Error::msg(error.to_string())
 }
 
-/// Shows what a transfer tells.
+/// Shows a transfer's events.
 pub struct Display {
     is_quiet: bool,
     /// Held to change it, never while anything else is done.
@@ -31,7 +31,7 @@ impl Display {
         Display { is_quiet, current: Mutex::default() }
     }
 
-    /// Takes the news.
+    /// Takes the next event.
     pub fn show(&self, event: Event) {
         if self.is_quiet {
             return;

@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use liteflare::invokeai;
 
 /// Arguments of `liteflare run`.
 #[derive(Args, Debug)]
@@ -43,7 +44,7 @@ pub fn main(args: RunArgs) -> anyhow::Result<()> {
         bail!("{}: a path with a colon or a space cannot stand in LD_PRELOAD", library.display());
     }
     command.env("LD_PRELOAD", first_of(&library, env::var_os("LD_PRELOAD").as_deref()));
-    if let Some(root) = args.root.or_else(|| root_argument(rest)) {
+    if let Some(root) = args.root.or_else(|| invokeai::root_argument(rest)) {
         // Absolute, since the application may change its folder before it opens the database.
         command.env("LITEFLARE_ROOT", std::path::absolute(&root).with_context(|| root.display().to_string())?);
     }
@@ -78,35 +79,9 @@ fn first_of(first: &Path, before: Option<&OsStr>) -> OsString {
     OsString::from_vec(paths)
 }
 
-/// The value of `--root DIR`, `--root=DIR` or `-r DIR` among the command's arguments, as InvokeAI's commands take it; the last one counts.
-fn root_argument(args: &[OsString]) -> Option<PathBuf> {
-    let mut root = None;
-    for (at, arg) in args.iter().enumerate() {
-        if arg == "--root" || arg == "-r" {
-            root = args.get(at + 1).map(OsString::as_os_str).or(root);
-        } else if let Some(joined) = arg.as_bytes().strip_prefix(b"--root=") {
-            root = Some(OsStr::from_bytes(joined));
-        }
-    }
-    root.map(PathBuf::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn root_of(args: &[&str]) -> Option<PathBuf> {
-        root_argument(&args.iter().map(OsString::from).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn the_root_is_found_in_each_spelling_and_the_last_one_counts() {
-        assert_eq!(root_of(&["--root", "/a", "--port", "1"]), Some("/a".into()));
-        assert_eq!(root_of(&["x", "--root=/b"]), Some("/b".into()));
-        assert_eq!(root_of(&["-r", "/b"]), Some("/b".into()));
-        assert_eq!(root_of(&["--root=/b", "--root", "/c"]), Some("/c".into()));
-        assert_eq!(root_of(&["--rooted", "/a", "--root"]), None);
-    }
 
     #[test]
     fn ours_comes_first_and_once() {

@@ -1,9 +1,15 @@
 //! Every setting with its value and where it came from, for people. Secrets are hidden.
 
-use super::kind::Kind;
-use super::source::{Found, Origin, Source};
+use super::error::SettingError;
+use super::form::Privacy;
+use super::found::Found;
+use super::origin::Origin;
+use super::r2::endpoint_of;
+use super::root::root_and_origin;
+use super::secret::Secret;
+use super::served::default_path;
+use super::source::Source;
 use super::table::{self, Fallback, Setting};
-use super::{Secret, SettingError, default_path, r2, root_and_origin};
 
 /// A setting as it stands.
 #[derive(Debug)]
@@ -18,21 +24,20 @@ pub struct Described {
     pub problem: Option<SettingError>,
 }
 
-/// All settings, and what is wrong with the names in the environment and in the file.
-pub fn describe() -> (Vec<Described>, Vec<SettingError>) {
-    let (source, errors) = Source::read_all();
-    (table::ALL.iter().map(|setting| source.describe(setting)).collect(), errors)
-}
-
 impl Source {
+    /// All settings as they stand.
+    pub fn described(&self) -> Vec<Described> {
+        table::ALL.iter().map(|setting| self.describe(setting)).collect()
+    }
+
     fn describe(&self, setting: &'static Setting) -> Described {
         if let Some(found) = self.given(setting).filter(|_| setting.name != table::ROOT.name) {
             let problem = found.check().err();
             return Described { setting, value: shown(&found), origin: found.origin, problem };
         }
         let (value, origin) = self.fallback(setting);
-        let problem = (origin == Origin::NotSet).then(|| self.need(setting).err()).flatten();
-        let problem = problem.filter(|_| self.is_needed(setting));
+        let is_missing = origin == Origin::NotSet && is_needed(setting);
+        let problem = is_missing.then(|| setting.missing(setting.hint));
         Described { setting, value, origin, problem }
     }
 
@@ -53,7 +58,7 @@ impl Source {
             (name, _) if name == table::DB.name => (default_path().display().to_string(), Origin::Default),
             (name, _) if name == table::ENDPOINT.name && account.is_some() => {
                 let account = account.map(|found| found.text).unwrap_or_default();
-                (r2::endpoint_of(&account), Origin::Derived("the account"))
+                (endpoint_of(&account), Origin::Derived("the account"))
             }
             (name, _) if [table::KEY_ID.name, table::KEY_SECRET.name].contains(&name) && has_token => {
                 ("belongs to the token".into(), Origin::Derived("the API token"))
@@ -64,16 +69,16 @@ impl Source {
             }
         }
     }
+}
 
-    /// Whether liteflare cannot start without it.
-    fn is_needed(&self, setting: &Setting) -> bool {
-        [table::ACCOUNT.name, table::TOKEN.name, table::DATABASE.name].contains(&setting.name)
-    }
+/// Whether liteflare cannot start without it.
+fn is_needed(setting: &Setting) -> bool {
+    [table::ACCOUNT.name, table::TOKEN.name, table::DATABASE.name].contains(&setting.name)
 }
 
 fn shown(found: &Found) -> String {
-    match found.setting.kind {
-        Kind::Secret => Secret::masked(&found.text).into(),
+    match found.setting.privacy {
+        Privacy::Secret => Secret::masked(&found.text).into(),
         _ => found.text.clone(),
     }
 }

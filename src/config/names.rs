@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::SettingError;
+use super::error::SettingError;
 use super::table::{self, Setting};
 
 /// The first variable that looks like a setting written wrong.
@@ -99,7 +99,7 @@ mod tests {
             let others = || table::ALL.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| other);
             assert!(others().all(|other| other.name != setting.name && short_name(other) != short_name(setting)));
             if let Fallback::Value(value) = setting.default {
-                assert!(setting.kind.check(value).is_ok(), "{}", setting.name);
+                assert_eq!((setting.check)(value), Ok(()), "{}", setting.name);
             }
         }
     }

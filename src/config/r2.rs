@@ -1,10 +1,15 @@
 //! The settings of the files: which bucket, which keys, which folders.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::error::SettingError;
+use super::folders::{self, MappedFolder};
+use super::refresh::Refresh;
+use super::root::root;
+use super::secret::Secret;
 use super::source::Source;
-use super::{Refresh, Secret, SettingError, env, kind, root, table};
+use super::table;
+use crate::invokeai;
 
 /// What it takes to keep files in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,75 +49,54 @@ pub enum R2Keys {
     },
 }
 
-/// A folder of the host and the prefix its files have in the bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MappedFolder {
-    /// Absolute.
-    pub dir: PathBuf,
-    /// Without a slash at either end; never empty.
-    pub prefix: String,
-}
-
 impl R2Settings {
     /// Reads the environment and `liteflare.toml`. `None`: no bucket is set, files stay local.
     pub fn load() -> Result<Option<R2Settings>, SettingError> {
-        let source = Source::read()?;
-        let Some(bucket) = source.value(&table::BUCKET)? else { return Ok(None) };
-        Ok(Some(R2Settings { bucket: bucket.text, ..R2Settings::without_bucket(&source)? }))
+        R2Settings::of(&Source::read()?)
     }
 
-    /// The same for a bucket that is still to be named.
-    pub fn without_bucket(source: &Source) -> Result<R2Settings, SettingError> {
+    /// The same of settings that were read already.
+    pub fn of(source: &Source) -> Result<Option<R2Settings>, SettingError> {
+        let Some(bucket) = source.value(&table::BUCKET)? else { return Ok(None) };
+        R2Settings::with_bucket(source, bucket).map(Some)
+    }
+
+    /// The settings of this bucket, whichever they name.
+    pub fn with_bucket(source: &Source, bucket: String) -> Result<R2Settings, SettingError> {
         Ok(R2Settings {
-            bucket: String::new(),
+            bucket,
             endpoint: endpoint(source)?,
             keys: keys(source)?,
-            folders: source.need(&table::PATHS)?.parse(|value| folders(value, &root()))?,
-            refresh: source.need(&table::REFRESH)?.parse(kind::refresh)?,
-            timeout: source.timeout()?,
+            folders: source.need(&table::PATHS)?,
+            refresh: source.need(&table::REFRESH)?,
+            timeout: source.need(&table::TIMEOUT)?,
         })
     }
 }
 
-/// The folders that the path hook redirects: none without a bucket. Settings that cannot be understood map InvokeAI's folders, so
-/// that every operation there fails with the error's name instead of going to the disk.
-pub fn mapped_folders() -> Vec<MappedFolder> {
-    let read = || -> Result<Vec<MappedFolder>, SettingError> {
-        let source = Source::read()?;
-        match source.value(&table::BUCKET)? {
-            Some(_) => source.need(&table::PATHS)?.parse(|value| folders(value, &root())),
-            None => Ok(Vec::new()),
+impl Source {
+    /// The folders that the path hook redirects: none without a bucket. Settings that cannot be understood map the default folders, so
+    /// that every operation there fails with the error's name instead of going to the disk.
+    pub fn mapped_folders(&self) -> Vec<MappedFolder> {
+        let default = || folders::folders(invokeai::PREFIXES, &root()).unwrap_or_default();
+        if !self.problems.is_empty() {
+            return default();
         }
-    };
-    read().unwrap_or_else(|_| default_folders(&root()))
-}
-
-fn default_folders(root: &Path) -> Vec<MappedFolder> {
-    match table::PATHS.default {
-        table::Fallback::Value(value) => folders(value, root).unwrap_or_default(),
-        table::Fallback::Words(_) => Vec::new(),
+        match self.value(&table::BUCKET) {
+            Ok(None) => Vec::new(),
+            Ok(Some(_)) => self.need(&table::PATHS).unwrap_or_else(|_| default()),
+            Err(_) => default(),
+        }
     }
-}
-
-/// Whether the process was started with liteflare switched on.
-pub fn is_on() -> bool {
-    env("LITEFLARE").as_deref() == Some("1")
-}
-
-/// Tells a program which of the files it inherits are in the bucket. Set by the path hook for child processes, not a setting.
-pub const INHERITED: &str = "LITEFLARE_INHERITED";
-
-/// What the parent process has said of the files this process inherits.
-pub fn inherited_files() -> Option<String> {
-    env(INHERITED)
 }
 
 fn endpoint(source: &Source) -> Result<String, SettingError> {
-    if let Some(found) = source.value(&table::ENDPOINT)? {
-        return found.url();
+    if let Some(endpoint) = source.value(&table::ENDPOINT)? {
+        return Ok(endpoint);
     }
     let hint = "the account's id, from the Cloudflare dashboard (or LITEFLARE_R2_ENDPOINT)";
-    Ok(endpoint_of(&source.need_for(&table::ACCOUNT, hint)?.text))
+    let account = source.value(&table::ACCOUNT)?;
+    Ok(endpoint_of(&account.ok_or_else(|| table::ACCOUNT.missing(hint))?))
 }
 
 /// R2's own endpoint for an account.
@@ -121,78 +105,14 @@ pub(super) fn endpoint_of(account: &str) -> String {
 }
 
 fn keys(source: &Source) -> Result<R2Keys, SettingError> {
-    let (id, secret) = (source.value(&table::KEY_ID)?, source.value(&table::KEY_SECRET)?);
-    if id.is_none() && secret.is_none() {
-        let hint = "an API token that may edit R2, from the Cloudflare dashboard (or R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY)";
-        let token = source.need_secret(&table::TOKEN, hint)?;
-        let account = source.value(&table::ACCOUNT)?.map(|found| found.text);
-        return Ok(R2Keys::OfToken { api: source.api()?, account, token });
-    }
-    let id = source.need(&table::KEY_ID)?.text;
-    Ok(R2Keys::Given { id, secret: source.need_secret(&table::KEY_SECRET, table::KEY_SECRET.hint)? })
-}
-
-/// The folders in a value of `LITEFLARE_R2_PATHS`. The error does not repeat it.
-pub(super) fn folders(value: &str, root: &Path) -> Result<Vec<MappedFolder>, String> {
-    let mut folders: Vec<MappedFolder> = Vec::new();
-    for (index, entry) in value.split(':').filter(|entry| !entry.is_empty()).enumerate() {
-        let at = index + 1;
-        let folder = folder(entry, root).ok_or_else(|| format!("`folder=prefix` as entry {at}"))?;
-        // One file must not have two keys, nor one key two files.
-        let clash = |other: &MappedFolder| {
-            nested(Path::new(&other.prefix), Path::new(&folder.prefix)) || nested(&other.dir, &folder.dir)
-        };
-        if let Some(other) = folders.iter().position(clash) {
-            return Err(format!("folders and prefixes apart from each other: entries {} and {at} overlap", other + 1));
+    match (source.value(&table::KEY_ID)?, source.value(&table::KEY_SECRET)?) {
+        (Some(id), Some(secret)) => Ok(R2Keys::Given { id, secret }),
+        (Some(_), None) => Err(table::KEY_SECRET.missing(table::KEY_SECRET.hint)),
+        (None, Some(_)) => Err(table::KEY_ID.missing(table::KEY_ID.hint)),
+        (None, None) => {
+            let hint = "an API token that may edit R2, from the Cloudflare dashboard (or R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY)";
+            let token = source.value(&table::TOKEN)?.ok_or_else(|| table::TOKEN.missing(hint))?;
+            Ok(R2Keys::OfToken { api: source.need(&table::API)?, account: source.value(&table::ACCOUNT)?, token })
         }
-        folders.push(folder);
-    }
-    Ok(folders)
-}
-
-fn folder(entry: &str, root: &Path) -> Option<MappedFolder> {
-    let (dir, prefix) = entry.split_once('=')?;
-    let prefix = prefix.trim_matches('/');
-    let proper = |part: &str| !part.is_empty() && part != "." && part != "..";
-    (!dir.is_empty() && prefix.split('/').all(proper))
-        .then(|| MappedFolder { dir: root.join(dir).components().collect(), prefix: prefix.to_string() })
-}
-
-fn nested(a: &Path, b: &Path) -> bool {
-    a.starts_with(b) || b.starts_with(a)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(value: &str) -> Result<Vec<MappedFolder>, String> {
-        folders(value, Path::new("/app"))
-    }
-
-    #[test]
-    fn the_default_folders_are_invokeais() {
-        let folders = default_folders(Path::new("/app"));
-        assert_eq!(folders.len(), 5);
-        assert_eq!(folders[0], MappedFolder { dir: "/app/outputs/images".into(), prefix: "images".into() });
-        assert_eq!(folders[4], MappedFolder { dir: "/app/models/model_images".into(), prefix: "model_images".into() });
-    }
-
-    #[test]
-    fn folders_are_relative_to_the_root_or_absolute() {
-        let folders = read("a/b/=x/:/srv/media=deep/er").unwrap();
-        assert_eq!(folders[0], MappedFolder { dir: "/app/a/b".into(), prefix: "x".into() });
-        assert_eq!(folders[1], MappedFolder { dir: "/srv/media".into(), prefix: "deep/er".into() });
-    }
-
-    #[test]
-    fn wrong_folders_are_refused_without_repeating_them() {
-        for value in ["images", "images=", "=images", "a=../images"] {
-            assert_eq!(read(value).unwrap_err(), "`folder=prefix` as entry 1", "{value}");
-        }
-        for value in ["a=x:b=x", "a=x:b=x/y", "a=x:a/b=y"] {
-            assert!(read(value).unwrap_err().ends_with("entries 1 and 2 overlap"), "{value}");
-        }
-        assert!(read("a=x:ab=xy").is_ok(), "a common beginning is no overlap");
     }
 }

@@ -1,81 +1,56 @@
-//! Which files are databases on D1.
+//! Which files are databases on D1: `LITEFLARE_DB`, by default the application's own.
 
 use std::path::{Path, PathBuf};
 
-use globset::GlobBuilder;
+use super::error::SettingError;
+use super::found::Found;
+use super::globs::{Globs, resolved};
+use super::names::misspelt;
+use super::origin::Origin;
+use super::prefilter::Prefilter;
+use super::root::root;
+use super::settings::Settings;
+use super::source::{Source, in_environment};
+use super::table;
+use crate::invokeai;
 
-use super::source::{Found, Origin, Source, env};
-use super::{SettingError, misspelt, root, table};
-
-/// Whether `path` (absolute) is a database that belongs on D1: `LITEFLARE_DB`, an absolute path or a glob, several
-/// separated by `:`; by default `ROOT/databases/invokeai.db`. An error when that cannot be told.
-pub fn serves(path: &Path) -> Result<bool, SettingError> {
-    let resolved_path = resolved(path);
-    let Some(patterns) = patterns()? else { return Ok(resolved_path == resolved(&default_path())) };
-    for pattern in patterns.text.split(':') {
-        if resolved_path == resolved(Path::new(pattern)) {
-            return Ok(true);
-        }
-        match glob(pattern) {
-            Ok(glob) if glob.is_match(&resolved_path) => return Ok(true),
-            Err(expected) if !is_literal(pattern) => return Err(patterns.wrong(expected)),
-            _ => {}
-        }
+/// The settings of `path` (absolute), if it is a database that belongs on D1. An error when that cannot be told, or they are wrong.
+pub fn database_settings(path: &Path) -> Result<Option<Settings>, SettingError> {
+    // From the environment alone, when it says enough: this is asked at each open of any database.
+    if let Some(found) = in_environment(&table::DB) {
+        misspelt().map_or(Ok(()), Err)?;
+        return if is_served(path, Some(found))? { Settings::load().map(Some) } else { Ok(None) };
     }
-    Ok(false)
+    let source = Source::read()?;
+    if is_served(path, source.given(&table::DB))? { Settings::of(&source).map(Some) } else { Ok(None) }
 }
 
-/// What was given. From the environment alone, when it says enough: this is asked at each open of any database.
-fn patterns() -> Result<Option<Found>, SettingError> {
-    let setting = &table::DB;
-    match env(setting.name) {
-        Some(text) => {
-            misspelt().map_or(Ok(()), Err)?;
-            Ok(Some(Found { setting, text, origin: Origin::Environment(setting.name) }))
-        }
-        None => Ok(Source::read()?.given(setting)),
+fn is_served(path: &Path, patterns: Option<Found>) -> Result<bool, SettingError> {
+    match patterns {
+        None => Ok(resolved(path) == resolved(&default_path())),
+        Some(found) => Globs::unchecked(found.text.clone()).matches(path).map_err(|expected| found.wrong(expected)),
     }
 }
 
 /// The database of an application that nothing else is said about.
-pub fn default_path() -> PathBuf {
-    root().join("databases").join("invokeai.db")
+pub(super) fn default_path() -> PathBuf {
+    root().join(invokeai::DATABASE)
 }
 
-/// The databases that are named, globs aside.
-pub fn named_paths() -> Result<Vec<PathBuf>, SettingError> {
-    let Some(patterns) = patterns()? else { return Ok(vec![default_path()]) };
-    let has_wildcard = |pattern: &&str| pattern.contains(['*', '?', '[', '{']) && !is_literal(pattern);
-    Ok(patterns.text.split(':').filter(|pattern| !has_wildcard(pattern)).map(PathBuf::from).collect())
-}
-
-pub(super) fn check(patterns: &str) -> Result<(), String> {
-    let wrong = |pattern: &&str| glob(pattern).is_err() && !is_literal(pattern);
-    patterns.split(':').find(wrong).map_or(Ok(()), |pattern| glob(pattern).map(drop))
-}
-
-/// A path with a `[` in it.
-fn is_literal(pattern: &str) -> bool {
-    let path = Path::new(pattern);
-    path.is_absolute() && path.parent().is_some_and(Path::is_dir)
-}
-
-/// Without symbolic links, which may lead to the same file on several ways. A file that does not exist yet has a folder that does.
-pub(super) fn resolved(path: &Path) -> PathBuf {
-    let whole = path.canonicalize().ok();
-    let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
-    whole.or_else(by_parent).unwrap_or_else(|| path.to_path_buf())
-}
-
-/// The folders before the first `*` and the like are resolved as those of a path are.
-fn glob(pattern: &str) -> Result<globset::GlobMatcher, String> {
-    let wrong = |problem: &str| format!("an absolute path or a glob{problem}");
-    if !pattern.starts_with('/') {
-        return Err(wrong(""));
+impl Source {
+    /// The databases that are named, globs aside.
+    pub fn named_databases(&self) -> Result<Vec<PathBuf>, SettingError> {
+        let given = self.given(&table::DB);
+        let is_in_environment = given.as_ref().is_some_and(|found| matches!(found.origin, Origin::Environment(_)));
+        let problem = if is_in_environment { misspelt() } else { self.problems.first().cloned() };
+        problem.map_or(Ok(()), Err)?;
+        Ok(given.map_or_else(|| vec![default_path()], |found| Globs::unchecked(found.text).paths()))
     }
-    let special = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
-    let (folder, rest) = pattern.split_at(pattern[..special].rfind('/').unwrap_or(0));
-    let folder = globset::escape(&resolved(Path::new(folder)).to_string_lossy());
-    let glob = GlobBuilder::new(&format!("{folder}{rest}")).literal_separator(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| wrong(&format!(" ({})", error.kind())))
+
+    /// What the paths of this process's databases look like.
+    pub fn database_prefilters(&self) -> Vec<Prefilter> {
+        // Settings that cannot be understood are refused when a database is opened; until then the default shall do.
+        let given = self.given(&table::DB).map(|found| found.text);
+        Globs::unchecked(given.unwrap_or_else(|| default_path().to_string_lossy().into_owned())).prefilters()
+    }
 }

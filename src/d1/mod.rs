@@ -1,5 +1,6 @@
 //! D1's query API: what a batch is, how it is sent and what may come back.
 
+mod answer;
 mod client;
 pub mod limits;
 mod scanner;
@@ -7,7 +8,9 @@ mod settle;
 mod statement;
 mod stream;
 
-pub use client::{Client, Meta, Patience, Refusal, Rows, SendError, Table};
+pub use crate::cloudflare::Refusal;
+pub use answer::{Meta, Rows, SendError, Table};
+pub use client::Client;
 pub use settle::{Batch, CommitError};
 pub use statement::Statement;
 pub use stream::RowStream;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 /// The names around D1's rows.
 const ROWS: [&[u8]; 5] = [b"", b"result", b"", b"results", b"rows"];
 
-/// See the file.
+/// Takes the rows out of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
     /// The names of the containers around this place: the key it stands under, empty in an array.

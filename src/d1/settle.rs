@@ -7,7 +7,8 @@
 //! Sending and asking share one deadline, `LITEFLARE_TIMEOUT`. The parts of a commit too large for one request come before, and each
 //! may take as long: how many there are nobody knows who sets it.
 
-use super::{Client, Patience, Refusal, SendError, Statement};
+use super::{Client, Refusal, SendError, Statement};
+use crate::retry::Retry;
 
 /// A commit ready to be sent.
 pub struct Batch {
@@ -40,33 +41,33 @@ impl Client {
         for request in &batch.stage {
             self.send_idempotent(request).map_err(|error| give_up(error, false))?;
         }
-        let mut patience = Patience::new(self.timeout);
+        let mut retry = self.retry();
         let mut in_doubt = false;
         loop {
-            let error = match self.send_within(&batch.apply, patience.answer_time()) {
+            let error = match self.send_within(&batch.apply, retry.answer_time()) {
                 Ok(_) => return Ok(()),
                 Err(SendError::Refused(refusal)) if !is_fence(&refusal) => return Err(CommitError::Refused(refusal)),
                 // Behind an answer that never came, the row in the way may be our own.
-                Err(SendError::Refused(_)) if in_doubt && self.has(txn, &mut patience, in_doubt)? => return Ok(()),
+                Err(SendError::Refused(_)) if in_doubt && self.has(txn, &mut retry, in_doubt)? => return Ok(()),
                 Err(SendError::Refused(_)) => return Err(CommitError::Conflict),
                 Err(error) => error,
             };
             tracing::info!("a commit is tried again: {error}");
             let unknown = matches!(error, SendError::Unknown(_));
             in_doubt |= unknown;
-            if !patience.wait_after(&error) {
-                return Err(give_up(self.gave_up(error), in_doubt));
+            if !retry.wait_after(&error) {
+                return Err(give_up(error.given_up(self.timeout), in_doubt));
             }
             self.metrics.retries.add(1);
-            if unknown && self.has(txn, &mut patience, in_doubt)? {
+            if unknown && self.has(txn, &mut retry, in_doubt)? {
                 return Ok(());
             }
         }
     }
 
-    fn has(&self, txn: &str, patience: &mut Patience, in_doubt: bool) -> Result<bool, CommitError> {
+    fn has(&self, txn: &str, retry: &mut Retry, in_doubt: bool) -> Result<bool, CommitError> {
         let ask = Statement::with("SELECT seq FROM _lf_commit WHERE txn=?1", [txn.to_string()]);
-        let answer = self.until(patience, |time| self.send_within(std::slice::from_ref(&ask), time));
+        let answer = self.until(retry, |time| self.send_within(std::slice::from_ref(&ask), time));
         let answer = answer.map_err(|error| give_up(error, in_doubt))?;
         Ok(answer.first().is_some_and(|rows| !rows.results.rows.is_empty()))
     }

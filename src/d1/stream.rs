@@ -4,11 +4,15 @@
 //! A row may be taken before the answer's end is there, and the end may still bring an error.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::client::{answer, interrupted, no_answer, retry_after};
+use super::answer::{Rows, SendError, result};
+use super::client::Client;
 use super::scanner::Scanner;
-use super::{Client, Rows, SendError, Statement};
+use super::statement::Statement;
+use crate::cloudflare::Reply;
 use crate::metrics::Metrics;
+use crate::retry::retry_after;
 use crate::runtime::Runtime;
 
 /// The rows of one statement. Dropping it ends the request.
@@ -16,7 +20,7 @@ pub struct RowStream {
     runtime: Arc<Runtime>,
     /// `None`: all of it has arrived.
     response: Option<reqwest::Response>,
-    patience: std::time::Duration,
+    answer_time: Duration,
     scanner: Scanner,
     metrics: Arc<Metrics>,
 }
@@ -24,24 +28,23 @@ pub struct RowStream {
 impl Client {
     /// Asks for the rows of a statement that only reads. Until the first row is there it is tried again, as long as the deadline allows.
     pub fn stream(&self, statement: &Statement) -> Result<RowStream, SendError> {
-        self.patiently(|| self.open_stream(statement))
+        self.retrying(|| self.open_stream(statement))
     }
 
     fn open_stream(&self, statement: &Statement) -> Result<RowStream, SendError> {
         let body = serde_json::json!({ "batch": [statement] }).to_string();
-        let (runtime, request) = self.prepare(reqwest::Method::POST, &self.raw_url(), body)?;
-        let patience = self.answer_time();
-        let response = wait(&runtime, patience, request.send())?.map_err(|error| no_answer(&error))?;
+        let (runtime, request) = self.query(body)?;
+        let answer_time = self.answer_time();
+        let response = wait(&runtime, answer_time, request.send())?;
         let status = response.status();
         if !status.is_success() {
             let retry_after = retry_after(response.headers());
-            let body = wait(&runtime, patience, response.bytes())?.map_err(|error| no_answer(&error))?;
-            self.metrics.d1_bytes_received.add(body.len());
-            let answered: Vec<Rows> = answer(status.as_u16(), retry_after, &body)?;
+            let body = wait(&runtime, answer_time, response.bytes())?;
+            let answered: Vec<Rows> = self.read(&Reply { status: status.as_u16(), retry_after, body })?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
         let (scanner, metrics) = (Scanner::default(), self.metrics.clone());
-        let mut stream = RowStream { runtime, response: Some(response), patience, scanner, metrics };
+        let mut stream = RowStream { runtime, response: Some(response), answer_time, scanner, metrics };
         stream.fill()?;
         Ok(stream)
     }
@@ -58,19 +61,16 @@ impl RowStream {
     fn fill(&mut self) -> Result<(), SendError> {
         while !self.scanner.has_row() {
             let Some(mut response) = self.response.take() else { return Ok(()) };
-            let piece = async move {
-                let piece = response.chunk().await;
-                (response, piece)
-            };
-            let (response, piece) = wait(&self.runtime, self.patience, piece)?;
-            match piece.map_err(|error| no_answer(&error))? {
-                Some(bytes) => {
+            let piece = async move { response.chunk().await.map(|piece| (response, piece)) };
+            match wait(&self.runtime, self.answer_time, piece)? {
+                (response, Some(bytes)) => {
                     self.metrics.d1_bytes_received.add(bytes.len());
                     self.scanner.push(&bytes);
                     self.response = Some(response);
                 }
-                None => {
-                    answer::<Vec<Rows>>(200, None, self.scanner.rest())?;
+                (_, None) => {
+                    let rest = self.scanner.rest().to_vec().into();
+                    result::<Vec<Rows>>(&Reply { status: 200, retry_after: None, body: rest })?;
                 }
             }
         }
@@ -86,13 +86,14 @@ impl Drop for RowStream {
     }
 }
 
+/// Waits so long for a part of an answer.
 fn wait<T: Send + 'static>(
     runtime: &Runtime,
-    patience: std::time::Duration,
-    work: impl Future<Output = T> + Send + 'static,
+    answer_time: Duration,
+    part: impl Future<Output = reqwest::Result<T>> + Send + 'static,
 ) -> Result<T, SendError> {
-    let late = move |_| SendError::Unknown(format!("no answer from D1 in {patience:?}"));
-    runtime
-        .wait(async move { tokio::time::timeout(patience, work).await.map_err(late) })
-        .unwrap_or_else(|| Err(interrupted()))
+    let part = runtime.wait(async move { tokio::time::timeout(answer_time, part).await });
+    let part = part.ok_or_else(SendError::interrupted)?;
+    let part = part.map_err(|_| SendError::Unknown(format!("no answer from D1 in {answer_time:?}")))?;
+    part.map_err(|error| SendError::no_answer(&error))
 }

@@ -7,7 +7,7 @@ use crate::image::{Image, PageNo};
 
 /// The four sorts of b-tree page, by their type byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PageKind {
     /// 5: rowids and children.
     TableInterior,
     /// 13: rowids and rows.
@@ -18,28 +18,28 @@ pub enum Kind {
     IndexLeaf,
 }
 
-impl Kind {
-    fn of(byte: u8) -> Option<Kind> {
+impl PageKind {
+    fn of(byte: u8) -> Option<PageKind> {
         match byte {
-            2 => Some(Kind::IndexInterior),
-            5 => Some(Kind::TableInterior),
-            10 => Some(Kind::IndexLeaf),
-            13 => Some(Kind::TableLeaf),
+            2 => Some(PageKind::IndexInterior),
+            5 => Some(PageKind::TableInterior),
+            10 => Some(PageKind::IndexLeaf),
+            13 => Some(PageKind::TableLeaf),
             _ => None,
         }
     }
 
     /// Whether the page points to children.
     pub fn is_interior(self) -> bool {
-        matches!(self, Kind::TableInterior | Kind::IndexInterior)
+        matches!(self, PageKind::TableInterior | PageKind::IndexInterior)
     }
 
     fn has_payload(self) -> bool {
-        self != Kind::TableInterior
+        self != PageKind::TableInterior
     }
 
     fn has_rowid(self) -> bool {
-        matches!(self, Kind::TableInterior | Kind::TableLeaf)
+        matches!(self, PageKind::TableInterior | PageKind::TableLeaf)
     }
 }
 
@@ -50,7 +50,7 @@ pub struct BTreePage<'a> {
     no: PageNo,
     data: &'a [u8],
     /// What the page holds.
-    pub kind: Kind,
+    pub kind: PageKind,
     cell_count: usize,
     /// Where the cell pointer array starts.
     pointers: usize,
@@ -80,7 +80,7 @@ impl<'a> BTreePage<'a> {
         let start = if no == PageNo::FIRST { 100 } else { 0 };
         let byte = data.get(start).copied().unwrap_or(0);
         let bad = Corrupt::Kind { page: no, kind: byte };
-        let kind = Kind::of(byte).ok_or(bad.clone())?;
+        let kind = PageKind::of(byte).ok_or(bad.clone())?;
         let header = data.get(start..start + 12).ok_or(bad)?;
         let cell_count = usize::from(u16::from_be_bytes([header[3], header[4]]));
         let right = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
@@ -144,7 +144,7 @@ impl<'a> BTreePage<'a> {
     /// How much of a payload stays on the page (file format, section 1.6, "cell payload overflow").
     fn local_len(&self, payload_len: usize) -> usize {
         let usable = self.image.usable_size();
-        let max = if self.kind == Kind::TableLeaf { usable - 35 } else { (usable - 12) * 64 / 255 - 23 };
+        let max = if self.kind == PageKind::TableLeaf { usable - 35 } else { (usable - 12) * 64 / 255 - 23 };
         if payload_len <= max {
             return payload_len;
         }

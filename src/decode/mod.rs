@@ -1,8 +1,8 @@
 //! Turns the pages one transaction changed into changed rows.
 //!
-//! In: the image before, the image after, and which pages differ. Out: per table the keys of rows whose payload differs.
-//! No I/O, no clock, no SQL: the same pages give the same changes, and no input makes it panic (`fuzz/`). Reading the rows
-//! behind the keys, typed, is SQLite's own job (`plan`).
+//! In: the image before, the image after, and which pages differ. Out: for each table the keys of the rows whose payload differs.
+//! No I/O, no clock, no SQL: the same pages give the same changes, and no input makes it panic (`fuzz/`). The rows behind the keys
+//! are read by SQLite itself (`plan`). The rules (R11, R12) stand in `docs/DECODING.md`.
 
 pub mod btree;
 pub mod diff;

@@ -2,41 +2,27 @@
 
 use super::Corrupt;
 use super::btree::varint;
+use crate::value::Value;
 
-/// One value of a record. Text is in the database's encoding.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Field {
-    /// NULL.
-    Null,
-    /// An integer of any stored width.
-    Integer(i64),
-    /// A double. (A REAL column may store integral values as `Integer`.)
-    Real(f64),
-    /// Text in the database's encoding.
-    Text(Vec<u8>),
-    /// A blob.
-    Blob(Vec<u8>),
-}
-
-/// The first `count` values of a record.
-pub fn fields(record: &[u8], count: usize) -> Result<Vec<Field>, Corrupt> {
+/// The first `count` values of a record, text in the database's encoding. A REAL column may store integral values as integers.
+pub fn values(record: &[u8], count: usize) -> Result<Vec<Value>, Corrupt> {
     parse(record, count).ok_or(Corrupt::Record)
 }
 
-fn parse(record: &[u8], count: usize) -> Option<Vec<Field>> {
+fn parse(record: &[u8], count: usize) -> Option<Vec<Value>> {
     let (header_len, _) = varint(record)?;
     let header_len = usize::try_from(header_len).ok()?;
     let (header, mut body) = record.split_at_checked(header_len)?;
     let (_, mut types) = varint(header)?;
-    let mut fields = Vec::with_capacity(count.min(header_len));
-    while fields.len() < count {
+    let mut values = Vec::with_capacity(count.min(header_len));
+    while values.len() < count {
         let (serial, rest) = varint(types)?;
         types = rest;
         let (bytes, rest) = body.split_at_checked(width(serial)?)?;
         body = rest;
-        fields.push(field(serial, bytes)?);
+        values.push(value(serial, bytes)?);
     }
-    Some(fields)
+    Some(values)
 }
 
 fn width(serial: u64) -> Option<usize> {
@@ -50,15 +36,15 @@ fn width(serial: u64) -> Option<usize> {
     })
 }
 
-fn field(serial: u64, bytes: &[u8]) -> Option<Field> {
+fn value(serial: u64, bytes: &[u8]) -> Option<Value> {
     Some(match serial {
-        0 => Field::Null,
-        1..=6 => Field::Integer(big_endian(bytes)),
-        7 => Field::Real(f64::from_be_bytes(bytes.try_into().ok()?)),
-        8 => Field::Integer(0),
-        9 => Field::Integer(1),
-        _ if serial.is_multiple_of(2) => Field::Blob(bytes.to_vec()),
-        _ => Field::Text(bytes.to_vec()),
+        0 => Value::Null,
+        1..=6 => Value::Integer(big_endian(bytes)),
+        7 => Value::Real(f64::from_be_bytes(bytes.try_into().ok()?)),
+        8 => Value::Integer(0),
+        9 => Value::Integer(1),
+        _ if serial.is_multiple_of(2) => Value::Blob(bytes.to_vec()),
+        _ => Value::Text(bytes.to_vec()),
     })
 }
 
@@ -84,19 +70,19 @@ mod tests {
         ]
         .concat();
         let expected = vec![
-            Field::Null,
-            Field::Integer(-1),
-            Field::Integer(256),
-            Field::Integer(-2),
-            Field::Integer(i64::MIN),
-            Field::Real(0.1),
-            Field::Integer(0),
-            Field::Integer(1),
-            Field::Blob(vec![0, 1]),
-            Field::Text(b"hi".to_vec()),
+            Value::Null,
+            Value::Integer(-1),
+            Value::Integer(256),
+            Value::Integer(-2),
+            Value::Integer(i64::MIN),
+            Value::Real(0.1),
+            Value::Integer(0),
+            Value::Integer(1),
+            Value::Blob(vec![0, 1]),
+            Value::Text(b"hi".to_vec()),
         ];
-        assert_eq!(fields(&record, 10), Ok(expected));
-        assert_eq!(fields(&record[..20], 10), Err(Corrupt::Record));
-        assert_eq!(fields(&record, 11), Err(Corrupt::Record));
+        assert_eq!(values(&record, 10), Ok(expected));
+        assert_eq!(values(&record[..20], 10), Err(Corrupt::Record));
+        assert_eq!(values(&record, 11), Err(Corrupt::Record));
     }
 }

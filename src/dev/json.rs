@@ -1,6 +1,6 @@
 //! Result rows as the JSON text D1 sends: what JavaScript makes of SQLite's values.
 //! An INTEGER is a double, a REAL 1.0 prints as `1`, infinities are null, a BLOB is an array of its bytes, text that is not UTF-8
-//! has U+FFFD where it is broken. All of it was seen on workerd; `tests/conformance.rs` looks again.
+//! has U+FFFD where it is broken. All of it was seen on workerd; `tests/integration/conformance` looks again.
 
 use rusqlite::types::ValueRef;
 use serde_json::value::RawValue;

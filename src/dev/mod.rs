@@ -1,6 +1,6 @@
 //! A local Cloudflare: D1's query API over SQLite files and R2's S3 API over a folder, on loopback.
 //! In: HTTP requests as `api.cloudflare.com` takes them. Out: the same envelopes, refusals and roundings, and commits that survive
-//! `kill -9`. It is for development, demos and tests; `tests/conformance.rs` holds it against Cloudflare's own runtime.
+//! `kill -9`. It is for development, demos and tests; `tests/integration/conformance` holds it against Cloudflare's own runtime.
 //!
 //! ```text
 //! http ──► registry (which database) ──► database (one batch, one transaction) ──► json (values as JavaScript prints them)

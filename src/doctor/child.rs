@@ -1,4 +1,4 @@
-//! Programs that are asked something: what they print, within a time.
+//! Runs a program and takes what it prints, within a time limit.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::config;
 
 /// A Python with a cold cache takes seconds to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a program printed; else why it failed, in a line.
 pub(super) fn ask(program: &Path, args: Vec<OsString>) -> Result<String, String> {
@@ -23,10 +23,10 @@ pub(super) fn ask(program: &Path, args: Vec<OsString>) -> Result<String, String>
     let pid = Pid::from_child(&child);
     let (done, output) = mpsc::channel();
     std::thread::spawn(move || done.send(child.wait_with_output()));
-    match output.recv_timeout(PATIENCE) {
+    match output.recv_timeout(TIMEOUT) {
         Err(_) => {
             let _ = kill_process(pid, Signal::KILL); // it has ended by itself just now, or nothing can be done
-            Err(format!("{shown}: no answer within {PATIENCE:?}"))
+            Err(format!("{shown}: no answer within {TIMEOUT:?}"))
         }
         Ok(Err(error)) => Err(failed(error)),
         Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).trim().to_string()),

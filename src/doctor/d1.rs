@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Check, Tell};
+use crate::cloudflare::advice;
 use crate::config::Settings;
 use crate::d1::{Client, Refusal, Rows, SendError, Statement};
 use crate::metrics::Metrics;
 
 /// How long anything is tried here, whatever `LITEFLARE_TIMEOUT` allows a commit.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Round trips that are timed.
 const ROUNDS: usize = 5;
 
-/// A commit that takes longer is felt: InvokeAI makes several for one image.
+/// A commit that takes longer is felt: an application may make several for one click.
 const SLOW: Duration = Duration::from_millis(150);
 
 /// Returns the database's size in bytes.
@@ -42,15 +43,8 @@ pub(super) fn check(settings: &Settings, tell: Tell<'_>) -> Option<u64> {
 
 fn advice(error: &SendError) -> &'static str {
     match error {
-        SendError::Refused(Refusal { status: 401, .. }) => "the API does not know CLOUDFLARE_API_TOKEN: copy it again",
-        SendError::Refused(Refusal { status: 403, .. }) => {
-            "the token may not use D1 in this account: give it the permission D1 Edit, or correct CLOUDFLARE_ACCOUNT_ID"
-        }
-        SendError::Refused(Refusal { status: 404, .. }) => {
-            "there is no such database or account: correct LITEFLARE_D1_DATABASE or CLOUDFLARE_ACCOUNT_ID, or run `liteflare init`"
-        }
-        SendError::Refused(_) => "see what D1 says",
-        SendError::NotApplied { .. } | SendError::Unknown(_) => "check the network and LITEFLARE_D1_API",
+        SendError::Refused(refusal) => advice::about_d1(refusal.status).full,
+        SendError::NotApplied { .. } | SendError::Unknown(_) => advice::NO_API,
     }
 }
 
@@ -90,9 +84,9 @@ fn is_atomic(client: &Client, scratch: &str) -> Result<(), Check> {
     let insert = || Statement::new(format!("INSERT INTO {scratch} VALUES (1)"));
     let batch = [Statement::new(format!("CREATE TABLE {scratch}(id INTEGER PRIMARY KEY)")), insert(), insert()];
     match client.send(&batch) {
-        Err(SendError::Refused(refusal)) if [401, 403].contains(&refusal.status) => {
+        Err(error @ SendError::Refused(Refusal { status: 401 | 403, .. })) => {
             let advice = "the token may read but not write: give it the permission D1 Edit";
-            return Err(Check::fail(name, refusal.to_string(), advice));
+            return Err(Check::fail(name, error.to_string(), advice));
         }
         Err(SendError::Refused(refusal)) if refusal.message.contains("UNIQUE") => {}
         Err(error) => {

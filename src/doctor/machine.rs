@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use super::{Check, Tell, raw};
-use crate::config;
+use crate::config::Source;
 use crate::error::Error;
+use crate::invokeai;
 use crate::serve::marker;
 
 /// A replica's images while one is replaced, and the application beside it.
 const SPARE_BYTES: u64 = 256 << 20;
 
-pub(super) fn database_files(tell: Tell<'_>) {
-    let paths = match config::named_paths() {
+pub(super) fn database_files(source: &Source, tell: Tell<'_>) {
+    let paths = match source.named_databases() {
         Ok(paths) => paths,
         Err(error) => return tell(Check::fail("database file", error.to_string(), "correct it")),
     };
@@ -33,7 +34,7 @@ fn database_file(path: &Path) -> Check {
         Err(Error::NoFolder { .. }) => Check::warn(
             name,
             format!("{shown}: its folder does not exist"),
-            "InvokeAI's first start makes it; others may not",
+            format!("{}'s first start makes it; others may not", invokeai::NAME),
         ),
         Err(error) => Check::fail(name, error.to_string(), "correct its permissions"),
     }

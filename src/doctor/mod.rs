@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::config::{R2Settings, Settings};
+use crate::config::{R2Settings, Settings, Source};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,17 +69,19 @@ pub struct Options {
 
 /// Checks everything, in an order in which a failure explains those behind it.
 pub fn examine(options: &Options, tell: Tell<'_>) {
-    settings::check(tell);
-    let size = match Settings::load() {
+    let source = Source::read_all();
+    settings::check(&source, tell);
+    let sound = || source.problems.first().cloned().map_or(Ok(()), Err);
+    let size = match sound().and_then(|()| Settings::of(&source)) {
         Ok(settings) => {
-            let settings = Settings { timeout: settings.timeout.min(d1::PATIENCE), ..settings };
+            let settings = Settings { timeout: settings.timeout.min(d1::TIMEOUT), ..settings };
             token::check(&settings, tell);
             d1::check(&settings, tell)
         }
         Err(_) => None, // told above, setting by setting
     };
-    let bucket = match R2Settings::load() {
-        Ok(Some(settings)) => r2::check(&R2Settings { timeout: settings.timeout.min(d1::PATIENCE), ..settings }, tell),
+    let bucket = match sound().and_then(|()| R2Settings::of(&source)) {
+        Ok(Some(settings)) => r2::check(&R2Settings { timeout: settings.timeout.min(d1::TIMEOUT), ..settings }, tell),
         Ok(None) => {
             tell(Check::ok("r2", "no bucket is set: files stay local"));
             None
@@ -89,7 +91,7 @@ pub fn examine(options: &Options, tell: Tell<'_>) {
             None
         }
     };
-    machine::database_files(tell);
+    machine::database_files(&source, tell);
     python::check(options, bucket.as_ref(), tell);
     machine::memory(size, tell);
     tell(Check::ok("versions", machine::versions()));

@@ -11,15 +11,16 @@ use super::child::{ask, ask_under_liteflare};
 use super::r2::Working;
 use super::{Check, Options, Tell};
 use crate::config;
+use crate::invokeai;
 use crate::r2::Error;
 
-/// Prints one line of JSON, without importing `sqlite3`.
+/// Prints one line of JSON, without importing `sqlite3`. Its argument is the application's package.
 const FACTS: &str = "
-import json, platform
+import json, platform, sys
 from importlib import metadata
-try: invokeai = metadata.version('invokeai')
-except metadata.PackageNotFoundError: invokeai = None
-print(json.dumps({'python': platform.python_version(), 'invokeai': invokeai}))";
+try: application = metadata.version(sys.argv[1])
+except metadata.PackageNotFoundError: application = None
+print(json.dumps({'python': platform.python_version(), 'application': application}))";
 
 /// Prints liteflare's version as a connection sees it, and SQLite's.
 const LOAD: &str = "
@@ -33,13 +34,14 @@ with open(sys.argv[1], 'wb') as file: file.write(b'liteflare doctor')";
 #[derive(Deserialize)]
 struct Facts {
     python: String,
-    invokeai: Option<String>,
+    /// Its version.
+    application: Option<String>,
 }
 
 pub(super) fn check(options: &Options, bucket: Option<&Working>, tell: Tell<'_>) {
     root(tell);
     let (python, how) = find(options);
-    let facts = ask(&python, vec!["-c".into(), FACTS.into()]).and_then(|text| {
+    let facts = ask(&python, vec!["-c".into(), FACTS.into(), invokeai::PACKAGE.into()]).and_then(|text| {
         serde_json::from_str::<Facts>(&text).map_err(|_| format!("{}: this is no Python", python.display()))
     });
     let facts = match facts {
@@ -47,9 +49,10 @@ pub(super) fn check(options: &Options, bucket: Option<&Working>, tell: Tell<'_>)
         Err(problem) => return tell(Check::fail("python", problem, "name the application's with --python PATH")),
     };
     let detail = format!("{} {} ({how})", python.display(), facts.python);
-    tell(match facts.invokeai {
-        Some(version) => Check::ok("python", format!("{detail}, InvokeAI {version}")),
-        None => Check::warn("python", format!("{detail}, without InvokeAI"), "name InvokeAI's with --python PATH"),
+    let name = invokeai::NAME;
+    tell(match facts.application {
+        Some(version) => Check::ok("python", format!("{detail}, {name} {version}")),
+        None => Check::warn("python", format!("{detail}, without {name}"), format!("name {name}'s with --python PATH")),
     });
     if extension(options, &python, tell)
         && let Some(working) = bucket
@@ -59,33 +62,32 @@ pub(super) fn check(options: &Options, bucket: Option<&Working>, tell: Tell<'_>)
 }
 
 fn root(tell: Tell<'_>) {
-    let (root, file) = (config::root(), config::root().join("invokeai.yaml"));
+    let root = config::root();
+    let (name, file) = (invokeai::NAME, invokeai::SETTINGS_FILE);
     let shown = root.display();
-    tell(match (root.is_dir(), file.is_file()) {
-        (_, true) => Check::ok("root", format!("{shown} has an invokeai.yaml")),
-        (true, false) => {
-            Check::ok("root", format!("{shown} has no invokeai.yaml yet: InvokeAI's first start writes it"))
-        }
+    tell(match (root.is_dir(), root.join(file).is_file()) {
+        (_, true) => Check::ok("root", format!("{shown} has an {file}")),
+        (true, false) => Check::ok("root", format!("{shown} has no {file} yet: {name}'s first start writes it")),
         (false, _) => {
             Check::warn("root", format!("{shown} does not exist"), "give the application's folder with --root DIR")
         }
     });
 }
 
-/// The Python that was named, that of `invokeai-web`, or any; and why it is that one.
-fn find(options: &Options) -> (PathBuf, &'static str) {
+/// The Python that was named, that of the application's command, or any; and why it is that one.
+fn find(options: &Options) -> (PathBuf, String) {
     if let Some(python) = &options.python {
-        return (python.clone(), "--python");
+        return (python.clone(), "--python".into());
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path);
-    if let Some(python) = folders.find_map(|folder| interpreter(&folder.join("invokeai-web"))) {
-        return (python, "that of invokeai-web");
+    if let Some(python) = folders.find_map(|folder| interpreter(&folder.join(invokeai::COMMAND))) {
+        return (python, format!("that of {}", invokeai::COMMAND));
     }
     let environment = std::env::var_os("VIRTUAL_ENV").map(|folder| PathBuf::from(folder).join("bin/python"));
     match environment.filter(|python| python.is_file()) {
-        Some(python) => (python, "VIRTUAL_ENV"),
-        None => ("python3".into(), "in PATH"),
+        Some(python) => (python, "VIRTUAL_ENV".into()),
+        None => ("python3".into(), "in PATH".into()),
     }
 }
 

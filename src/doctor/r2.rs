@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Check, Tell};
+use crate::cloudflare::advice;
 use crate::config::R2Settings;
 use crate::r2::{Bucket, Error, PutMode};
 
@@ -83,19 +84,8 @@ fn exercise(bucket: &Bucket, prefix: &str, key: &str) -> Result<(), Trouble> {
 
 fn advice(error: &Error) -> &'static str {
     match error {
-        Error::Refused { answer, .. } => match (answer.status, answer.code.as_str()) {
-            (_, "NoSuchBucket") => "there is no such bucket: correct LITEFLARE_R2_BUCKET, or run `liteflare init`",
-            (_, "RequestTimeTooSkewed") => "set this machine's clock",
-            (401, _) => {
-                "R2 does not know the key: correct R2_ACCESS_KEY_ID, or leave both keys out to derive them from the token"
-            }
-            (403, _) => {
-                "R2 does not accept the key: correct R2_SECRET_ACCESS_KEY, or give the token the permission Workers R2 Storage Edit"
-            }
-            (404, _) => "correct LITEFLARE_R2_ENDPOINT; a gateway needs R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY",
-            _ => "see what R2 says",
-        },
-        Error::Unreachable { .. } => "check the network and LITEFLARE_R2_ENDPOINT",
+        Error::Refused { answer, .. } => advice::about_r2(answer.status, &answer.code).full,
+        Error::Unreachable { .. } => advice::NO_R2,
         _ => "see the message",
     }
 }

@@ -3,11 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::{Check, Tell};
-use crate::config::{self, SettingError, Source, table};
+use crate::config::{SettingError, Source, table};
 
-pub(super) fn check(tell: Tell<'_>) {
-    let (settings, errors) = config::describe();
-    for setting in settings {
+pub(super) fn check(source: &Source, tell: Tell<'_>) {
+    for setting in source.described() {
         let name = setting.setting.name;
         tell(match setting.problem {
             Some(SettingError::Missing { name: missing, key, hint }) => {
@@ -19,14 +18,13 @@ pub(super) fn check(tell: Tell<'_>) {
             None => Check::ok(name, format!("{} ({})", setting.value, setting.origin)),
         });
     }
-    readable_secrets(tell);
-    for error in errors {
+    readable_secrets(source, tell);
+    for error in &source.problems {
         tell(Check::fail("settings", error.to_string(), "correct it"));
     }
 }
 
-fn readable_secrets(tell: Tell<'_>) {
-    let (source, _) = Source::read_all();
+fn readable_secrets(source: &Source, tell: Tell<'_>) {
     let has_secret = [&table::TOKEN, &table::KEY_SECRET].iter().any(|setting| source.in_file(setting).is_some());
     let others_read = std::fs::metadata(&source.path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
     if has_secret && others_read {

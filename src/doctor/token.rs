@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{Check, Tell};
-use crate::cloudflare::Api;
+use crate::cloudflare::{Api, advice};
 use crate::config::Settings;
 use crate::runtime::Runtime;
 
@@ -22,16 +22,10 @@ pub(super) fn check(settings: &Settings, tell: Tell<'_>) {
             Check::fail(name, format!("the token is {}", token.status), "create a new one in the Cloudflare dashboard")
         }
         Err(error) if error.is_no_route() => Check::ok(name, "this API does not tell about tokens (a gateway); see d1"),
-        Err(error)
-            if error.is_forbidden() || matches!(error, crate::cloudflare::ApiError::Refused { status: 400, .. }) =>
-        {
-            Check::fail(
-                name,
-                error.to_string(),
-                "copy CLOUDFLARE_API_TOKEN again, or create a new token in the dashboard",
-            )
+        Err(error) if error.is_forbidden() || error.status() == Some(400) => {
+            Check::fail(name, error.to_string(), advice::BAD_TOKEN)
         }
-        Err(error) => Check::fail(name, error.to_string(), "check the network and LITEFLARE_D1_API"),
+        Err(error) => Check::fail(name, error.to_string(), advice::NO_API),
     });
     clock(&settings.api, settings.timeout, tell);
 }

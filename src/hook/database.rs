@@ -19,7 +19,7 @@ use super::errno::{Errno, Result};
 use super::memfd::Memfd;
 use super::real;
 use super::stat::BLOCK_BYTES;
-use crate::config::Glance;
+use crate::config::Prefilter;
 use crate::image::Image;
 use crate::runtime::{as_our_work, is_our_work};
 use crate::serve::marker;
@@ -34,8 +34,8 @@ const REST: Duration = Duration::from_secs(5);
 /// What the process knows of its databases as files.
 pub struct Databases {
     /// Rank 7. Held to look a path up or to add one.
-    glances: RwLock<Vec<Glance>>,
-    /// How many replicas had been opened when `glances` was brought up to date.
+    prefilters: RwLock<Vec<Prefilter>>,
+    /// How many replicas had been opened when `prefilters` was brought up to date.
     opened: AtomicUsize,
     /// The images that were shown, and since when. Rank 7.
     shown: Mutex<HashMap<PathBuf, (Weak<Image>, SystemTime)>>,
@@ -54,9 +54,14 @@ pub struct Face {
 
 impl Databases {
     /// Those whose paths look like this.
-    pub fn new(glances: Vec<Glance>) -> Databases {
+    pub fn new(prefilters: Vec<Prefilter>) -> Databases {
         let (shown, failed) = Default::default();
-        Databases { glances: RwLock::new(glances), opened: AtomicUsize::new(router::opened_count()), shown, failed }
+        Databases {
+            prefilters: RwLock::new(prefilters),
+            opened: AtomicUsize::new(router::opened_count()),
+            shown,
+            failed,
+        }
     }
 
     /// Whether a path may be a database's; `false` is certain.
@@ -65,23 +70,23 @@ impl Databases {
         if self.opened.load(Ordering::Relaxed) != router::opened_count() {
             self.learn();
         }
-        self.glances.read().iter().any(|glance| glance.fits(path.to_bytes())) && !is_our_work()
+        self.prefilters.read().iter().any(|prefilter| prefilter.may_match(path.to_bytes())) && !is_our_work()
     }
 
     /// Keeps everything still, for `fork`.
     pub fn lock(&self) -> impl Sized + '_ {
-        (self.glances.write(), self.shown.lock(), self.failed.lock())
+        (self.prefilters.write(), self.shown.lock(), self.failed.lock())
     }
 
     /// The settings may have named another database when a connection opened it.
     #[cold]
     fn learn(&self) {
         self.opened.store(router::opened_count(), Ordering::Relaxed);
-        let named = router::open_replicas().into_iter().filter_map(|(path, _)| Glance::named(&path));
-        let mut glances = self.glances.write();
-        for glance in named {
-            if !glances.contains(&glance) {
-                glances.push(glance);
+        let named = router::open_replicas().into_iter().filter_map(|(path, _)| Prefilter::named(&path));
+        let mut prefilters = self.prefilters.write();
+        for prefilter in named {
+            if !prefilters.contains(&prefilter) {
+                prefilters.push(prefilter);
             }
         }
     }

@@ -16,7 +16,6 @@ mod inherit;
 mod later;
 pub mod made;
 mod memfd;
-mod older;
 pub mod paths;
 mod raw;
 mod real;
@@ -37,7 +36,7 @@ use crate::{config, r2};
 use database::{Databases, Face};
 use errno::{Errno, Result};
 use paths::{Paths, Place, as_path};
-use raw::children::News;
+use raw::children::ChildEvent;
 use store::Store;
 use table::{Handle, Table};
 
@@ -60,6 +59,8 @@ const UNKNOWN: u8 = 0;
 const STARTING: u8 = 1;
 const ON: u8 = 2;
 const OFF: u8 = 3;
+/// The start has panicked: nobody knows what is mapped.
+const BROKEN: u8 = 4;
 
 static PHASE: AtomicU8 = AtomicU8::new(UNKNOWN);
 static HOOK: OnceLock<Hook> = OnceLock::new();
@@ -74,21 +75,28 @@ fn hook() -> Option<&'static Hook> {
     }
 }
 
-/// Reads the settings. What that needs of libc comes through our functions again and falls straight through, as does whatever
+/// Reads the settings, once. What that needs of libc comes through our functions again and falls straight through, as does whatever
 /// other threads do meanwhile; there are hardly any so early.
 #[cold]
 fn start() -> Option<&'static Hook> {
     if PHASE.compare_exchange(UNKNOWN, STARTING, Ordering::AcqRel, Ordering::Acquire).is_err() {
         return None;
     }
+    let phase = crate::ffi::guard(BROKEN, begin);
+    PHASE.store(phase, Ordering::Release);
+    HOOK.get().filter(|_| phase == ON)
+}
+
+/// What the hook is after its start.
+fn begin() -> u8 {
     if !config::is_on() {
-        PHASE.store(OFF, Ordering::Release);
-        return None;
+        return OFF;
     }
-    let paths = Paths::new(config::mapped_folders().into_iter().map(|folder| (folder.dir, folder.prefix)));
-    let _ = HOOK.set(Hook {
+    let settings = config::Source::read_all();
+    let paths = Paths::new(settings.mapped_folders().into_iter().map(|folder| (folder.dir, folder.prefix)));
+    let hook = HOOK.get_or_init(|| Hook {
         paths,
-        databases: Databases::new(config::database_glances()),
+        databases: Databases::new(settings.database_prefilters()),
         table: Table::default(),
         store: OnceLock::new(),
         connecting: Mutex::new(()),
@@ -96,10 +104,13 @@ fn start() -> Option<&'static Hook> {
         pid: AtomicU32::new(std::process::id()),
     });
     raw::process::watch();
-    PHASE.store(ON, Ordering::Release);
-    let hook = HOOK.get()?;
     inherit::take(hook);
-    Some(hook)
+    ON
+}
+
+/// Whether the start has panicked.
+fn is_broken() -> bool {
+    PHASE.load(Ordering::Acquire) == BROKEN
 }
 
 /// The store, if some operation has connected it.
@@ -120,10 +131,10 @@ impl Hook {
     fn store(&self) -> Result<&Store> {
         if let Some(store) = self.store.get() {
             let store = store.as_ref().ok_or(Errno(libc::EIO))?;
-            match raw::children::news() {
-                News::None => {}
-                News::Began => store.made.lock().share(),
-                News::Ended => store.others_write(),
+            match raw::children::take_event() {
+                ChildEvent::None => {}
+                ChildEvent::Began => store.made.lock().share(),
+                ChildEvent::Ended => store.others_write(),
             }
             return Ok(store);
         }
@@ -144,11 +155,9 @@ impl Hook {
         store.as_ref().ok_or(Errno(libc::EIO))
     }
 
-    /// Where a path leads that a process names: `None` for everything outside of the mapped folders.
+    /// Where a path leads that a process names: `None` for everything outside of the mapped folders. Whoever asks has looked at
+    /// `is_elsewhere`, which is cheaper.
     fn place(&self, directory: c_int, path: &CStr) -> Option<Place> {
-        if self.paths.is_elsewhere(path) {
-            return None;
-        }
         let bytes = path.to_bytes();
         if bytes.first() == Some(&b'/') {
             return self.paths.find(as_path(path));
@@ -212,4 +221,12 @@ fn connect(paths: &Paths) -> std::result::Result<Store, r2::Error> {
     let missing = config::SettingError::Missing { name: "LITEFLARE_R2_BUCKET", key: "r2_bucket", hint: "the bucket" };
     let settings = config::R2Settings::load()?.ok_or(missing)?;
     Ok(Store::new(r2::Objects::open(&settings, Arc::default())?, paths.clone(), settings.refresh))
+}
+
+/// Does something while the hook is as after a start that panicked. The tests of this crate have no other use of the hook.
+#[cfg(test)]
+fn as_if_broken(test: impl FnOnce()) {
+    PHASE.store(BROKEN, Ordering::Release);
+    test();
+    PHASE.store(OFF, Ordering::Release);
 }

@@ -7,43 +7,25 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{DIR, FILE, dirent64, gid_t, mode_t, off64_t, pid_t, size_t, ssize_t, stat64, timespec, timeval, uid_t};
 
-use super::older;
+use symbol::libc_functions;
 
-/// The next function of this name after ours: libc's, or that of another preloaded library.
+mod older;
+mod symbol;
+
+pub use older::{__fxstat, __fxstatat, __lxstat, __xstat, close};
+
 #[cold]
-fn next(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
-    // SAFETY: the name is a C string; looking a symbol up has no other condition.
-    let mut symbol = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
-    if symbol.is_null() {
-        // This libc does not have it, so whoever called it would not have started without us.
-        symbol = older::substitute(name).unwrap_or_else(|| std::process::abort());
-    }
+fn find(name: &CStr, found: &AtomicPtr<c_void>) -> *mut c_void {
+    // A program that calls what neither libc nor `older` has would not have started without us.
+    let symbol = symbol::next(name).or_else(|| older::substitute(name)).unwrap_or_else(|| std::process::abort());
     found.store(symbol, Ordering::Relaxed);
     symbol
 }
 
-macro_rules! real {
-    ($($name:ident($($arg:ty),*) -> $result:ty;)*) => {$(
-        #[doc = concat!("libc's `", stringify!($name), "`.")]
-        #[inline]
-        pub fn $name() -> unsafe extern "C" fn($($arg),*) -> $result {
-            static FOUND: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
-            const NAME: &CStr = match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                Ok(name) => name,
-                Err(_) => c"",
-            };
-            let known = FOUND.load(Ordering::Relaxed);
-            let symbol = if known.is_null() { next(NAME, &FOUND) } else { known };
-            // SAFETY: the symbol is libc's function of that name, whose type this is. (Where libc declares `...`, x86-64 and
-            // AArch64 pass the argument as they pass a declared one.)
-            unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($arg),*) -> $result>(symbol) }
-        }
-    )*};
-}
-
 type Path = *const c_char;
 
-real! {
+libc_functions! {
+    find;
     open(Path, c_int, mode_t) -> c_int;
     open64(Path, c_int, mode_t) -> c_int;
     openat(c_int, Path, c_int, mode_t) -> c_int;
@@ -57,10 +39,6 @@ real! {
     lstat(Path, *mut stat64) -> c_int;
     fstat(c_int, *mut stat64) -> c_int;
     fstatat(c_int, Path, *mut stat64, c_int) -> c_int;
-    __xstat(c_int, Path, *mut stat64) -> c_int;
-    __lxstat(c_int, Path, *mut stat64) -> c_int;
-    __fxstat(c_int, c_int, *mut stat64) -> c_int;
-    __fxstatat(c_int, c_int, Path, *mut stat64, c_int) -> c_int;
     statx(c_int, Path, c_int, c_uint, *mut libc::statx) -> c_int;
     access(Path, c_int) -> c_int;
     faccessat(c_int, Path, c_int, c_int) -> c_int;
@@ -78,6 +56,8 @@ real! {
     mkdir(Path, mode_t) -> c_int;
     mkdirat(c_int, Path, mode_t) -> c_int;
     rmdir(Path) -> c_int;
+    chdir(Path) -> c_int;
+    fchdir(c_int) -> c_int;
     opendir(Path) -> *mut DIR;
     fdopendir(c_int) -> *mut DIR;
     readdir64(*mut DIR) -> *mut dirent64;
@@ -126,7 +106,6 @@ real! {
     socketpair(c_int, c_int, c_int, *mut c_int) -> c_int;
     epoll_create1(c_int) -> c_int;
     eventfd(c_uint, c_int) -> c_int;
-    close(c_int) -> c_int;
     close_range(c_uint, c_uint, c_int) -> c_int;
     closefrom(c_int) -> ();
     fsync(c_int) -> c_int;

@@ -1,21 +1,22 @@
 //! `liteflare init`: finds or makes the D1 database and the bucket, and writes `liteflare.toml`.
 //! In: what was asked for, the environment and the file. All that may refuse comes before anything is made.
 
+mod cloud;
+mod error;
 mod file;
 
 use std::path::PathBuf;
 
-use crate::cloudflare::{Api, ApiError, Database, is_bucket_name};
+use self::cloud::Account;
+pub use self::error::InitError;
+use crate::cloudflare::{Api, BUCKET_NAME, Database, is_bucket_name};
 use crate::config::table::{self, Fallback, Setting};
-use crate::config::{Found, Origin, R2Settings, SettingError, Source, misspelt};
-use crate::r2::{self, Bucket};
-
-/// What the database and the bucket are called when nobody says.
-const NAME: &str = "invokeai";
+use crate::config::{Found, Origin, SettingError, Source, misspelt};
+use crate::invokeai;
 
 /// What was asked for; the environment and the file say the rest.
 #[derive(Debug, Default)]
-pub struct Wanted {
+pub struct Options {
     /// The account's id.
     pub account: Option<String>,
     /// The database's name or UUID.
@@ -36,7 +37,7 @@ pub struct Wanted {
 
 /// Whether something was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
+pub enum Outcome {
     /// It was there.
     Found,
     /// It is new.
@@ -45,13 +46,13 @@ pub enum Made {
 
 /// What was done.
 #[derive(Debug)]
-pub struct Done {
+pub struct Summary {
     /// The account's id.
     pub account: String,
     /// The database.
-    pub database: (Database, Made),
+    pub database: (Database, Outcome),
     /// The bucket, if there is to be one.
-    pub bucket: Option<(String, Made)>,
+    pub bucket: Option<(String, Outcome)>,
     /// The file.
     pub path: PathBuf,
     /// Whether it was written; else it said all this already.
@@ -60,235 +61,94 @@ pub struct Done {
     pub has_token: bool,
 }
 
-/// Why nothing, or not all, was done.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// A setting is missing or wrong.
-    #[error(transparent)]
-    Setting(#[from] SettingError),
-    /// The API refused, or could not be reached.
-    #[error("{what}: {error}{advice}")]
-    Api {
-        /// What was asked for.
-        what: String,
-        /// What came back.
-        error: ApiError,
-        /// What to do, behind a colon or empty.
-        advice: &'static str,
-    },
-    /// The token sees no account, or several.
-    #[error("{0}: give the account with --account ID or CLOUDFLARE_ACCOUNT_ID")]
-    WhichAccount(String),
-    /// The bucket cannot be asked for.
-    #[error(transparent)]
-    Bucket(#[from] r2::Error),
-    /// This API only serves what is there.
-    #[error("there is no {what}, and the API at {api} makes none: {advice}")]
-    CannotMake {
-        /// Which thing.
-        what: String,
-        /// The API's base.
-        api: String,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// The file says something else.
-    #[error("{path} says something else about {keys}: nothing was changed; --force replaces these and keeps the rest", path = .path.display())]
-    Differs {
-        /// The file.
-        path: PathBuf,
-        /// The keys.
-        keys: String,
-    },
-    /// The file cannot be written.
-    #[error("{path} cannot be written: {source}", path = .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-}
-
-/// Does it.
-pub fn run(wanted: &Wanted) -> Result<Done, SetupError> {
-    let source = read(wanted.force)?;
-    let choose = |setting, argument: &Option<String>| chosen(&source, setting, argument.as_ref());
-    let base = choose(&table::API, &wanted.api)?.map_or(Ok(source.api()?), |found| found.url())?;
-    let token = source.need(&table::TOKEN)?;
-    let api = Api::new(&base, &crate::config::Secret::new(&token.text), source.timeout()?);
-    let account = match choose(&table::ACCOUNT, &wanted.account)? {
-        Some(found) => found.text,
-        None => only_account(&api)?,
+/// Finds or makes everything, and writes the file.
+pub fn run(options: &Options) -> Result<Summary, InitError> {
+    let source = read(options.force)?;
+    let choose = |setting: &'static Setting, argument: &Option<String>| chosen(&source, setting, argument.as_ref());
+    let given = source.need(&table::API)?;
+    let base = choose(&table::API, &options.api)?.map_or(Ok(given), |found| found.parse(&table::API))?;
+    let api = Api::new(&base, &source.need(&table::TOKEN)?, source.need(&table::TIMEOUT)?);
+    let account = match choose(&table::ACCOUNT, &options.account)? {
+        Some(found) => found.parse(&table::ACCOUNT)?,
+        None => cloud::only_account(&api)?,
     };
-    let database = choose(&table::DATABASE, &wanted.database)?.map_or_else(|| NAME.into(), |found| found.text);
-    let bucket = match choose(&table::BUCKET, &wanted.bucket)? {
-        Some(found) if !is_bucket_name(&found.text) => {
-            return Err(found.wrong("3 to 63 small letters, digits and hyphens, the latter not at an end").into());
-        }
-        found => found.map_or_else(|| NAME.into(), |found| found.text),
+    let database = choose(&table::DATABASE, &options.database)?;
+    let database = database.map_or_else(|| invokeai::PACKAGE.into(), |found| found.text);
+    let bucket = match choose(&table::BUCKET, &options.bucket)? {
+        Some(found) if !is_bucket_name(&found.text) => return Err(found.wrong(BUCKET_NAME).into()),
+        found => found.map_or_else(|| invokeai::PACKAGE.into(), |found| found.text),
     };
-    let bucket = (!wanted.no_bucket).then_some(bucket);
+    let bucket = (!options.no_bucket).then_some(bucket);
 
-    let found = api.find_database(&account, &database).map_err(|error| about_d1(&database, error))?;
-    let has_bucket = match &bucket {
-        Some(bucket) => has_bucket(&api, &account, &source, bucket)?,
-        None => None,
-    };
+    let location = options.location.as_deref();
+    let account = Account { api: &api, base: &base, id: account, location };
+    let found = account.find_database(&database)?;
+    let has_bucket = bucket.as_ref().map(|bucket| account.find_bucket(&source, bucket)).transpose()?;
 
-    let mut entries = vec![(&table::ACCOUNT, Some(account.clone()))];
-    entries.push((&table::DATABASE, found.as_ref().map(|found| found.uuid.clone())));
-    if !is_default(&table::API, &base) {
-        entries.push((&table::API, Some(base.clone())));
-    }
-    entries.push((&table::BUCKET, Some(bucket.clone().unwrap_or_default())));
-    let also = |setting| Some((setting, Some(source.given(setting)?.text)));
-    entries.extend(bucket.as_ref().and_then(|_| also(&table::ENDPOINT)));
-    if wanted.store_token {
-        entries.extend([&table::TOKEN, &table::KEY_ID, &table::KEY_SECRET].into_iter().filter_map(also));
-    }
-    file::check(&source, &entries, wanted.force)?;
+    let uuid = found.as_ref().map(|found| found.uuid.clone());
+    let mut entries = entries(&source, options, &account, uuid, bucket.as_deref());
+    file::check(&source, &entries, options.force)?;
 
     let database = match found {
-        Some(found) => (found, Made::Found),
-        None => (make_database(&api, &base, &account, &database, wanted)?, Made::Created),
+        Some(found) => (found, Outcome::Found),
+        None => (account.make_database(&database)?, Outcome::Created),
     };
     if let Some((_, uuid)) = entries.iter_mut().find(|(setting, _)| setting.name == table::DATABASE.name) {
         *uuid = Some(database.0.uuid.clone());
     }
-    let bucket = match (bucket, has_bucket) {
-        (None, _) => None,
-        (Some(bucket), Some(true)) => Some((bucket, Made::Found)),
-        (Some(bucket), has) => {
-            make_bucket(&api, &base, &account, &bucket, wanted, has.is_none())?;
-            Some((bucket, Made::Created))
+    let bucket = match bucket.zip(has_bucket) {
+        None => None,
+        Some((bucket, cloud::Bucket::Present)) => Some((bucket, Outcome::Found)),
+        Some((bucket, absent)) => {
+            account.make_bucket(&bucket, absent)?;
+            Some((bucket, Outcome::Created))
         }
     };
     let written = file::write(&source, &entries, &database.0.name)?;
-    let has_token = wanted.store_token || source.in_file(&table::TOKEN).is_some();
-    Ok(Done { account, database, bucket, path: source.path, written, has_token })
+    let has_token = options.store_token || source.in_file(&table::TOKEN).is_some();
+    Ok(Summary { account: account.id, database, bucket, path: source.path, written, has_token })
 }
 
 /// The settings as they are. With `force` a file that cannot be understood counts for nothing.
 fn read(force: bool) -> Result<Source, SettingError> {
     misspelt().map_or(Ok(()), Err)?;
-    let (source, errors) = Source::read_all();
+    let source = Source::read_all();
     let is_absent = !source.path.exists(); // LITEFLARE_CONFIG may name the file that is to be written
-    let error = errors.into_iter().find(|_| !force && !is_absent);
-    error.map_or(Ok(source), Err)
+    let problem = source.problems.first().filter(|_| !force && !is_absent);
+    problem.cloned().map_or(Ok(source), Err)
 }
 
+/// What the command was told, else what was given; not parsed yet.
 fn chosen(
     source: &Source,
     setting: &'static Setting,
     argument: Option<&String>,
 ) -> Result<Option<Found>, SettingError> {
-    match argument {
-        Some(text) => {
-            let found = Found { setting, text: text.clone(), origin: Origin::Argument };
-            found.check().map(|()| Some(found))
-        }
-        None => {
-            let given = source.given(setting);
-            given.iter().try_for_each(Found::check)?;
-            Ok(given)
-        }
+    let told = |text: &String| Found { setting, text: text.clone(), origin: Origin::Argument };
+    let found = argument.map(told).or_else(|| source.given(setting));
+    found.iter().try_for_each(Found::check)?;
+    Ok(found)
+}
+
+/// What the file must say. `uuid`: the database's, when it is known already.
+fn entries(
+    source: &Source,
+    options: &Options,
+    account: &Account<'_>,
+    uuid: Option<String>,
+    bucket: Option<&str>,
+) -> Vec<file::Entry> {
+    let entry = |setting: &'static Setting, value: &str| (setting, Some(value.to_owned()));
+    let mut entries = vec![entry(&table::ACCOUNT, &account.id), (&*table::DATABASE, uuid)];
+    if !matches!(table::API.default, Fallback::Value(default) if default == account.base) {
+        entries.push(entry(&table::API, account.base));
     }
-}
-
-fn is_default(setting: &Setting, value: &str) -> bool {
-    matches!(setting.default, Fallback::Value(default) if default == value)
-}
-
-fn only_account(api: &Api) -> Result<String, SetupError> {
-    let accounts = api.accounts().map_err(|error| {
-        let advice = if error.is_no_route() {
-            ": this API knows no accounts; give one with --account ID (a gateway takes any)"
-        } else {
-            ": check CLOUDFLARE_API_TOKEN, or give the account with --account ID"
-        };
-        SetupError::Api { what: "looking for the account".into(), error, advice }
-    })?;
-    match accounts.as_slice() {
-        [only] => Ok(only.id.clone()),
-        [] => Err(SetupError::WhichAccount("the token sees no account".into())),
-        several => {
-            let names: Vec<String> =
-                several.iter().map(|account| format!("{} ({})", account.id, account.name)).collect();
-            Err(SetupError::WhichAccount(format!("the token sees several accounts, {}", names.join(", "))))
-        }
+    entries.push(entry(&table::BUCKET, bucket.unwrap_or_default()));
+    let also = |setting: &'static Setting| Some(entry(setting, &source.given(setting)?.text));
+    entries.extend(bucket.and_then(|_| also(&table::ENDPOINT)));
+    if options.store_token {
+        let secrets: [&'static Setting; 3] = [&table::TOKEN, &table::KEY_ID, &table::KEY_SECRET];
+        entries.extend(secrets.into_iter().filter_map(also));
     }
-}
-
-fn about_d1(name: &str, error: ApiError) -> SetupError {
-    let advice = match &error {
-        error if error.is_forbidden() => {
-            ": check CLOUDFLARE_API_TOKEN (it must be allowed to edit D1) and the account's id"
-        }
-        ApiError::Refused { status: 404, .. } => ": check the account's id and LITEFLARE_D1_API",
-        ApiError::Unreachable { .. } => ": check the network and LITEFLARE_D1_API",
-        _ => "",
-    };
-    SetupError::Api { what: format!("the D1 database {name:?}"), error, advice }
-}
-
-fn about_r2(name: &str, error: ApiError) -> SetupError {
-    let advice = match &error {
-        ApiError::Refused { code: 10042, .. } => {
-            ": subscribe to R2 in the dashboard, or keep files local with --no-bucket"
-        }
-        error if error.is_forbidden() => {
-            ": the token must be allowed to edit Workers R2 Storage; --no-bucket keeps files local"
-        }
-        ApiError::Refused { code: 10005, .. } => {
-            ": 3 to 63 small letters, digits and hyphens, the latter not at an end"
-        }
-        _ => "",
-    };
-    SetupError::Api { what: format!("the R2 bucket {name:?}"), error, advice }
-}
-
-/// `None`: the API does not make buckets and there is none.
-fn has_bucket(api: &Api, account: &str, source: &Source, name: &str) -> Result<Option<bool>, SetupError> {
-    match api.has_bucket(account, name) {
-        // A gateway: the S3 API tells.
-        Err(error) if error.is_no_route() => {
-            let settings = R2Settings { bucket: name.into(), ..R2Settings::without_bucket(source)? };
-            match Bucket::connect(&settings, std::sync::Arc::default())?.any_below("") {
-                Ok(_) => Ok(Some(true)),
-                Err(r2::Error::Refused { answer, .. }) if answer.code == "NoSuchBucket" => Ok(None),
-                Err(error) => Err(error.into()),
-            }
-        }
-        answer => Ok(Some(answer.map_err(|error| about_r2(name, error))?)),
-    }
-}
-
-fn make_database(api: &Api, base: &str, account: &str, name: &str, wanted: &Wanted) -> Result<Database, SetupError> {
-    api.create_database(account, name, wanted.location.as_deref()).map_err(|error| {
-        if error.is_no_route() {
-            let advice =
-                "a gateway serves the databases bound to it; add it to the gateway's wrangler.jsonc and deploy that";
-            return SetupError::CannotMake { what: format!("D1 database {name:?}"), api: base.into(), advice };
-        }
-        about_d1(name, error)
-    })
-}
-
-fn make_bucket(
-    api: &Api,
-    base: &str,
-    account: &str,
-    name: &str,
-    wanted: &Wanted,
-    no_route: bool,
-) -> Result<(), SetupError> {
-    if no_route {
-        let advice = "make it with `wrangler r2 bucket create`, or keep files local with --no-bucket";
-        return Err(SetupError::CannotMake { what: format!("R2 bucket {name:?}"), api: base.into(), advice });
-    }
-    match api.create_bucket(account, name, wanted.location.as_deref()) {
-        Err(error) if error.is_taken() => Ok(()), // made by another meanwhile
-        made => made.map_err(|error| about_r2(name, error)),
-    }
+    entries
 }

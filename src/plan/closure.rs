@@ -2,14 +2,13 @@
 //! D1's foreign keys are always on and these actions fire at once, even where the application has its keys off. So every such child is
 //! deleted before its parent and, if AFTER still has it, inserted again; and so are that child's children.
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::params_from_iter;
 
-use super::PlanError;
 use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_key, select};
-use super::pair::{Fate, Pair};
-use crate::schema::quoted;
-use crate::schema::{ForeignKey, OnDelete, Schema, Table};
+use super::pair::Fate;
+use super::{After, Before, PlanError};
+use crate::schema::{ForeignKey, OnDelete, Table, quoted};
 use crate::value::{Key, Value};
 
 /// Parents whose children are still to be found.
@@ -19,48 +18,44 @@ enum Parents {
     Keys(Vec<Key>),
 }
 
-/// Adds the children of all deleted rows to the deltas, whose order is that of `pairs`.
-pub(super) fn close(
-    before: &Connection,
-    after: &Connection,
-    old: &Schema,
-    pairs: &[Pair<'_>],
-    deltas: &mut [Delta],
-) -> Result<(), PlanError> {
-    let mut work: Vec<(&Table, Parents)> = Vec::new();
-    for (pair, delta) in pairs.iter().zip(deltas.iter()) {
-        let Some(table) = pair.old else { continue };
-        match pair.fate {
-            Fate::Dropped | Fate::Rebuilt => work.push((table, Parents::All)),
-            _ if delta.deleted.is_empty() => {}
-            _ => work.push((table, Parents::Keys(delta.deleted.iter().cloned().collect()))),
-        }
-    }
+/// Adds the children of all deleted rows.
+pub(super) fn close(before: Before<'_>, after: After<'_>, deltas: &mut [Delta<'_>]) -> Result<(), PlanError> {
+    let mut work: Vec<(&Table, Parents)> = deltas.iter().filter_map(deleted_parents).collect();
     while let Some((parent, rows)) = work.pop() {
-        for (child, key) in
-            old.children(&parent.name).filter(|(_, key)| key.on_delete == OnDelete::Acts && holds(Rule::Closure))
-        {
-            let place = pairs.iter().position(|pair| pair.old.is_some_and(|table| table.name == child.name));
-            let Some(place) = place.filter(|&i| pairs[i].fate == Fate::Kept) else { continue };
-            let found = children(before, old, parent, &rows, child, key)?;
-            let fresh: Vec<Key> = found.into_iter().filter(|key| deltas[place].deleted.insert(key.clone())).collect();
-            insert_survivors(after, &pairs[place], &mut deltas[place], &fresh)?;
+        let children = before.schema.children(&parent.name);
+        for (child, key) in children.filter(|(_, key)| key.on_delete == OnDelete::Acts && holds(Rule::Closure)) {
+            let is_child = |delta: &&mut Delta<'_>| {
+                delta.pair.fate == Fate::Kept && delta.pair.old.is_some_and(|old| old.name == child.name)
+            };
+            let Some(delta) = deltas.iter_mut().find(is_child) else { continue };
+            let mut fresh = children_of(before, parent, &rows, child, key)?;
+            fresh.retain(|key| delta.deleted.insert(key.clone()));
+            insert_survivors(after, delta, &fresh)?;
             if !fresh.is_empty() {
                 work.push((child, Parents::Keys(fresh)));
             }
         }
     }
-    for delta in deltas {
-        let Delta { deleted, updated, .. } = delta;
+    for Delta { deleted, updated, .. } in deltas {
         updated.retain(|key, _| !deleted.contains(key));
     }
     Ok(())
 }
 
+/// The rows of a table that the batch deletes without looking at foreign keys.
+fn deleted_parents<'s>(delta: &Delta<'s>) -> Option<(&'s Table, Parents)> {
+    let table = delta.pair.old?;
+    match delta.pair.fate {
+        Fate::Dropped | Fate::Rebuilt => Some((table, Parents::All)),
+        _ if delta.deleted.is_empty() => None,
+        _ => Some((table, Parents::Keys(delta.deleted.iter().cloned().collect()))),
+    }
+}
+
 /// Those of `keys` that AFTER still has are inserted again.
-fn insert_survivors(after: &Connection, pair: &Pair<'_>, delta: &mut Delta, keys: &[Key]) -> Result<(), PlanError> {
-    let Some(table) = pair.new else { return Ok(()) };
-    let mut statement = after.prepare_cached(&select(table, std::iter::empty()))?;
+fn insert_survivors(after: After<'_>, delta: &mut Delta<'_>, keys: &[Key]) -> Result<(), PlanError> {
+    let Some(table) = delta.pair.new else { return Ok(()) };
+    let mut statement = after.connection.prepare_cached(&select(table, std::iter::empty()))?;
     for key in keys {
         let mut rows = statement.query(params_from_iter(key.values()))?;
         if let Some(row) = rows.next()? {
@@ -71,16 +66,15 @@ fn insert_survivors(after: &Connection, pair: &Pair<'_>, delta: &mut Delta, keys
 }
 
 /// The rows of BEFORE's `child` that refer to the given rows of `parent`.
-fn children(
-    before: &Connection,
-    old: &Schema,
+fn children_of(
+    before: Before<'_>,
     parent: &Table,
     rows: &Parents,
     child: &Table,
     key: &ForeignKey,
 ) -> Result<Vec<Key>, PlanError> {
     // A key that refers to nothing never acts.
-    let Some((_, to)) = old.parent_columns(key) else { return Ok(Vec::new()) };
+    let Some((_, to)) = before.schema.parent_columns(key) else { return Ok(Vec::new()) };
     // The parent's column on the left: its collation and both affinities decide, as in the action SQLite compiles.
     let matches: Vec<String> = to
         .iter()
@@ -98,7 +92,7 @@ fn children(
             child.quoted(),
             matches.join(" AND ")
         );
-        let mut statement = before.prepare_cached(&sql)?;
+        let mut statement = before.connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(params))?;
         while let Some(row) = rows.next()? {
             found.push(read_key(row, child.has_rowid(), cells.len())?);

@@ -1,21 +1,23 @@
-//! Sorts the changed rows of each surviving table: what is deleted, what is inserted, what is updated where it stands (R3, R6).
+//! Sorts the changed rows of each surviving table: what is deleted, what is inserted, what is updated in place (R3, R6).
 //! In: paired tables, keys, both images. Out: one [`Delta`] for each pair. The closure over foreign keys comes after, in `closure`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{CachedStatement, Row, params_from_iter};
 
 use super::ablation::{Rule, holds};
-use super::pair::{Fate, Pair};
-use super::{PlanError, TableChanges};
+use super::pair::Pair;
+use super::{After, Before, PlanError, Side, TableChanges};
 use crate::schema::quoted;
 use crate::schema::{Generated, Table};
 use crate::value::same;
 use crate::value::{Key, Value};
 
-/// What the batch does with the rows of one kept table.
-#[derive(Debug, Default)]
-pub(super) struct Delta {
+/// What the batch does with the rows of one table. They are only sorted for a table that is kept: of one that is created or rebuilt
+/// all rows of AFTER are inserted.
+#[derive(Debug)]
+pub(super) struct Delta<'s> {
+    pub(super) pair: Pair<'s>,
     /// D: rows that are deleted first, by BEFORE's keys.
     pub(super) deleted: BTreeSet<Key>,
     /// Rows that are inserted from AFTER, by its keys; those of `deleted` that still exist are here too.
@@ -24,65 +26,66 @@ pub(super) struct Delta {
     pub(super) updated: BTreeMap<Key, Vec<usize>>,
 }
 
-impl Delta {
-    /// Nothing to write.
+impl<'s> Delta<'s> {
+    /// Sorts the changed rows of one pair.
+    pub(super) fn of(
+        before: Before<'_>,
+        after: After<'_>,
+        pair: Pair<'s>,
+        changes: &[TableChanges],
+    ) -> Result<Delta<'s>, PlanError> {
+        let mut delta = Delta { pair, deleted: BTreeSet::new(), inserted: BTreeSet::new(), updated: BTreeMap::new() };
+        let Some((old, new)) = delta.pair.kept() else { return Ok(delta) };
+        if delta.pair.compare_all && holds(Rule::CompareAll) {
+            let mut sorter = Sorter::new(before, after, &delta.pair, old, new)?;
+            all_keys(*before, old, |key| sorter.sort(&key, &mut delta))?;
+            all_keys(*after, new, |key| sorter.sort_new(key, &mut delta))?;
+            return Ok(delta);
+        }
+        let [deleted, inserted, updated] = delta.pair.keys(changes);
+        delta.deleted.extend(deleted.into_iter().cloned());
+        delta.inserted.extend(inserted.into_iter().cloned());
+        if !updated.is_empty() {
+            let mut sorter = Sorter::new(before, after, &delta.pair, old, new)?;
+            for key in updated {
+                sorter.sort(key, &mut delta)?;
+            }
+        }
+        Ok(delta)
+    }
+
+    /// No row is written.
     pub(super) fn is_empty(&self) -> bool {
         self.deleted.is_empty() && self.inserted.is_empty() && self.updated.is_empty()
     }
 }
 
-/// The delta of one pair; empty unless it is kept.
-pub(super) fn delta(
-    before: &Connection,
-    after: &Connection,
-    pair: &Pair<'_>,
-    changes: &[TableChanges],
-) -> Result<Delta, PlanError> {
-    let mut delta = Delta::default();
-    let (Some((old, new)), Fate::Kept) = (pair.kept(), pair.fate) else { return Ok(delta) };
-    if pair.compare_all && holds(Rule::CompareAll) {
-        let mut comparison = Comparison::new(before, after, pair, old, new)?;
-        all_keys(before, old, |key| comparison.sort(&key, &mut delta))?;
-        return all_keys(after, new, |key| comparison.sort_new(key, &mut delta)).map(|()| delta);
-    }
-    let [deleted, inserted, updated] = pair.keys(changes);
-    delta.deleted.extend(deleted.into_iter().cloned());
-    delta.inserted.extend(inserted.into_iter().cloned());
-    if !updated.is_empty() {
-        let mut comparison = Comparison::new(before, after, pair, old, new)?;
-        for key in updated {
-            comparison.sort(key, &mut delta)?;
-        }
-    }
-    Ok(delta)
-}
-
-/// Compares a row of both images by type and bits, column by column.
-struct Comparison<'c> {
-    before: rusqlite::CachedStatement<'c>,
-    after: rusqlite::CachedStatement<'c>,
-    /// Cells of the key, which come first in both rows.
+/// Compares rows of both images by type and bits, column by column.
+struct Sorter<'c> {
+    before: CachedStatement<'c>,
+    after: CachedStatement<'c>,
+    /// How many cells the key has; they come first in both rows.
     key: usize,
     has_rowid: bool,
-    /// AFTER's column, and whether it has one in BEFORE; those that have come first, in both rows in the same order.
+    /// AFTER's columns, and whether BEFORE has them too; those it has come first, in the same order in both rows.
     columns: Vec<(usize, bool)>,
     unique: UniqueColumns,
 }
 
-impl<'c> Comparison<'c> {
+impl<'c> Sorter<'c> {
     fn new(
-        before: &'c Connection,
-        after: &'c Connection,
+        before: Before<'c>,
+        after: After<'c>,
         pair: &Pair<'_>,
         old: &Table,
         new: &Table,
-    ) -> Result<Comparison<'c>, PlanError> {
+    ) -> Result<Sorter<'c>, PlanError> {
         let shared: Vec<(usize, usize)> = pair.columns.iter().filter_map(|&(n, o)| Some((n, o?))).collect();
         let added = pair.columns.iter().filter(|(_, old)| old.is_none()).map(|&(n, _)| (n, false));
         let columns = shared.iter().map(|&(n, _)| (n, true)).chain(added).collect();
-        Ok(Comparison {
-            before: before.prepare_cached(&select(old, shared.iter().map(|&(_, o)| o)))?,
-            after: after.prepare_cached(&select(new, shared.iter().map(|&(n, _)| n)))?,
+        Ok(Sorter {
+            before: before.connection.prepare_cached(&select(old, shared.iter().map(|&(_, o)| o)))?,
+            after: after.connection.prepare_cached(&select(new, shared.iter().map(|&(n, _)| n)))?,
             key: new.key_names().len(),
             has_rowid: new.has_rowid(),
             columns,
@@ -91,7 +94,7 @@ impl<'c> Comparison<'c> {
     }
 
     /// Puts a row of BEFORE, or of both images, where it belongs.
-    fn sort(&mut self, key: &Key, delta: &mut Delta) -> Result<(), PlanError> {
+    fn sort(&mut self, key: &Key, delta: &mut Delta<'_>) -> Result<(), PlanError> {
         let values = key.values();
         let mut before = self.before.query(params_from_iter(&values))?;
         let mut after = self.after.query(params_from_iter(&values))?;
@@ -125,7 +128,7 @@ impl<'c> Comparison<'c> {
     }
 
     /// Takes a row of AFTER that BEFORE does not have.
-    fn sort_new(&mut self, key: Key, delta: &mut Delta) -> Result<(), PlanError> {
+    fn sort_new(&mut self, key: Key, delta: &mut Delta<'_>) -> Result<(), PlanError> {
         let values = key.values();
         if self.before.query(params_from_iter(&values))?.next()?.is_none() {
             delta.inserted.insert(key);
@@ -194,12 +197,13 @@ pub(super) fn read_cells(row: &Row<'_>, cells: usize) -> Result<Vec<Value>, Plan
 }
 
 fn all_keys(
-    image: &Connection,
+    image: Side<'_>,
     table: &Table,
     mut take: impl FnMut(Key) -> Result<(), PlanError>,
 ) -> Result<(), PlanError> {
     let names = table.key_names();
-    let mut statement = image.prepare_cached(&format!("SELECT {} FROM main.{}", names.join(","), table.quoted()))?;
+    let mut statement =
+        image.connection.prepare_cached(&format!("SELECT {} FROM main.{}", names.join(","), table.quoted()))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         take(read_key(row, table.has_rowid(), names.len())?)?;

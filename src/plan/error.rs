@@ -5,7 +5,7 @@ use crate::schema::SchemaError;
 /// A transaction that D1 cannot hold, or that could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// The images or the scratch schema could not be read; the transaction is rolled back.
+    /// The images, or the copy on which schema changes are tried, could not be read; the transaction is rolled back.
     #[error("reading the changed rows failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::statements::{Writer, check};
-use super::{Options, PlanError, TableChanges, insert_names, plan, refuse, sequence};
+use super::statements::{Writer, check, insert_cells};
+use super::{After, Before, Options, PlanError, Side, TableChanges, plan, refuse, sequence};
 use crate::d1::Statement;
 use crate::schema::quoted;
 use crate::schema::{Kind, Schema, Table};
@@ -20,7 +20,9 @@ pub fn schema(texts: &Connection, schema: &Schema) -> Result<Vec<Statement>, Pla
     let created = |table: &Table| TableChanges { after: Some(table.name.clone()), ..TableChanges::default() };
     let changes: Vec<TableChanges> = schema.tables.values().map(created).collect();
     let nothing = Connection::open_in_memory()?;
-    Ok(plan(&nothing, texts, &Schema::default(), schema, &changes, &Options::default())?.statements)
+    let before = Before(Side { connection: &nothing, schema: &Schema::default() });
+    let after = After(Side { connection: texts, schema });
+    Ok(plan(before, after, &changes, &Options::default())?.statements)
 }
 
 /// Refuses foreign keys that make D1 refuse every write to a table that has rows, or to such a table's children.
@@ -31,7 +33,7 @@ pub fn check_foreign_keys(schema: &Schema, has_rows: &BTreeMap<String, bool>) ->
 
 /// Refuses a row that D1 does not take: its cells are those of [`insert_names`].
 pub fn check_row(table: &Table, row: &[Value]) -> Result<(), PlanError> {
-    check(&table.name, &insert_names(table), row)
+    check(table, &insert_cells(table), row)
 }
 
 /// Tables with the parents first: while a parent is missing, SQLite searches a child's whole table for each parent that is inserted.
@@ -63,7 +65,7 @@ impl<'t> Inserts<'t> {
 
 /// Makes the counters of AUTOINCREMENT tables what they are in `source`.
 pub fn counters(source: &Connection, schema: &Schema) -> Result<Vec<Statement>, PlanError> {
-    sequence::all(source, schema)
+    sequence::all(Side { connection: source, schema })
 }
 
 /// Drops everything, children before their parents: a parent's rows go faster when nothing refers to them.

@@ -1,14 +1,15 @@
 //! Turns what one SQLite transaction changed into the statements of one atomic D1 batch.
 //!
-//! In: the database before and after (two connections that are only read), their schemas, and the keys of the rows that differ.
-//! Out: a [`Plan`], in an order D1 accepts and whose effect is exactly AFTER. No I/O beyond the two connections, no clock, no chance: the same
-//! transaction always gives the same batch. The rules (R1 to R17) and the case behind each stand in DECODE.md.
+//! In: [`Before`] and [`After`], two images that are only read, and the keys of the rows that differ. Out: a [`Plan`], in an order that
+//! D1 accepts and whose effect is exactly AFTER. No I/O beyond the two connections, no clock, no chance: the same transaction always
+//! gives the same batch. The rules (R1 to R17), each with the case that needs it, stand in `docs/DECODING.md`.
 //!
 //! ```text
-//! pair ──► ddl ──► delta ──► closure ──► statements, sequence, touched
+//! pair ──► ddl ──► delta ──► closure ──► rows (statements), sequence, touched
 //! ```
-//! `pair` says which table is which, `ddl` how the schema gets there, `delta` sorts the changed rows, `closure` adds those D1's foreign keys would
-//! touch, and the rest writes SQL. The caller brackets the body with `PRAGMA defer_foreign_keys`, its commit row and the replaying mark.
+//! `pair` says which table is which, `ddl` how the schema gets there, `delta` sorts the changed rows, `closure` adds those that D1's
+//! foreign keys would touch, `refuse` names what D1 cannot hold, and the rest writes SQL. The caller puts the statements between
+//! `PRAGMA defer_foreign_keys`, its commit row and the replaying mark.
 
 mod ablation;
 mod closure;
@@ -20,6 +21,7 @@ mod pair;
 mod refuse;
 mod rows;
 mod sequence;
+mod side;
 mod stage;
 mod statements;
 mod touched;
@@ -27,18 +29,16 @@ mod touched;
 #[cfg(test)]
 mod tests;
 
-use rusqlite::Connection;
-
 pub use error::PlanError;
+pub use side::{After, Before, Side};
 pub use stage::with_sources;
 pub use statements::insert_names;
 pub use touched::{Rows, Touched};
 
 use crate::d1::Statement;
-use crate::schema::{Schema, Table};
-use crate::value::Key;
+use crate::decode::diff::RowDiff;
 use ddl::Ddl;
-use pair::{Fate, Pair};
+use delta::Delta;
 
 /// Rows of one table that differ between BEFORE and AFTER. They may still be equal once read: a rewritten row that holds the same values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,12 +47,8 @@ pub struct TableChanges {
     pub before: Option<String>,
     /// Its name in AFTER; `None` if it was dropped.
     pub after: Option<String>,
-    /// Rows only BEFORE has.
-    pub deleted: Vec<Key>,
-    /// Rows only AFTER has.
-    pub inserted: Vec<Key>,
-    /// Rows both have.
-    pub updated: Vec<Key>,
+    /// The rows' keys.
+    pub rows: RowDiff,
 }
 
 /// How to plan once more what D1 refused.
@@ -74,56 +70,37 @@ pub struct Plan {
     pub touched: Touched,
     /// Tables, by their name in AFTER, that ALTER TABLE is used on. It may depend on rows and be refused; see [`Options::rebuild`].
     pub altered: Vec<String>,
-    /// Tables whose schema the batch changes; what else hangs on them on D1 (capture triggers) has to follow.
-    pub reshaped: Vec<Reshaped>,
-}
-
-/// A table that was dropped, created, rebuilt, renamed or altered. A rebuild loses the table's triggers on D1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reshaped {
-    /// Its name before the batch, if it was there.
-    pub before: Option<String>,
-    /// Its name after it, if it is there.
-    pub after: Option<String>,
 }
 
 /// Plans the batch of one transaction.
 pub fn plan(
-    before: &Connection,
-    after: &Connection,
-    old: &Schema,
-    new: &Schema,
+    before: Before<'_>,
+    after: After<'_>,
     changes: &[TableChanges],
     options: &Options,
 ) -> Result<Plan, PlanError> {
-    let same_schema = old.same(new);
+    let same_schema = before.schema.same(after.schema);
     if !same_schema {
-        refuse::schema(new)?;
+        refuse::schema(after)?;
     }
-    let mut pairs = pair::pairs(old, new, changes);
-    let ddl = ddl::plan(old, new, &mut pairs, options)?;
-    let deltas = pairs.iter().map(|pair| delta::delta(before, after, pair, changes));
+    let mut pairs = pair::pairs(before, after, changes);
+    let Ddl { first, shape, last, finish } = ddl::plan(before, after, &mut pairs, options)?;
+    let deltas = pairs.into_iter().map(|pair| Delta::of(before, after, pair, changes));
     let mut deltas = deltas.collect::<Result<Vec<_>, _>>()?;
-    closure::close(before, after, old, &pairs, &mut deltas)?;
-    refuse::rows(after, old, new, &pairs, &deltas)?;
+    closure::close(before, after, &mut deltas)?;
+    refuse::rows(before, after, &deltas)?;
 
-    let Ddl { first, shape, last, finish } = ddl;
+    // The order is R14's.
     let plain = |statements: Vec<String>| statements.into_iter().map(Statement::new);
     let mut statements: Vec<Statement> = plain(first).collect();
-    statements.extend(rows::deletes(old, &pairs, &deltas)?);
-    statements.extend(rows::empty_dropped(old, new, &pairs));
+    statements.extend(rows::deletes(before, &deltas)?);
+    statements.extend(rows::empty_dropped(before, after, &deltas));
     statements.extend(plain(shape));
-    statements.extend(rows::updates_and_inserts(after, new, &pairs, &deltas)?);
+    statements.extend(rows::updates_and_inserts(after, &deltas)?);
     statements.extend(plain(last));
     statements.extend(plain(finish));
-    statements.extend(sequence::statements(before, after, (old, new), &pairs, &deltas)?);
+    statements.extend(sequence::statements(before, after, &deltas)?);
 
-    let name = |table: Option<&Table>| table.map(|table| table.name.clone());
-    let reshaped = pairs.iter().filter(|pair| pair.fate != Fate::Kept || pair.altered);
-    Ok(Plan {
-        statements,
-        touched: touched::touched(!same_schema, &pairs, &deltas),
-        altered: pairs.iter().filter(|pair| pair.altered).map(|pair| pair.name().to_owned()).collect(),
-        reshaped: reshaped.map(|pair: &Pair<'_>| Reshaped { before: name(pair.old), after: name(pair.new) }).collect(),
-    })
+    let altered = deltas.iter().filter(|delta| delta.pair.altered).map(|delta| delta.pair.name().to_owned()).collect();
+    Ok(Plan { statements, touched: touched::touched(!same_schema, &deltas), altered })
 }

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::TableChanges;
-use crate::schema::folded;
-use crate::schema::{Kind, Schema, Table};
+use super::{After, Before, TableChanges};
+use crate::schema::{Kind, Schema, Table, folded};
 use crate::value::Key;
 
 /// What the batch does with a table. Rows of `Rebuilt`, `Created` and `Dropped` tables are never compared.
@@ -81,13 +80,13 @@ impl<'s> Pair<'s> {
         for change in changes {
             let (before, after) = (is(&change.before, self.old), is(&change.after, self.new));
             if before {
-                keys[0].extend(&change.deleted);
+                keys[0].extend(&change.rows.deleted);
             }
             if after {
-                keys[1].extend(&change.inserted);
+                keys[1].extend(&change.rows.inserted);
             }
             if before && after {
-                keys[2].extend(&change.updated);
+                keys[2].extend(&change.rows.updated);
             }
         }
         keys
@@ -95,7 +94,8 @@ impl<'s> Pair<'s> {
 }
 
 /// All tables, paired. Renames that D1 can do by `RENAME TO` stay pairs; the others become a rebuild, a drop and a creation.
-pub(super) fn pairs<'s>(old: &'s Schema, new: &'s Schema, changes: &[TableChanges]) -> Vec<Pair<'s>> {
+pub(super) fn pairs<'s>(before: Before<'s>, after: After<'s>, changes: &[TableChanges]) -> Vec<Pair<'s>> {
+    let (old, new) = (before.schema, after.schema);
     let renames = possible_renames(old, renames(old, new, changes));
     let mut pairs = Vec::new();
     for table in old.tables.values() {

@@ -1,22 +1,18 @@
 //! What D1, or writing to it exactly, does not allow. Checked before anything is planned, so that the message names the object.
 
-use rusqlite::Connection;
-
-use super::PlanError;
 use super::ablation::{Rule, holds};
 use super::delta::Delta;
 use super::pair::{Fate, Pair};
+use super::{After, Before, PlanError};
 use crate::d1::limits;
 use crate::schema::ForeignKey;
 use crate::schema::folded;
 use crate::schema::{Identity, Kind, Object, Schema, Table};
 
 /// Refuses objects that D1 cannot hold. For the AFTER of a transaction that changed the schema.
-pub(super) fn schema(new: &Schema) -> Result<(), PlanError> {
-    for object in new.objects.values() {
-        name(object)?;
-    }
-    new.tables.values().try_for_each(table)
+pub(super) fn schema(after: After<'_>) -> Result<(), PlanError> {
+    after.schema.objects.values().try_for_each(name)?;
+    after.schema.tables.values().try_for_each(table)
 }
 
 fn unsupported(object: String, problem: String, advice: &'static str) -> Result<(), PlanError> {
@@ -67,23 +63,18 @@ fn table(table: &Table) -> Result<(), PlanError> {
 }
 
 /// Refuses row changes that D1's always active foreign keys cannot compile, with a message that names the key.
-pub(super) fn rows(
-    after: &Connection,
-    old: &Schema,
-    new: &Schema,
-    pairs: &[Pair<'_>],
-    deltas: &[Delta],
-) -> Result<(), PlanError> {
+pub(super) fn rows(before: Before<'_>, after: After<'_>, deltas: &[Delta<'_>]) -> Result<(), PlanError> {
     if !holds(Rule::ForeignKeys) {
         return Ok(());
     }
-    for (pair, delta) in pairs.iter().zip(deltas) {
+    for delta in deltas {
+        let pair = &delta.pair;
         if let Some(table) = pair.old.filter(|_| !delta.deleted.is_empty()) {
-            Keys { schema: old, also: None }.check_row(table)?;
+            Keys { schema: before.schema, also: None }.check_row(table)?;
         }
         let Some(table) = pair.new else { continue };
         // Tables that go are dropped last: until then they are parents.
-        let keys = Keys { schema: new, also: Some((old, pairs)) };
+        let keys = Keys { schema: after.schema, also: Some((before, deltas)) };
         let all_inserted = matches!(pair.fate, Fate::Created | Fate::Rebuilt) && has_rows(after, table)?;
         if all_inserted || !delta.inserted.is_empty() {
             keys.check_row(table)?;
@@ -103,16 +94,16 @@ pub(super) fn keys_of(schema: &Schema, table: &Table) -> Result<(), PlanError> {
     Keys { schema, also: None }.check_row(table)
 }
 
-fn has_rows(after: &Connection, table: &Table) -> Result<bool, PlanError> {
+fn has_rows(after: After<'_>, table: &Table) -> Result<bool, PlanError> {
     let sql = format!("SELECT EXISTS (SELECT 1 FROM main.{})", table.quoted());
-    Ok(after.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
+    Ok(after.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
 }
 
 /// The foreign keys of one moment of the batch.
 struct Keys<'a> {
     schema: &'a Schema,
     /// Where dropped tables still stand.
-    also: Option<(&'a Schema, &'a [Pair<'a>])>,
+    also: Option<(Before<'a>, &'a [Delta<'a>])>,
 }
 
 impl Keys<'_> {
@@ -126,12 +117,12 @@ impl Keys<'_> {
     fn check(&self, child: &Table, key: &ForeignKey) -> Result<(), PlanError> {
         let error = |problem| PlanError::ForeignKey { table: child.name.clone(), parent: key.parent.clone(), problem };
         if self.schema.table(&key.parent).is_none() {
-            let leaving = self.also.is_some_and(|(old, pairs)| {
-                let goes =
+            let is_leaving = self.also.is_some_and(|(before, deltas)| {
+                let pair_goes =
                     |pair: &Pair<'_>| pair.fate == Fate::Dropped && pair.name().eq_ignore_ascii_case(&key.parent);
-                old.table(&key.parent).is_some() && pairs.iter().any(goes)
+                before.schema.table(&key.parent).is_some() && deltas.iter().any(|delta| pair_goes(&delta.pair))
             });
-            return if leaving { Ok(()) } else { Err(error("there is no such table")) };
+            return if is_leaving { Ok(()) } else { Err(error("there is no such table")) };
         }
         if resolves(self.schema, key) {
             Ok(())

@@ -3,33 +3,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::params_from_iter;
 
-use super::PlanError;
 use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_cells, select};
 use super::pair::{Fate, Pair};
 use super::refuse;
 use super::statements::{Writer, delete, insert_names};
+use super::{After, Before, PlanError};
 use crate::d1::Statement;
-use crate::schema::quoted;
-use crate::schema::{Kind, Schema, Table};
+use crate::schema::{Kind, Table};
 use crate::value::Key;
 
 /// With more different sets of changed columns, one statement that sets all of them is cheaper than one for each.
 const MAX_UPDATES: usize = 32;
 
 /// The deletes of D, children before parents: a parent's delete makes D1 look for children, through all of them if no index helps.
-pub(super) fn deletes(old: &Schema, pairs: &[Pair<'_>], deltas: &[Delta]) -> Result<Vec<Statement>, PlanError> {
-    let deltas: BTreeMap<&str, &Delta> = pairs
-        .iter()
-        .zip(deltas)
-        .filter(|(_, delta)| !delta.deleted.is_empty())
-        .filter_map(|(pair, delta)| Some((pair.old?.name.as_str(), delta)))
-        .collect();
-    let tables = pairs.iter().filter_map(|pair| pair.old).filter(|table| deltas.contains_key(table.name.as_str()));
+pub(super) fn deletes(before: Before<'_>, deltas: &[Delta<'_>]) -> Result<Vec<Statement>, PlanError> {
+    let deleting = deltas.iter().filter(|delta| !delta.deleted.is_empty());
+    let deltas: BTreeMap<&str, &Delta<'_>> =
+        deleting.clone().filter_map(|delta| Some((delta.pair.old?.name.as_str(), delta))).collect();
+    let tables = deleting.filter_map(|delta| delta.pair.old).collect();
     let mut statements = Vec::new();
-    for table in old.children_first(tables.collect()) {
+    for table in before.schema.children_first(tables) {
         if let Some(delta) = deltas.get(table.name.as_str()) {
             statements.extend(delete(table, delta.deleted.iter())?);
         }
@@ -39,14 +35,16 @@ pub(super) fn deletes(old: &Schema, pairs: &[Pair<'_>], deltas: &[Delta]) -> Res
 
 /// Empties tables that will be dropped but have children that stay: DROP comes last and would act on the children's new rows (R14).
 /// A table whose own parents are gone refuses DELETE, but not DROP; it is emptied by being made anew.
-pub(super) fn empty_dropped(old: &Schema, new: &Schema, pairs: &[Pair<'_>]) -> Vec<Statement> {
-    let dropped = pairs.iter().filter(|pair| pair.fate == Fate::Dropped).filter_map(|pair| pair.old);
+pub(super) fn empty_dropped(before: Before<'_>, after: After<'_>, deltas: &[Delta<'_>]) -> Vec<Statement> {
+    let old = before.schema;
+    let pairs = || deltas.iter().map(|delta| &delta.pair);
+    let dropped = pairs().filter(|pair| pair.fate == Fate::Dropped).filter_map(|pair| pair.old);
     let has_staying_child = |table: &Table| {
         let stays = |child: &Table| {
             let is = |pair: &&Pair<'_>| pair.old.is_some_and(|old| old.name == child.name);
-            pairs.iter().find(is).is_some_and(|pair| pair.fate != Fate::Dropped)
+            pairs().find(is).is_some_and(|pair| pair.fate != Fate::Dropped)
         };
-        old.children(&table.name).any(|(child, _)| stays(child)) || new.children(&table.name).next().is_some()
+        old.children(&table.name).any(|(child, _)| stays(child)) || after.schema.children(&table.name).next().is_some()
     };
     let mut statements = Vec::new();
     for table in dropped.filter(|table| has_staying_child(table) && holds(Rule::EmptyDropped)) {
@@ -64,23 +62,15 @@ pub(super) fn empty_dropped(old: &Schema, new: &Schema, pairs: &[Pair<'_>]) -> V
 
 /// Updates and inserts, table by table, parents before children: while a child's parent is missing, SQLite searches the child's whole table
 /// (without an index on its key) for every parent row that is inserted.
-pub(super) fn updates_and_inserts(
-    after: &Connection,
-    new: &Schema,
-    pairs: &[Pair<'_>],
-    deltas: &[Delta],
-) -> Result<Vec<Statement>, PlanError> {
-    let written: BTreeMap<&str, (&Pair<'_>, &Delta)> = pairs
-        .iter()
-        .zip(deltas)
-        .filter(|(pair, delta)| matches!(pair.fate, Fate::Rebuilt | Fate::Created) || !delta.is_empty())
-        .filter_map(|(pair, delta)| Some((pair.new?.name.as_str(), (pair, delta))))
-        .collect();
-    let tables = written.values().filter_map(|(pair, _)| pair.new).collect();
+pub(super) fn updates_and_inserts(after: After<'_>, deltas: &[Delta<'_>]) -> Result<Vec<Statement>, PlanError> {
+    let written = |delta: &&Delta<'_>| matches!(delta.pair.fate, Fate::Rebuilt | Fate::Created) || !delta.is_empty();
+    let written: BTreeMap<&str, &Delta<'_>> =
+        deltas.iter().filter(written).filter_map(|delta| Some((delta.pair.new?.name.as_str(), delta))).collect();
+    let tables = written.values().filter_map(|delta| delta.pair.new).collect();
     let mut statements = Vec::new();
-    for table in new.children_first(tables).into_iter().rev() {
-        let Some((pair, delta)) = written.get(table.name.as_str()) else { continue };
-        if pair.fate == Fate::Kept {
+    for table in after.schema.children_first(tables).into_iter().rev() {
+        let Some(delta) = written.get(table.name.as_str()) else { continue };
+        if delta.pair.fate == Fate::Kept {
             statements.extend(updates(after, table, &delta.updated)?);
             statements.extend(inserts(after, table, &delta.inserted)?);
         } else {
@@ -90,11 +80,7 @@ pub(super) fn updates_and_inserts(
     Ok(statements)
 }
 
-fn updates(
-    after: &Connection,
-    table: &Table,
-    updated: &BTreeMap<Key, Vec<usize>>,
-) -> Result<Vec<Statement>, PlanError> {
+fn updates(after: After<'_>, table: &Table, updated: &BTreeMap<Key, Vec<usize>>) -> Result<Vec<Statement>, PlanError> {
     let mut groups: BTreeMap<Vec<usize>, Vec<&Key>> = BTreeMap::new();
     for (key, columns) in updated {
         groups.entry(columns.clone()).or_default().push(key);
@@ -106,7 +92,7 @@ fn updates(
     let mut statements = Vec::new();
     for (columns, keys) in groups {
         let mut writer = Writer::update(table, &columns);
-        let mut statement = after.prepare_cached(&select(table, columns.iter().copied()))?;
+        let mut statement = after.connection.prepare_cached(&select(table, columns.iter().copied()))?;
         for key in keys {
             read_row(&mut statement, table, key, &mut writer)?;
         }
@@ -115,12 +101,12 @@ fn updates(
     Ok(statements)
 }
 
-fn inserts(after: &Connection, table: &Table, inserted: &BTreeSet<Key>) -> Result<Vec<Statement>, PlanError> {
+fn inserts(after: After<'_>, table: &Table, inserted: &BTreeSet<Key>) -> Result<Vec<Statement>, PlanError> {
     let mut writer = Writer::insert(table);
     if !inserted.is_empty() {
         let names = insert_names(table).join(",");
         let sql = format!("SELECT {names} FROM main.{} WHERE {}", table.quoted(), table.key_match(""));
-        let mut statement = after.prepare_cached(&sql)?;
+        let mut statement = after.connection.prepare_cached(&sql)?;
         for key in inserted {
             read_row(&mut statement, table, key, &mut writer)?;
         }
@@ -141,11 +127,11 @@ fn read_row(
 }
 
 /// Every row of AFTER, in the order of their keys.
-fn insert_all(after: &Connection, table: &Table) -> Result<Vec<Statement>, PlanError> {
+fn insert_all(after: After<'_>, table: &Table) -> Result<Vec<Statement>, PlanError> {
     let names = insert_names(table);
     let order = table.key_terms("").join(",");
-    let sql = format!("SELECT {} FROM main.{} ORDER BY {order}", names.join(","), quoted(&table.name));
-    let mut statement = after.prepare_cached(&sql)?;
+    let sql = format!("SELECT {} FROM main.{} ORDER BY {order}", names.join(","), table.quoted());
+    let mut statement = after.connection.prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
     let mut writer = Writer::insert(table);
     while let Some(row) = rows.next()? {

@@ -3,14 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
-
-use super::PlanError;
 use super::ablation::{Rule, holds};
 use super::delta::Delta;
-use super::pair::{Fate, Pair};
+use super::pair::Fate;
+use super::{After, Before, PlanError, Side};
 use crate::d1::Statement;
-use crate::schema::Schema;
 use crate::value::to_d1::{Form, write_row};
 use crate::value::{Key, Value};
 
@@ -19,21 +16,19 @@ type Counters = BTreeMap<Value, Vec<Value>>;
 
 /// The statements for the counters D1 would get wrong.
 pub(super) fn statements(
-    before: &Connection,
-    after: &Connection,
-    schemas: (&Schema, &Schema),
-    pairs: &[Pair<'_>],
-    deltas: &[Delta],
+    before: Before<'_>,
+    after: After<'_>,
+    deltas: &[Delta<'_>],
 ) -> Result<Vec<Statement>, PlanError> {
-    let (old, new) = schemas;
     // Without such a table in AFTER, D1 may not have sqlite_sequence at all.
-    if !new.tables.values().any(|table| table.autoincrement) || !holds(Rule::Sequence) {
+    if !has_counters(*after) || !holds(Rule::Sequence) {
         return Ok(Vec::new());
     }
-    let wanted = read(after, new)?;
-    let mut expected = read(before, old)?;
+    let wanted = read(*after)?;
+    let mut expected = read(*before)?;
     let mut unsure: BTreeSet<Value> = BTreeSet::new();
-    for (pair, delta) in pairs.iter().zip(deltas) {
+    for delta in deltas {
+        let pair = &delta.pair;
         let name = |name: &str| Value::Text(name.as_bytes().to_vec());
         let names = pair.old.iter().chain(&pair.new).map(|table| name(&table.name));
         if pair.fate != Fate::Kept || pair.altered {
@@ -55,8 +50,8 @@ pub(super) fn statements(
 }
 
 /// All counters of `image`, whatever D1 has.
-pub(super) fn all(image: &Connection, schema: &Schema) -> Result<Vec<Statement>, PlanError> {
-    let wanted = read(image, schema)?;
+pub(super) fn all(image: Side<'_>) -> Result<Vec<Statement>, PlanError> {
+    let wanted = read(image)?;
     Ok(rewrite(&wanted.keys().collect::<Vec<_>>(), &wanted))
 }
 
@@ -71,12 +66,16 @@ fn count(counter: &mut Vec<Value>, inserted: &BTreeSet<Key>) {
     }
 }
 
-fn read(image: &Connection, schema: &Schema) -> Result<Counters, PlanError> {
+fn has_counters(image: Side<'_>) -> bool {
+    image.schema.tables.values().any(|table| table.autoincrement)
+}
+
+fn read(image: Side<'_>) -> Result<Counters, PlanError> {
     let mut counters = Counters::new();
-    if !schema.tables.values().any(|table| table.autoincrement) {
+    if !has_counters(image) {
         return Ok(counters);
     }
-    let mut statement = image.prepare_cached("SELECT name, seq FROM main.sqlite_sequence ORDER BY rowid")?;
+    let mut statement = image.connection.prepare_cached("SELECT name, seq FROM main.sqlite_sequence ORDER BY rowid")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         // A row without a name counts for no table.

@@ -3,8 +3,7 @@
 
 use super::PlanError;
 use crate::d1::{Statement, limits};
-use crate::schema::quoted;
-use crate::schema::{Identity, Table};
+use crate::schema::{CellName, Identity, Table};
 use crate::value::to_d1::{Form, cell_bytes, write_row};
 use crate::value::{Key, Value};
 
@@ -25,39 +24,38 @@ enum Verb {
 pub(super) struct Writer<'t> {
     table: &'t Table,
     verb: Verb,
-    /// Names of a row's cells, for the errors.
-    cells: Vec<String>,
+    /// What a row's cells belong to.
+    cells: Vec<CellName>,
     rows: Vec<Vec<Value>>,
     bytes: usize,
     done: Vec<Statement>,
 }
 
 impl<'t> Writer<'t> {
-    fn new(table: &'t Table, verb: Verb, cells: Vec<String>) -> Writer<'t> {
+    fn new(table: &'t Table, verb: Verb, cells: Vec<CellName>) -> Writer<'t> {
         Writer { table, verb, cells, rows: Vec::new(), bytes: 0, done: Vec::new() }
     }
 
     /// Deletes rows; a row's cells are its key.
     pub(super) fn delete(table: &'t Table) -> Writer<'t> {
-        Writer::new(table, Verb::Delete, table.key_names())
+        Writer::new(table, Verb::Delete, table.key_cells())
     }
 
     /// Sets `columns`; a row's cells are its key and their values.
     pub(super) fn update(table: &'t Table, columns: &[usize]) -> Writer<'t> {
-        let names: Vec<String> = columns.iter().map(|&i| quoted(&table.columns[i].name)).collect();
-        let cells = table.key_names().into_iter().chain(names.iter().cloned()).collect();
-        Writer::new(table, Verb::Update { columns: names }, cells)
+        let set = columns.iter().map(|&column| CellName::Column(column));
+        let columns = set.clone().map(|cell| cell.sql(table)).collect();
+        Writer::new(table, Verb::Update { columns }, table.key_cells().into_iter().chain(set).collect())
     }
 
     /// Inserts rows whose cells are those of [`insert_names`].
     pub(super) fn insert(table: &'t Table) -> Writer<'t> {
-        let names = insert_names(table);
-        Writer::new(table, Verb::Insert { columns: names.clone() }, names)
+        Writer::new(table, Verb::Insert { columns: insert_names(table) }, insert_cells(table))
     }
 
     /// Takes one row.
     pub(super) fn push(&mut self, row: Vec<Value>) -> Result<(), PlanError> {
-        check(&self.table.name, &self.cells, &row)?;
+        check(self.table, &self.cells, &row)?;
         let bytes = row.iter().map(cell_bytes).sum::<usize>() + 3;
         if self.bytes + bytes > TARGET_BYTES {
             self.flush()?;
@@ -163,29 +161,34 @@ impl<'t> Writer<'t> {
     }
 }
 
-/// D1's limits on one value and one row. `names`: those of the row's cells.
-pub(super) fn check(table: &str, names: &[String], row: &[Value]) -> Result<(), PlanError> {
-    for (cell, name) in row.iter().zip(names) {
-        let (Value::Text(bytes) | Value::Blob(bytes)) = cell else { continue };
+/// D1's limits on one value and one row. `cells`: what its values belong to.
+pub(super) fn check(table: &Table, cells: &[CellName], row: &[Value]) -> Result<(), PlanError> {
+    for (value, cell) in row.iter().zip(cells) {
+        let (Value::Text(bytes) | Value::Blob(bytes)) = value else { continue };
         if bytes.len() > limits::VALUE_BYTES {
-            let column = name.trim_matches('"').replace("\"\"", "\"");
-            return Err(PlanError::ValueTooBig { table: table.to_owned(), column, len: bytes.len() });
+            let column = cell.name(table).to_owned();
+            return Err(PlanError::ValueTooBig { table: table.name.clone(), column, len: bytes.len() });
         }
     }
     let len = record_bytes(row);
     if len > limits::VALUE_BYTES {
-        return Err(PlanError::RowTooBig { table: table.to_owned(), len });
+        return Err(PlanError::RowTooBig { table: table.name.clone(), len });
     }
     Ok(())
 }
 
-/// The columns an INSERT names: a rowid that no column stands for, then all that are written.
-pub fn insert_names(table: &Table) -> Vec<String> {
+/// What the cells of an inserted row belong to: a rowid that no column stands for, then all columns that are written.
+pub(super) fn insert_cells(table: &Table) -> Vec<CellName> {
     let rowid = match table.identity {
-        Identity::Rowid(name) => Some(name.to_owned()),
+        Identity::Rowid(name) => Some(CellName::Rowid(name)),
         _ => None,
     };
-    rowid.into_iter().chain(table.written().map(|i| quoted(&table.columns[i].name))).collect()
+    rowid.into_iter().chain(table.written().map(CellName::Column)).collect()
+}
+
+/// The SQL names of the cells of an inserted row.
+pub fn insert_names(table: &Table) -> Vec<String> {
+    insert_cells(table).into_iter().map(|cell| cell.sql(table)).collect()
 }
 
 /// A delete for keys.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::delta::Delta;
-use super::pair::{Fate, Pair};
+use super::pair::Fate;
 use crate::value::Key;
 
 /// The tables and rows a batch writes.
@@ -27,9 +27,10 @@ pub enum Rows {
 }
 
 /// Collects what the deltas write, deleted keys included.
-pub(super) fn touched(schema: bool, pairs: &[Pair<'_>], deltas: &[Delta]) -> Touched {
+pub(super) fn touched(schema: bool, deltas: &[Delta<'_>]) -> Touched {
     let mut tables = BTreeMap::new();
-    for (pair, delta) in pairs.iter().zip(deltas) {
+    for delta in deltas {
+        let pair = &delta.pair;
         let Some(table) = pair.new else { continue };
         if pair.fate != Fate::Kept || pair.altered {
             tables.insert(table.name.clone(), Rows::All);

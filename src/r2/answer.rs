@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use http::response::Parts;
-use http::{StatusCode, header};
+
+use crate::cloudflare::advice;
+use crate::retry::retry_after;
 
 /// A refusal in R2's own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,30 +35,25 @@ impl Answer {
             return None;
         }
         let reason = || head.status.canonical_reason().unwrap_or("an answer without a reason").to_owned();
-        let seconds = |value: &header::HeaderValue| value.to_str().ok()?.trim().parse().ok();
         Some(Answer {
             status: head.status.as_u16(),
             code: code.unwrap_or_else(|| "no S3 error code".to_owned()),
             message: element(body, "Message").unwrap_or_else(reason),
-            retry_after: head.headers.get(header::RETRY_AFTER).and_then(seconds).map(Duration::from_secs),
+            retry_after: retry_after(&head.headers),
         })
     }
 
     /// Whether the same request may succeed later.
-    pub(super) fn passes(&self) -> bool {
+    pub(super) fn is_transient(&self) -> bool {
         // 409: R2's and S3's answer to writes of one object at the same moment. 501: what R2 does not have it will not have later.
         matches!(self.status, 408 | 409 | 425 | 429 | 500 | 502..=599)
     }
 
-    pub(super) fn advice(&self) -> &'static str {
-        match (self.status, self.code.as_str()) {
-            (_, "NoSuchBucket") => ": create the bucket or check LITEFLARE_R2_BUCKET",
-            (_, "RequestTimeTooSkewed") => ": set this machine's clock",
-            (401 | 403, _) => {
-                ": check R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY, or that CLOUDFLARE_API_TOKEN may edit R2"
-            }
-            (404, _) => ": check LITEFLARE_R2_ENDPOINT",
-            _ => "",
+    /// What to do about it, behind a colon; may be empty.
+    pub(super) fn advice(&self) -> String {
+        match advice::about_r2(self.status, &self.code).brief {
+            "" => String::new(),
+            brief => format!(": {brief}"),
         }
     }
 }

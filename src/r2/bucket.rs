@@ -7,18 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use object_store::RetryConfig;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 
-use super::Error;
-use super::error::Cause;
+use super::error::{Cause, Error};
 use super::keys::Pair;
 use super::wire::Wire;
 use crate::config::R2Settings;
 use crate::metrics::R2Metrics;
+use crate::retry::Retry;
 use crate::runtime::Runtime;
 
 /// The longest key; R2's documentation, "Limits".
@@ -31,14 +30,14 @@ const RUNTIMES: usize = 3;
 #[derive(Clone)]
 pub struct Bucket(pub(super) Arc<Remote>);
 
-/// What the operations share; everything here runs on the background thread.
+/// What the operations share. They run on the background thread.
 pub(super) struct Remote {
     pub(super) store: AmazonS3,
     /// What `store` was made from.
     pub(super) builder: AmazonS3Builder,
     pub(super) metrics: Arc<R2Metrics>,
     timeout: Duration,
-    /// Whether R2 has shown that it knows the bucket. A head's 404 has no body to tell a missing bucket from a missing object.
+    /// Whether R2 has shown that it knows the bucket. A HEAD's 404 has no body that tells a missing bucket from a missing object.
     known: AtomicBool,
 }
 
@@ -48,7 +47,7 @@ impl Bucket {
         let (keys, timeout) = (settings.keys.clone(), settings.timeout);
         let pair = wait(|| Pair::find(keys.clone(), timeout))?;
         // A third of the deadline for one answer: two may fail to come before the last is given up.
-        let wire = Wire { metrics: Arc::clone(&metrics), patience: settings.timeout / 3 };
+        let wire = Wire { metrics: Arc::clone(&metrics), answer_time: settings.timeout / 3 };
         let builder = AmazonS3Builder::new()
             .with_endpoint(&settings.endpoint)
             .with_bucket_name(&settings.bucket)
@@ -132,31 +131,21 @@ impl Remote {
         Task { what, key, started, deadline: started + self.timeout + allowance }
     }
 
-    /// Attempts a request until it succeeds, is refused, or the task's deadline comes. An attempt ends by itself (`wire`). Waits grow
-    /// from 50 ms to 5 s, with jitter.
-    pub(super) async fn patiently<T, F>(&self, task: &Task<'_>, mut attempt: impl FnMut() -> F) -> Result<T, Cause>
+    /// Attempts a request until it succeeds, is refused, or the task's deadline comes. An attempt ends by itself (`wire`).
+    pub(super) async fn retrying<T, F>(&self, task: &Task<'_>, mut attempt: impl FnMut() -> F) -> Result<T, Cause>
     where
         F: Future<Output = Result<T, Cause>>,
     {
-        let mut waits = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(5))
-            .without_max_times()
-            .with_jitter()
-            .build();
+        let mut retry = Retry::until(task.deadline);
         loop {
             let cause = match attempt().await {
                 Ok(done) => {
                     self.known.store(true, Ordering::Relaxed);
                     return Ok(done);
                 }
-                Err(cause) if !cause.passes() => return Err(cause),
                 Err(cause) => cause,
             };
-            let wait = waits.next().unwrap_or(Duration::from_secs(5)).max(cause.retry_after());
-            if Instant::now() + wait >= task.deadline {
-                return Err(cause);
-            }
+            let Some(wait) = retry.next_wait(&cause) else { return Err(cause) };
             tracing::debug!(?cause, "{} {} is tried again", task.what, task.key);
             tokio::time::sleep(wait).await;
         }
@@ -172,8 +161,8 @@ impl Remote {
             let one = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
             Ok(self.store.list_paginated(None, one).await.map(|_| ())?)
         };
-        match self.patiently(&task, ask).await {
-            Err(Cause::ForeignKey(_)) | Ok(()) => Ok(()),
+        match self.retrying(&task, ask).await {
+            Err(Cause::UnusableKey(_)) | Ok(()) => Ok(()),
             Err(cause) => Err(task.error(cause)),
         }
     }

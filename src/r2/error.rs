@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::answer::Answer;
+use crate::cloudflare::{advice, causes};
 use crate::config::SettingError;
+use crate::retry::Transient;
 
 /// Why an operation on the bucket failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,7 +57,8 @@ pub enum Error {
     },
     /// R2 gave no usable answer until the deadline.
     #[error(
-        "gave up to {what} after {waited:.1?}: {reason}; check the network and LITEFLARE_R2_ENDPOINT (LITEFLARE_TIMEOUT sets the deadline)"
+        "gave up to {what} after {waited:.1?}: {reason}; {advice} (LITEFLARE_TIMEOUT sets the deadline)",
+        advice = advice::NO_R2
     )]
     Unreachable {
         /// What was asked for.
@@ -84,36 +87,34 @@ pub(super) enum Cause {
     /// 412 to a put that must make a new object.
     Exists,
     /// The name of an object in a listing is none this client can have.
-    ForeignKey(String),
+    UnusableKey(String),
     Refused(Answer),
     /// About the moment, not about the request: it may be sent again.
-    Passing {
+    Transient {
         reason: String,
         retry_after: Option<Duration>,
     },
 }
 
-impl Cause {
-    pub(super) fn passes(&self) -> bool {
-        matches!(self, Cause::Passing { .. })
-    }
-
-    pub(super) fn retry_after(&self) -> Duration {
+impl Transient for Cause {
+    fn retry_after(&self) -> Option<Duration> {
         match self {
-            Cause::Passing { retry_after, .. } => retry_after.unwrap_or_default(),
-            _ => Duration::ZERO,
+            Cause::Transient { retry_after, .. } => Some(retry_after.unwrap_or_default()),
+            _ => None,
         }
     }
+}
 
+impl Cause {
     /// The error of an operation, `what`, on `key`, that was tried for `waited`.
     pub(super) fn into_error(self, what: &str, key: &str, waited: Duration) -> Error {
         let (what, key) = (what.to_owned(), key.to_owned());
         match self {
             Cause::NotFound => Error::NotFound { key },
             Cause::Exists => Error::Exists { key },
-            Cause::ForeignKey(reason) => Error::BadKey { key, reason },
+            Cause::UnusableKey(reason) => Error::BadKey { key, reason },
             Cause::Refused(answer) => Error::Refused { what, answer },
-            Cause::Passing { reason, .. } => Error::Unreachable { what, waited, reason },
+            Cause::Transient { reason, .. } => Error::Unreachable { what, waited, reason },
             Cause::NotModified | Cause::Changed => {
                 Error::Unreachable { what, waited, reason: "the object changes faster than it can be read".into() }
             }
@@ -132,35 +133,29 @@ impl From<object_store::Error> for Cause {
             object_store::Error::Precondition { .. } => Cause::Changed,
             object_store::Error::AlreadyExists { .. } => Cause::Exists,
             object_store::Error::InvalidPath { source } => {
-                Cause::ForeignKey(format!("{source}; rename or delete that object, by any S3 client"))
+                Cause::UnusableKey(format!("{source}; rename or delete that object, by any S3 client"))
             }
-            error => Cause::Passing { reason: innermost(&error), retry_after: None },
+            error => Cause::Transient { reason: innermost(&error), retry_after: None },
         }
     }
 }
 
 impl From<Answer> for Cause {
     fn from(answer: Answer) -> Cause {
-        if answer.passes() {
-            return Cause::Passing { reason: answer.to_string(), retry_after: answer.retry_after };
+        if answer.is_transient() {
+            return Cause::Transient { reason: answer.to_string(), retry_after: answer.retry_after };
         }
         Cause::Refused(answer)
     }
 }
 
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
 fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
-    chain(error).find_map(|error| error.downcast_ref())
+    causes(error).find_map(|error| error.downcast_ref())
 }
 
 // The outer layers say which Rust type failed; the last two say what happened.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let texts: Vec<String> = chain(error).map(|error| error.to_string()).collect();
+    let texts: Vec<String> = causes(error).map(|error| error.to_string()).collect();
     match texts.as_slice() {
         [.., outer, inner] if !outer.contains(inner.as_str()) => format!("{outer}: {inner}"),
         [.., last] => last.clone(),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::Error;
 use super::answer::Answer;
-use crate::cloudflare::{Api, ApiError};
+use super::error::Error;
+use crate::cloudflare::{Api, ApiError, Refusal};
 use crate::config::{R2Keys, Secret, SettingError, table};
 
 /// What signs requests.
@@ -39,7 +39,7 @@ async fn token_id(api: &str, account: Option<&str>, token: &Secret, timeout: Dur
             key: table::KEY_ID.key,
             hint: "the API at LITEFLARE_D1_API does not tell which R2 key belongs to the token (a gateway), so give one and its secret",
         })),
-        Err(ApiError::Refused { status, code, message }) => {
+        Err(ApiError::Refused(Refusal { status, code, message })) => {
             let answer = Answer { status, code: code.to_string(), message, retry_after: None };
             Err(Error::Refused { what, answer })
         }

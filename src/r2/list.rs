@@ -8,20 +8,12 @@ use futures_util::stream::FuturesUnordered;
 use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 
 use super::bucket::{Bucket, Remote};
-use super::stretch::Stretch;
-use super::{Error, Meta};
+use super::error::Error;
+use super::key_range::KeyRange;
+use super::meta::{Meta, below};
 
 /// Pages on the way at once.
 const PAGES: usize = 10;
-
-/// What stands directly below a prefix.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Level {
-    /// The objects, by key.
-    pub objects: Vec<Meta>,
-    /// The prefixes, without a slash at their end.
-    pub folders: Vec<String>,
-}
 
 impl Bucket {
     /// All objects below `prefix`, by key; an empty prefix stands for the bucket. Long listings are read in several places at once.
@@ -35,58 +27,53 @@ impl Bucket {
     }
 }
 
-/// What the keys below a prefix begin with.
-fn folder(prefix: &str) -> String {
-    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
-}
-
 impl Remote {
     async fn any_below(&self, prefix: &str) -> Result<bool, Error> {
         let task = self.task("list", prefix, Duration::ZERO);
         let attempt = || async {
             let one = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
-            let page = self.store.list_paginated(Some(&folder(prefix)), one).await?;
+            let page = self.store.list_paginated(Some(&below(prefix)), one).await?;
             Ok(!page.result.objects.is_empty())
         };
-        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
+        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
-        let below = folder(prefix);
+        let below = below(prefix);
         let mut objects = BTreeMap::new();
-        let mut waiting = VecDeque::from([Stretch::everything()]);
+        let mut waiting = VecDeque::from([KeyRange::everything()]);
         let mut coming = FuturesUnordered::new();
         loop {
             while coming.len() < PAGES
-                && let Some(stretch) = waiting.pop_front()
+                && let Some(range) = waiting.pop_front()
             {
-                coming.push(self.page(prefix, &below, stretch));
+                coming.push(self.page(prefix, &below, range));
             }
             let Some(page) = coming.next().await else { break };
-            let (stretch, page) = page?;
+            let (range, page) = page?;
             let found = page.result.objects.into_iter().map(Meta::of);
             // `object_store` takes the slash from a folder's marker object, which then has the folder's name.
             let found: Vec<Meta> = found.filter(|meta| meta.key.starts_with(&below)).collect();
             let names: Vec<&str> = found.iter().map(|meta| meta.key.as_str()).collect();
-            let here = stretch.clone();
-            waiting.extend(stretch.rest(&names, page.page_token));
+            let here = range.clone();
+            waiting.extend(range.rest(&names, page.page_token));
             objects.extend(found.into_iter().filter(|meta| here.has(&meta.key)).map(|meta| (meta.key.clone(), meta)));
         }
         Ok(objects.into_values().collect())
     }
 
-    async fn page(&self, prefix: &str, below: &str, stretch: Stretch) -> Result<(Stretch, PaginatedListResult), Error> {
+    async fn page(&self, prefix: &str, below: &str, range: KeyRange) -> Result<(KeyRange, PaginatedListResult), Error> {
         let task = self.task("list", prefix, Duration::ZERO);
         let attempt = || async {
             let options = PaginatedListOptions {
-                offset: stretch.after.clone().filter(|_| stretch.token.is_none()),
-                page_token: stretch.token.clone(),
+                offset: range.after.clone().filter(|_| range.token.is_none()),
+                page_token: range.token.clone(),
                 ..PaginatedListOptions::default()
             };
             Ok(self.store.list_paginated(Some(below), options).await?)
         };
-        match self.patiently(&task, attempt).await {
-            Ok(page) => Ok((stretch, page)),
+        match self.retrying(&task, attempt).await {
+            Ok(page) => Ok((range, page)),
             Err(cause) => Err(task.error(cause)),
         }
     }

@@ -1,6 +1,8 @@
-//! What is known of an object without its bytes.
+//! What is known of objects without their bytes.
 
 use std::time::SystemTime;
+
+use object_store::ObjectMeta;
 
 /// An object's name, size and state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,4 +15,39 @@ pub struct Meta {
     pub etag: String,
     /// When it was written: by R2's clock when R2 told it, by this machine's when this process wrote it.
     pub modified: SystemTime,
+}
+
+impl Meta {
+    pub(super) fn of(meta: ObjectMeta) -> Meta {
+        Meta {
+            key: meta.location.to_string(),
+            size: meta.size,
+            etag: unquoted(meta.e_tag),
+            modified: SystemTime::from(meta.last_modified),
+        }
+    }
+}
+
+/// What stands directly below a prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// The objects, by key.
+    pub objects: Vec<Meta>,
+    /// The prefixes, without a slash at their end.
+    pub folders: Vec<String>,
+}
+
+/// What all keys below a prefix begin with; an empty prefix stands for the bucket.
+pub(super) fn below(prefix: &str) -> String {
+    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
+}
+
+/// An ETag as [`Meta`] has it.
+pub(super) fn unquoted(etag: Option<String>) -> String {
+    etag.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+/// An ETag as a condition has it.
+pub(super) fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
 }

@@ -4,14 +4,17 @@
 //! hook ──► objects ──► bucket (read, write, multipart, list) ──► object_store ──► wire ──► R2
 //!             └─ cache: names known, bytes kept
 //! ```
-//! `Bucket` is R2's operations, one by one, with deadlines and retries. `Objects` adds what is already known, so that most questions
-//! cost no request. Neither knows of paths or files: keys go in, bytes and `Meta` come out.
+//! `Bucket` has R2's operations, one by one, with deadlines and retries. `Objects` adds a cache, so that most questions cost no request.
+//! Neither knows of paths: keys go in, bytes and `Meta` come out.
 
 mod answer;
 mod bucket;
 mod cache;
+mod checksum;
+mod content_type;
 mod error;
 mod files;
+mod key_range;
 mod keys;
 mod list;
 mod meta;
@@ -19,17 +22,18 @@ mod multipart;
 mod objects;
 mod operation;
 mod read;
-mod stretch;
+mod upload_id;
 mod wire;
 mod write;
 
 pub use answer::Answer;
 pub use bucket::{Bucket, check_key};
 pub use cache::{Cache, Name};
+pub use checksum::Checksum;
+pub use content_type::content_type;
 pub use error::Error;
-pub use files::{FileError, Sum};
-pub use list::Level;
-pub use meta::Meta;
+pub use files::FileError;
+pub use meta::{Level, Meta};
 pub use objects::Objects;
 pub use operation::{Operation, Requests};
-pub use write::{PutMode, content_type};
+pub use write::PutMode;

@@ -1,5 +1,6 @@
 //! Large uploads, in parts. The object is as it was until the last request of an upload.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,34 +9,58 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::PutMultipartOptions;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use uuid::Uuid;
 
-use super::Error;
-use super::bucket::{Remote, Task};
-use super::error::Cause;
-use super::read::bare;
+use super::bucket::Remote;
+use super::error::{Cause, Error};
+use super::meta::unquoted;
+use super::upload_id::UploadId;
 use super::wire::time_for;
-use super::write::with_id;
 
 /// R2 wants parts of at least 5 MiB, all but the last of one size, and at most 10,000 of them.
 pub(super) const PART_BYTES: usize = 8 << 20;
 
-pub(super) const PARTS: usize = 10_000;
+const PARTS: u64 = 10_000;
 
 /// Parts on the way at once. Others have seen R2 slow down beyond that.
 pub(super) const PARTS_AT_ONCE: usize = 3;
 
+/// The size of the parts of an upload of `size` bytes.
+pub(super) fn part_bytes(size: u64) -> u64 {
+    (PART_BYTES as u64).max(size.div_ceil(PARTS))
+}
+
 impl Remote {
-    /// Uploads an object in parts and gives its ETag.
-    pub(super) async fn put_parts(&self, key: &str, path: &Path, bytes: Bytes) -> Result<String, Error> {
+    /// Uploads an object of `size` bytes in parts, which `read` gives, and returns its ETag.
+    pub(super) async fn put_parts<E, F>(
+        &self,
+        key: &str,
+        path: &Path,
+        size: u64,
+        read: impl Fn(Range<u64>) -> F,
+    ) -> Result<String, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<Bytes, E>>,
+    {
         let task = self.task("begin the upload of", key, Duration::ZERO);
-        let id = Uuid::new_v4().to_string();
+        let id = UploadId::new();
         let begin = || async {
-            let options = PutMultipartOptions { attributes: with_id(key, &id), ..PutMultipartOptions::default() };
+            let options = PutMultipartOptions { attributes: id.attributes(key), ..PutMultipartOptions::default() };
             Ok(self.store.create_multipart_opts(path, options).await?)
         };
-        let upload = self.patiently(&task, begin).await.map_err(|cause| task.error(cause))?;
-        let done = self.send_parts(key, path, &upload, &bytes, &id).await;
+        let upload = self.retrying(&task, begin).await.map_err(|cause| task.error(cause))?;
+        let step = part_bytes(size);
+        let ranges = (0..size).step_by(step as usize).map(|start| start..(start + step).min(size));
+        let parts = ranges.enumerate().map(|(index, range)| {
+            let part = read(range);
+            let upload = &upload;
+            async move { Ok::<_, E>(self.send_part(key, path, upload, index, part.await?).await?) }
+        });
+        let parts: Result<Vec<PartId>, E> = stream::iter(parts).buffered(PARTS_AT_ONCE).try_collect().await;
+        let done = match parts {
+            Ok(parts) => self.complete(key, path, &upload, parts, &id).await.map_err(E::from),
+            Err(error) => Err(error),
+        };
         if done.is_err() {
             // Once, and whatever comes of it: R2 itself ends uploads that are seven days old.
             if let Err(error) = self.store.abort_multipart(path, &upload).await {
@@ -45,27 +70,7 @@ impl Remote {
         done
     }
 
-    async fn send_parts(
-        &self,
-        key: &str,
-        path: &Path,
-        upload: &String,
-        bytes: &Bytes,
-        id: &str,
-    ) -> Result<String, Error> {
-        let part_bytes = PART_BYTES.max(bytes.len().div_ceil(PARTS));
-        let parts =
-            (0..bytes.len()).step_by(part_bytes).map(|start| bytes.slice(start..(start + part_bytes).min(bytes.len())));
-        let parts: Vec<PartId> = stream::iter(parts.enumerate())
-            .map(|(index, part)| self.send_part(key, path, upload, index, part))
-            .buffered(PARTS_AT_ONCE)
-            .try_collect()
-            .await?;
-        let task = self.task("end the upload of", key, Duration::ZERO);
-        self.complete(&task, path, upload, parts, id).await.map_err(|cause| task.error(cause))
-    }
-
-    pub(super) async fn send_part(
+    async fn send_part(
         &self,
         key: &str,
         path: &Path,
@@ -76,21 +81,22 @@ impl Remote {
         // Those on the way share the line.
         let task = self.task("put a part of", key, time_for((part.len() * PARTS_AT_ONCE) as u64));
         let attempt = || async { Ok(self.store.put_part(path, upload, index, part.clone().into()).await?) };
-        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
+        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
     }
 
-    pub(super) async fn complete(
+    async fn complete(
         &self,
-        task: &Task<'_>,
+        key: &str,
         path: &Path,
         upload: &String,
         parts: Vec<PartId>,
-        id: &str,
-    ) -> Result<String, Cause> {
+        id: &UploadId,
+    ) -> Result<String, Error> {
+        let task = self.task("end the upload of", key, Duration::ZERO);
         let in_doubt = AtomicBool::new(false);
         let attempt = || async {
             match self.store.complete_multipart(path, upload, parts.clone()).await.map_err(Cause::from) {
-                Ok(put) => Ok(bare(put.e_tag.unwrap_or_default())),
+                Ok(put) => Ok(unquoted(put.e_tag)),
                 // The upload is gone: behind an answer that never came, because it has become the object.
                 Err(Cause::NotFound) if in_doubt.load(Ordering::Relaxed) => {
                     self.find_upload(path, id).await?.ok_or(Cause::NotFound)
@@ -101,6 +107,6 @@ impl Remote {
                 }
             }
         };
-        self.patiently(task, attempt).await
+        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
     }
 }

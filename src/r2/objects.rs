@@ -1,7 +1,7 @@
 //! The bucket with a memory: what the path hook calls. Most questions cost no request.
 //!
-//! In a folder that was listed once, a new file costs its upload and nothing more; what was written or read is there for the next
-//! reader; and what another writer does shows within the refresh interval.
+//! In a folder that has been listed once, a new file costs its upload and nothing more. What was written or read lately need not be
+//! downloaded, and what another writer does is seen within the refresh interval.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +9,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{Bucket, Cache, Error, Level, Meta, Name, PutMode};
+use super::bucket::Bucket;
+use super::cache::{Cache, Name};
+use super::error::Error;
+use super::meta::{Level, Meta};
+use super::write::PutMode;
 use crate::config::R2Settings;
 use crate::metrics::R2Metrics;
 
@@ -51,7 +55,7 @@ impl Objects {
         self.cache.lock().level(prefix, Instant::now(), is_ours)
     }
 
-    /// Keeps what is known still, for `fork`.
+    /// Holds the cache still, for `fork`.
     pub fn lock(&self) -> impl Sized + '_ {
         self.cache.lock()
     }
@@ -75,7 +79,7 @@ impl Objects {
     /// An object's bytes.
     pub fn read(&self, key: &str) -> Result<(Bytes, Meta), Error> {
         let asked = Instant::now();
-        let (meta, fresh, bytes) = match self.kept(key, asked) {
+        let (meta, fresh, bytes) = match self.known_bytes(key, asked) {
             Known::Nothing => return self.download(key, asked),
             Known::Absence => return Err(missing(key)),
             Known::Bytes { meta, fresh, bytes } => (meta, fresh, bytes),
@@ -94,7 +98,7 @@ impl Objects {
         Ok((bytes, meta))
     }
 
-    fn kept(&self, key: &str, now: Instant) -> Known {
+    fn known_bytes(&self, key: &str, now: Instant) -> Known {
         let mut cache = self.cache.lock();
         match cache.name(key, now) {
             Name::Absent { fresh: true } => Known::Absence,

@@ -1,17 +1,17 @@
 //! Questions about one object, and its bytes.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt};
 
 use super::bucket::{Bucket, Remote, Task, path};
-use super::error::Cause;
+use super::error::{Cause, Error};
+use super::meta::{Meta, quoted};
 use super::wire::time_for;
-use super::{Error, Meta};
 
 /// Objects up to this size come in one request, larger ones in several at a time.
 const RANGE_BYTES: u64 = 8 << 20;
@@ -21,26 +21,6 @@ const RANGES: usize = 4;
 
 /// How often an object may be overwritten while it is being read.
 const READS: usize = 5;
-
-impl Meta {
-    pub(super) fn of(meta: ObjectMeta) -> Meta {
-        Meta {
-            key: meta.location.to_string(),
-            size: meta.size,
-            etag: bare(meta.e_tag.unwrap_or_default()),
-            modified: SystemTime::from(meta.last_modified),
-        }
-    }
-}
-
-/// An ETag without its quotes.
-pub(super) fn bare(etag: String) -> String {
-    etag.trim_matches('"').to_owned()
-}
-
-fn quoted(etag: &str) -> String {
-    format!("\"{etag}\"")
-}
 
 impl Bucket {
     /// What R2 knows of an object.
@@ -68,7 +48,7 @@ impl Bucket {
 impl Remote {
     async fn head(&self, key: &str, path: &Path) -> Result<Meta, Error> {
         let task = self.task("look for", key, Duration::ZERO);
-        match self.patiently(&task, || async { Ok(self.store.head(path).await?) }).await {
+        match self.retrying(&task, || async { Ok(self.store.head(path).await?) }).await {
             Ok(meta) => Ok(Meta::of(meta)),
             Err(Cause::NotFound) => {
                 self.need_bucket().await?;
@@ -137,7 +117,7 @@ impl Remote {
             let meta = Meta::of(result.meta.clone());
             Ok((result.bytes().await?, meta))
         };
-        self.patiently(task, attempt).await
+        self.retrying(task, attempt).await
     }
 }
 

@@ -12,8 +12,8 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
 
-use super::Operation;
 use super::answer::Answer;
+use super::operation::Operation;
 use crate::metrics::R2Metrics;
 use crate::runtime::Runtime;
 
@@ -29,7 +29,7 @@ pub(super) fn time_for(bytes: u64) -> Duration {
 pub(super) struct Wire {
     pub(super) metrics: Arc<R2Metrics>,
     /// How long an answer may take, bodies aside.
-    pub(super) patience: Duration,
+    pub(super) answer_time: Duration,
 }
 
 impl HttpConnector for Wire {
@@ -46,10 +46,10 @@ impl HttpService for Wire {
         // Asked for each time: connections made before a `fork` are the parent's.
         let runtime = Runtime::current().map_err(|error| HttpError::new(HttpErrorKind::Connect, error))?;
         let sent = time_for(request.body().content_length() as u64);
-        let (head, body) = within(self.patience + sent, runtime.http.call(request)).await?.into_parts();
+        let (head, body) = within(self.answer_time + sent, runtime.http.call(request)).await?.into_parts();
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         // The body is read here, so that a stall or a reset within it is a failed request like any other.
-        let body = within(self.patience + time_for(length.unwrap_or(0)), collect(body)).await?;
+        let body = within(self.answer_time + time_for(length.unwrap_or(0)), collect(body)).await?;
         match Answer::read(&head, &body) {
             Some(answer) => Err(HttpError::new(HttpErrorKind::Unknown, answer)),
             None => Ok(HttpResponse::from_parts(head, body.into())),

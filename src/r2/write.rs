@@ -1,8 +1,10 @@
 //! Changes to objects. Each is there whole or not at all.
 //!
-//! An overwrite, a copy or a deletion whose answer was lost is simply done again. A put that must make a new object is not that
-//! simple: the object that is in the way may be our own. It carries a random id, by which it is recognized.
+//! An overwrite, a copy or a deletion whose answer was lost is simply done again. A put that must make a new object cannot be: the
+//! object that is in its way may be its own, which is recognized by its `upload_id`.
 
+use std::future::ready;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -12,17 +14,15 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use object_store::path::Path;
-use object_store::{
-    Attribute, Attributes, ClientOptions, CopyOptions, GetOptions, ObjectStore, PutMode as Mode, PutOptions,
-};
-use uuid::Uuid;
+use object_store::{ClientOptions, CopyOptions, ObjectStore, PutMode as Mode, PutOptions};
 
 use super::bucket::{Bucket, Remote, path};
-use super::error::Cause;
+use super::content_type::content_type;
+use super::error::{Cause, Error};
+use super::meta::{Meta, unquoted};
 use super::multipart::PART_BYTES;
-use super::read::bare;
+use super::upload_id::{UploadId, typed};
 use super::wire::time_for;
-use super::{Error, Meta};
 
 /// Larger objects are uploaded in parts.
 pub(super) const SINGLE_BYTES: usize = 2 * PART_BYTES;
@@ -36,20 +36,17 @@ const DELETE_KEYS: usize = 1000;
 /// Deletions on the way at once.
 const DELETIONS: usize = 4;
 
-/// Where an upload's random id stands among an object's metadata.
-const ID: &str = "liteflare-id";
-
 /// How an object that must be new is recognized as our own.
 struct Upload {
     /// Goes with the object.
-    id: String,
+    id: UploadId,
     /// Whether it has been sent: then it may be there, whatever we know of it.
     in_doubt: AtomicBool,
 }
 
 impl Upload {
     fn new() -> Upload {
-        Upload { id: Uuid::new_v4().to_string(), in_doubt: AtomicBool::new(false) }
+        Upload { id: UploadId::new(), in_doubt: AtomicBool::new(false) }
     }
 }
 
@@ -71,7 +68,10 @@ impl Bucket {
         self.run(arguments, async |remote, (key, path, bytes, mode, upload)| {
             let size = bytes.len() as u64;
             let etag = match mode {
-                PutMode::Overwrite if bytes.len() > SINGLE_BYTES => remote.put_parts(&key, &path, bytes).await?,
+                PutMode::Overwrite if bytes.len() > SINGLE_BYTES => {
+                    let part = |range: Range<u64>| bytes.slice(range.start as usize..range.end as usize);
+                    remote.put_parts(&key, &path, size, |range| ready(Ok::<_, Error>(part(range)))).await?
+                }
                 PutMode::Overwrite => remote.overwrite(&key, &path, bytes).await?,
                 PutMode::Create if size > REQUEST_BYTES => return Err(Error::TooBig { key, size }),
                 PutMode::Create => remote.create(&key, &path, bytes, &upload).await?,
@@ -101,8 +101,8 @@ impl Remote {
         let task = self.task("put", key, time_for(bytes.len() as u64));
         let options = || PutOptions { attributes: typed(key), ..PutOptions::default() };
         let attempt = || async { Ok(self.store.put_opts(path, bytes.clone().into(), options()).await?) };
-        let put = self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))?;
-        Ok(bare(put.e_tag.unwrap_or_default()))
+        let put = self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))?;
+        Ok(unquoted(put.e_tag))
     }
 
     async fn create(&self, key: &str, path: &Path, bytes: Bytes, upload: &Upload) -> Result<String, Error> {
@@ -111,26 +111,15 @@ impl Remote {
         let attempt = || async {
             // Until there is an answer; there may be none, not even an error.
             let was_in_doubt = in_doubt.swap(true, Ordering::Relaxed);
-            let options = PutOptions { mode: Mode::Create, attributes: with_id(key, id), ..PutOptions::default() };
+            let options = PutOptions { mode: Mode::Create, attributes: id.attributes(key), ..PutOptions::default() };
             match self.store.put_opts(path, bytes.clone().into(), options).await.map_err(Cause::from) {
-                Ok(put) => Ok(bare(put.e_tag.unwrap_or_default())),
+                Ok(put) => Ok(unquoted(put.e_tag)),
                 // Behind an answer that never came, the object in the way may be our own.
                 Err(Cause::Exists) if was_in_doubt => self.find_upload(path, id).await?.ok_or(Cause::Exists),
                 Err(cause) => Err(cause),
             }
         };
-        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
-    }
-
-    /// The ETag of the object, if it is the one uploaded with this id.
-    pub(super) async fn find_upload(&self, path: &Path, id: &str) -> Result<Option<String>, Cause> {
-        let head = GetOptions { head: true, ..GetOptions::default() };
-        let found = match self.store.get_opts(path, head).await.map_err(Cause::from) {
-            Err(Cause::NotFound) => return Ok(None),
-            found => found?,
-        };
-        let ours = found.attributes.get(&Attribute::Metadata(ID.into())).is_some_and(|value| value.as_ref() == id);
-        Ok(ours.then(|| bare(found.meta.e_tag.unwrap_or_default())))
+        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
     }
 
     async fn copy(&self, key: &str, from: &Path, to: &Path) -> Result<(), Error> {
@@ -143,7 +132,7 @@ impl Remote {
             &replaced
         };
         let attempt = || async { Ok(store.copy_opts(from, to, CopyOptions::default()).await?) };
-        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
+        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
     }
 
     /// A client whose copies get this content type; `object_store` has no such option, but signs headers it is told to add.
@@ -160,23 +149,8 @@ impl Remote {
         let task = self.task("delete", batch.first().map_or("nothing", Path::as_ref), Duration::ZERO);
         let attempt = || async {
             let paths = stream::iter(batch.clone().into_iter().map(Ok)).boxed();
-            self.store.delete_stream(paths).try_for_each(|_| std::future::ready(Ok(()))).await.map_err(Cause::from)
+            self.store.delete_stream(paths).try_for_each(|_| ready(Ok(()))).await.map_err(Cause::from)
         };
-        self.patiently(&task, attempt).await.map_err(|cause| task.error(cause))
+        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
     }
-}
-
-/// The content type that belongs to a key.
-pub fn content_type(key: &str) -> &'static str {
-    mime_guess::from_path(key).first_raw().unwrap_or("application/octet-stream")
-}
-
-pub(super) fn typed(key: &str) -> Attributes {
-    Attributes::from_iter([(Attribute::ContentType, content_type(key))])
-}
-
-pub(super) fn with_id(key: &str, id: &str) -> Attributes {
-    let mut attributes = typed(key);
-    attributes.insert(Attribute::Metadata(ID.into()), id.to_owned().into());
-    attributes
 }

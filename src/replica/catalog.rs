@@ -69,7 +69,7 @@ impl Catalog {
             let root = u32::try_from(object.root).ok().and_then(PageNo::new);
             let (Some(root), Some(table)) = (root, schema.table(&object.name)) else { continue }; // a virtual table
             let same_name = previous.tables.iter().find(|old| old.name == object.name);
-            // `DECODE.md`, R12: roots are used again, so a rename is the same root and the same row of sqlite_schema.
+            // `docs/DECODING.md`, R12: roots are used again, so a rename is the same root and the same row of sqlite_schema.
             let renamed = || {
                 let same_place = |old: &&Tracked| old.root == root && old.place == object.place;
                 previous.tables.iter().find(|old| same_place(old) && !present.contains(old.name.as_str()))

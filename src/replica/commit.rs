@@ -100,7 +100,7 @@ pub(super) fn explain(error: CommitError) -> Error {
     }
 }
 
-/// Another way to the same state, after a refusal: some ALTERs depend on rows, and some triggers no longer compile (`DECODE.md`,
+/// Another way to the same state, after a refusal: some ALTERs depend on rows, and some triggers no longer compile (`docs/DECODING.md`,
 /// R13, R15). Both are tried once.
 fn second_plan(refused: &Options, altered: Vec<String>, has_triggers: bool) -> Option<Options> {
     if refused.rebuild.is_empty() && !altered.is_empty() {
@@ -111,15 +111,14 @@ fn second_plan(refused: &Options, altered: Vec<String>, has_triggers: bool) -> O
 }
 
 fn plan_transaction(writer: &Writer, decoded: &Decoded, options: &Options) -> Result<Plan, Error> {
-    let (before, after) = writer.readers();
-    let (old, new) = (&writer.catalog.schema, writer.schema_after(decoded));
+    let (before, after) = (writer.before(), writer.after(decoded));
     // One read transaction each: else every row read by its key is one of its own, with a lock taken and page 1 checked.
-    let _transactions = (before.unchecked_transaction()?, after.unchecked_transaction()?);
-    Ok(plan::plan(before, after, old, new, &decoded.changes, options)?)
+    let _transactions = (before.connection.unchecked_transaction()?, after.connection.unchecked_transaction()?);
+    Ok(plan::plan(before, after, &decoded.changes, options)?)
 }
 
 fn has_triggers(writer: &Writer, decoded: &Decoded) -> bool {
-    let schemas = [&writer.catalog.schema, writer.schema_after(decoded)];
+    let schemas = [writer.before().schema, writer.after(decoded).schema];
     schemas.iter().any(|schema| schema.objects.keys().any(|(kind, _)| *kind == Kind::Trigger))
 }
 

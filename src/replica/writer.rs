@@ -3,13 +3,11 @@
 use rusqlite::Connection;
 
 use super::catalog::{Catalog, Tracked};
-use crate::decode::diff::{Comparison, RowDiff, RowKey, TreePair};
+use crate::decode::diff::{Comparison, TreePair};
 use crate::decode::owners::{Owners, OwnersUpdate, SCHEMA_TREE};
-use crate::decode::record::Field;
 use crate::error::Error;
 use crate::image::{Image, PageNo};
-use crate::plan::TableChanges;
-use crate::value::{Key, Value};
+use crate::plan::{After, Before, Side, TableChanges};
 use crate::vfs::scratch::Scratch;
 
 /// Pages above which debug builds do not rebuild the index to compare.
@@ -73,21 +71,23 @@ impl Writer {
             let diff = comparison.table(&trees, &mut owners)?;
             let same_name = pair.old.map(|table| &table.name) == pair.new.map(|table| &table.name);
             if !(diff.is_empty() && same_name) {
-                changes.push(table_changes(pair.old, pair.new, diff, after));
+                let name = |table: Option<&Tracked>| table.map(|table| table.name.clone());
+                changes.push(TableChanges { before: name(pair.old), after: name(pair.new), rows: diff });
             }
         }
         comparison.check(&owners)?;
         Ok(Decoded { changes, catalog, owners })
     }
 
-    /// The readers of the images before and after, as the last `decode` left them.
-    pub fn readers(&self) -> (&Connection, &Connection) {
-        (&self.before.connection, &self.after.connection)
+    /// The image before the decoded transaction, for the planner.
+    pub fn before(&self) -> Before<'_> {
+        Before(Side { connection: &self.before.connection, schema: &self.catalog.schema })
     }
 
-    /// The schema after the decoded transaction.
-    pub fn schema_after<'a>(&'a self, decoded: &'a Decoded) -> &'a crate::schema::Schema {
-        &decoded.catalog.as_ref().unwrap_or(&self.catalog).schema
+    /// The image after it.
+    pub fn after<'a>(&'a self, decoded: &'a Decoded) -> After<'a> {
+        let catalog = decoded.catalog.as_ref().unwrap_or(&self.catalog);
+        After(Side { connection: &self.after.connection, schema: &catalog.schema })
     }
 
     /// The decoded transaction has become `newest`.
@@ -117,47 +117,5 @@ impl Writer {
         let rebuilt =
             if image.page_count() == 0 { Ok(Owners::default()) } else { Owners::build(image, self.catalog.roots()) };
         rebuilt.is_ok_and(|rebuilt| rebuilt.entries() == self.owners.entries())
-    }
-}
-
-fn table_changes(old: Option<&Tracked>, new: Option<&Tracked>, diff: RowDiff, image: &Image) -> TableChanges {
-    let encoding = image.header_u32(56);
-    let keys = |keys: Vec<RowKey>| keys.into_iter().map(|key| plan_key(key, encoding)).collect();
-    TableChanges {
-        before: old.map(|table| table.name.clone()),
-        after: new.map(|table| table.name.clone()),
-        deleted: keys(diff.deleted),
-        inserted: keys(diff.inserted),
-        updated: keys(diff.updated),
-    }
-}
-
-fn plan_key(key: RowKey, encoding: u32) -> Key {
-    match key {
-        RowKey::Rowid(rowid) => Key::Rowid(rowid),
-        RowKey::Key(fields) => Key::Primary(fields.into_iter().map(|field| plan_value(field, encoding)).collect()),
-    }
-}
-
-fn plan_value(field: Field, encoding: u32) -> Value {
-    match field {
-        Field::Null => Value::Null,
-        Field::Integer(value) => Value::Integer(value),
-        Field::Real(value) => Value::Real(value),
-        Field::Text(bytes) => Value::Text(utf8(bytes, encoding)),
-        Field::Blob(bytes) => Value::Blob(bytes),
-    }
-}
-
-/// Text of a record as UTF-8, as the SQLite that reads the rows by this key wants it (header offset 56: 2 and 3 are UTF-16).
-fn utf8(bytes: Vec<u8>, encoding: u32) -> Vec<u8> {
-    let decode = |from: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| from([pair[0], pair[1]])).collect();
-        String::from_utf16_lossy(&units).into_bytes()
-    };
-    match encoding {
-        2 => decode(u16::from_le_bytes),
-        3 => decode(u16::from_be_bytes),
-        _ => bytes,
     }
 }

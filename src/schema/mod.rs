@@ -1,18 +1,20 @@
 //! A database's schema: tables in detail, everything else by its SQL text.
-//! In: a connection, see `read`. Out: plain data, equal for equal schemas. SQLite's own objects (`sqlite_…`) are left out.
+//! In: a connection (`read`). Out: plain data, equal for equal schemas. SQLite's own objects (`sqlite_…`) are left out.
 
 mod error;
 pub mod guard;
+mod keys;
 mod lexer;
 mod read;
 
 use std::collections::BTreeMap;
 
 pub use error::SchemaError;
+pub(crate) use keys::CellName;
 pub use lexer::quoted;
 pub(crate) use lexer::{Token, folded, tokens};
 
-/// The kinds of schema objects. Names are unique within a kind only: InvokeAI has a trigger called like its table.
+/// The kinds of schema objects. Names are unique within a kind only: a trigger may be called like its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A table, virtual ones included.
@@ -122,7 +124,7 @@ pub struct Unique {
 /// What D1 does to a child row when its parent row is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDelete {
-    /// NO ACTION or RESTRICT: nothing, while foreign keys are deferred (R2).
+    /// NO ACTION or RESTRICT: nothing, while foreign keys are deferred (rule R2).
     Nothing,
     /// CASCADE, SET NULL, SET DEFAULT: the child row is deleted or changed at once.
     Acts,
@@ -179,41 +181,6 @@ impl Table {
     pub fn written(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.columns.len()).filter(|&i| self.columns[i].generated == Generated::No)
     }
-
-    /// The SQL names of the key's parts, in the order of [`crate::value::Key::values`].
-    pub fn key_names(&self) -> Vec<String> {
-        match &self.identity {
-            Identity::Alias(column) => vec![quoted(&self.columns[*column].name)],
-            Identity::Rowid(name) => vec![(*name).to_owned()],
-            Identity::Primary(key) => key.iter().map(|part| quoted(&self.columns[part.column].name)).collect(),
-            Identity::Unnamed => vec!["rowid".to_owned()],
-        }
-    }
-
-    /// The key's parts for a comparison: qualified, and with the key's collation where it is not the column's.
-    pub(crate) fn key_terms(&self, qualifier: &str) -> Vec<String> {
-        let mut terms: Vec<String> = self.key_names().iter().map(|name| format!("{qualifier}{name}")).collect();
-        if let Identity::Primary(key) = &self.identity {
-            for (term, part) in terms.iter_mut().zip(key) {
-                if let Some(collation) = &part.collation {
-                    term.push_str(&format!(" COLLATE {}", quoted(collation)));
-                }
-            }
-        }
-        terms
-    }
-
-    /// `WHERE` terms that find a key bound as `?1`, `?2`, ….
-    pub(crate) fn key_match(&self, qualifier: &str) -> String {
-        let terms = self.key_terms(qualifier);
-        let terms: Vec<String> = terms.iter().enumerate().map(|(i, term)| format!("{term}=?{}", i + 1)).collect();
-        terms.join(" AND ")
-    }
-
-    /// Whether the table has rowids.
-    pub fn has_rowid(&self) -> bool {
-        !matches!(self.identity, Identity::Primary(_))
-    }
 }
 
 /// A whole schema. Tables and objects are found by their folded names.
@@ -242,37 +209,5 @@ impl Schema {
         std::ptr::eq(self, other)
             || self.objects.len() == other.objects.len()
                 && self.objects.values().zip(other.objects.values()).all(|(a, b)| a.same(b))
-    }
-
-    /// The columns of its parent that a foreign key refers to; `None` if there are none of that name.
-    pub(crate) fn parent_columns(&self, key: &ForeignKey) -> Option<(&Table, Vec<usize>)> {
-        let parent = self.table(&key.parent)?;
-        let columns = match key.to.as_slice() {
-            [] => parent.primary.clone(),
-            names => names.iter().map(|name| parent.column(name)).collect::<Option<Vec<_>>>()?,
-        };
-        (columns.len() == key.from.len()).then_some((parent, columns))
-    }
-
-    /// Children with a foreign key to `parent`, with that key, in the order of their names.
-    pub(crate) fn children<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
-        self.tables
-            .values()
-            .flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)))
-            .filter(move |(_, key)| key.parent.eq_ignore_ascii_case(parent))
-    }
-
-    /// Tables in an order in which children come before their parents; in a cycle, the first comes first.
-    pub(crate) fn children_first<'a>(&self, mut tables: Vec<&'a Table>) -> Vec<&'a Table> {
-        let mut ordered = Vec::with_capacity(tables.len());
-        while !tables.is_empty() {
-            let has_child = |parent: &Table| {
-                let mut children = self.children(&parent.name).filter(|(child, _)| child.name != parent.name);
-                children.any(|(child, _)| tables.iter().any(|table| table.name == child.name))
-            };
-            let next = tables.iter().position(|table| !has_child(table)).unwrap_or(0);
-            ordered.push(tables.remove(next));
-        }
-        ordered
     }
 }

@@ -79,11 +79,8 @@ fn settings_for(path: &Path) -> Option<Result<Settings, Error>> {
     let attached = ATTACHED.lock().get(path).cloned();
     match attached {
         Some(settings) => Some(Ok(settings)),
-        None => match config::serves(path) {
-            Ok(true) => Some(Settings::load().map_err(Error::from)),
-            Ok(false) => None,
-            Err(error) => Some(Err(error.into())), // it may be a database of D1's: no silent local one instead
-        },
+        // An error: it may be a database of D1's, and then no silent local one serves instead.
+        None => config::database_settings(path).map_err(Error::from).transpose(),
     }
 }
 

@@ -36,7 +36,7 @@ pub enum Error {
     },
 
     /// There is no database at this path.
-    #[error("{path}: there is no such file; give the application's root folder, which holds databases/invokeai.db", path = .path.display())]
+    #[error("{path}: there is no such file; give the application's root folder, which holds {database}", path = .path.display(), database = crate::invokeai::DATABASE)]
     NoDatabase {
         /// Where it should be.
         path: PathBuf,

@@ -10,15 +10,13 @@ use super::media::{scan, upload};
 use super::source::Source;
 use super::target::Target;
 use super::{Error, Event, Progress, Requests, Step, load};
-use crate::config::{R2Settings, Settings};
+use crate::config;
 use crate::d1::Client;
 use crate::image::Seq;
+use crate::invokeai::DATABASE;
 use crate::metrics::{Metrics, R2Metrics};
 use crate::r2::Bucket;
 use crate::replica::load::{Loader, mark, unmark};
-
-/// Where a root has its database.
-pub const DATABASE: &str = "databases/invokeai.db";
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -55,7 +53,7 @@ enum Start {
 
 /// Brings the root to Cloudflare. `replace`: what is there goes first.
 pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<Summary, Error> {
-    let (settings, r2) = (Settings::load()?, R2Settings::load()?);
+    let (settings, r2) = config::load()?;
     let source = Source::open(&root.join(DATABASE))?;
     let checked = check(&source.connection, &root.join(DATABASE), progress)?;
     let files = r2.as_ref().map(|r2| scan(&r2.folders)).transpose()?;

@@ -9,7 +9,7 @@ use super::compare::{Comparison, Differences, Sides};
 use super::media::upload::objects;
 use super::source::Source;
 use super::{Error, Progress, Requests, expected};
-use crate::config::{self, R2Settings, Settings};
+use crate::config::{self, R2Settings};
 use crate::d1::Client;
 use crate::image::Image;
 use crate::metrics::{Metrics, R2Metrics};
@@ -46,7 +46,7 @@ pub struct Report {
 
 /// Compares everything. What differs is in the report; an error means that something could not be compared.
 pub fn verify(file: Option<&Path>, progress: Progress<'_>) -> Result<Report, Error> {
-    let (settings, r2) = (Settings::load()?, R2Settings::load()?);
+    let (settings, r2) = config::load()?;
     let file = file.map(Source::open).transpose()?;
     let (d1_metrics, r2_metrics) = (Arc::new(Metrics::default()), Arc::new(R2Metrics::default()));
     let client = Client::connect(&settings, Arc::clone(&d1_metrics)).map_err(crate::error::Error::from)?;

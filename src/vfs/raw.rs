@@ -69,12 +69,14 @@ pub fn register(sqlite: Sqlite, name: &CStr, vfs: &'static dyn Vfs, make_default
 
 /// SAFETY (of the callers): SQLite hands each callback the VFS it belongs to, whose `pAppData` `register` has set and leaked.
 unsafe fn registered<'a>(vfs: *mut sqlite3_vfs) -> &'a Registered {
+    // SAFETY: as above; what is leaked stays for the life of the process, and is only read.
     unsafe { &*(*vfs).pAppData.cast() }
 }
 
 /// SAFETY (of the callers): `x_open` has filled the file in and `x_close` has not seen it; the connection's mutex makes the
 /// callback its only user.
 unsafe fn opened<'a>(file: *mut sqlite3_file) -> &'a mut dyn File {
+    // SAFETY: as above; `x_open` sets `pMethods`, without which SQLite makes no callback, only after it has made the box.
     unsafe { &mut **(*file.cast::<RawFile>()).file }
 }
 
@@ -285,6 +287,7 @@ unsafe extern "C" fn x_file_size(file: *mut sqlite3_file, out: *mut sqlite3_int6
         // SAFETY: see `opened`; SQLite passes an integer to fill.
         match unsafe { opened(file) }.size() {
             Ok(size) => {
+                // SAFETY: as above.
                 unsafe { *out = size as sqlite3_int64 };
                 ffi::SQLITE_OK
             }

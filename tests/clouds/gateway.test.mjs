@@ -1,5 +1,5 @@
 // The Worker as `wrangler deploy` would upload it, with the settings of its wrangler.jsonc, on workerd. What a query does is
-// `tests/conformance`'s part; this is about the door: who gets in, and to which database.
+// `tests/integration/conformance`'s part; this is about the door: who gets in, and to which database.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

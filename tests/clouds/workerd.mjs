@@ -46,7 +46,7 @@ async function announce() {
     LITEFLARE_R2_BUCKET: bucket,
     R2_ACCESS_KEY_ID: s3Credentials.accessKeyId,
     R2_SECRET_ACCESS_KEY: s3Credentials.secretAccessKey,
-    LITEFLARE_TEST_WORKERD_API: api, // these three are what `tests/common` looks for
+    LITEFLARE_TEST_WORKERD_API: api, // these three are what `tests/integration/support` looks for
     LITEFLARE_TEST_WORKERD_TOKEN: token,
     LITEFLARE_TEST_CONTROL: `http://127.0.0.1:${control.address().port}`,
   };

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
-use rusqlite::types::Value;
 
 use super::*;
 use crate::decode::owners::SCHEMA_TREE;
 use crate::image::{Overlay, Seq};
+use crate::value::Value;
 
 /// name → (root, columns of its key when WITHOUT ROWID)
 type Tables = BTreeMap<String, (PageNo, Option<usize>)>;
-type Rows = BTreeMap<String, String>;
+type RowTexts = BTreeMap<String, String>;
 
 struct Subject {
     db: Connection,
@@ -23,7 +23,7 @@ struct Subject {
     tables: Tables,
     ids: BTreeMap<String, TreeId>,
     next_id: u32,
-    rows: BTreeMap<String, Rows>,
+    rows: BTreeMap<String, RowTexts>,
     _dir: tempfile::TempDir,
 }
 
@@ -72,7 +72,7 @@ impl Subject {
         rows.unwrap().map(Result::unwrap).collect()
     }
 
-    fn read_rows(&self) -> BTreeMap<String, Rows> {
+    fn read_rows(&self) -> BTreeMap<String, RowTexts> {
         let tables = self.tables.iter();
         tables
             .map(|(name, (_, keys))| {
@@ -84,7 +84,7 @@ impl Subject {
                 let mut statement = self.db.prepare(&format!("SELECT {key}, * FROM {name}")).unwrap();
                 let count = statement.column_count();
                 let rows = statement.query_map([], |row| {
-                    let values: Vec<Value> = (1..count).map(|index| row.get(index).unwrap()).collect();
+                    let values: Vec<rusqlite::types::Value> = (1..count).map(|index| row.get(index).unwrap()).collect();
                     Ok((row.get(0)?, format!("{values:?}")))
                 });
                 (name.clone(), rows.unwrap().map(Result::unwrap).collect())
@@ -116,7 +116,7 @@ impl Subject {
                 key_columns: new.or(old).unwrap().1,
             };
             let diff = comparison.table(&pair, &mut update).unwrap();
-            let none = Rows::new();
+            let none = RowTexts::new();
             let expected = expected(old_rows.get(name).unwrap_or(&none), self.rows.get(name).unwrap_or(&none));
             assert_eq!(shown(&diff), expected, "table {name} after {what}");
         }
@@ -141,7 +141,7 @@ impl Subject {
     }
 }
 
-fn expected(old: &Rows, new: &Rows) -> [BTreeSet<String>; 3] {
+fn expected(old: &RowTexts, new: &RowTexts) -> [BTreeSet<String>; 3] {
     let deleted = old.keys().filter(|key| !new.contains_key(*key)).cloned().collect();
     let inserted = new.keys().filter(|key| !old.contains_key(*key)).cloned().collect();
     let updated = old.iter().filter(|(key, row)| new.get(*key).is_some_and(|now| now != *row));
@@ -149,20 +149,20 @@ fn expected(old: &Rows, new: &Rows) -> [BTreeSet<String>; 3] {
 }
 
 fn shown(diff: &RowDiff) -> [BTreeSet<String>; 3] {
-    let show = |key: &RowKey| match key {
-        RowKey::Rowid(rowid) => format!("r{rowid}"),
-        RowKey::Key(fields) => fields.iter().map(show_field).collect(),
+    let show = |key: &Key| match key {
+        Key::Rowid(rowid) => format!("r{rowid}"),
+        Key::Primary(values) => values.iter().map(show_value).collect(),
     };
     [&diff.deleted, &diff.inserted, &diff.updated].map(|keys| keys.iter().map(show).collect())
 }
 
-fn show_field(field: &Field) -> String {
-    match field {
-        Field::Null => "nullNULL".into(),
-        Field::Integer(value) => format!("integer{value}"),
-        Field::Real(value) => format!("real{value:?}"),
-        Field::Text(bytes) => format!("text'{}'", String::from_utf8_lossy(bytes)),
-        Field::Blob(bytes) => format!("blobX'{}'", hex::encode_upper(bytes)),
+fn show_value(value: &Value) -> String {
+    match value {
+        Value::Null => "nullNULL".into(),
+        Value::Integer(value) => format!("integer{value}"),
+        Value::Real(value) => format!("real{value:?}"),
+        Value::Text(bytes) => format!("text'{}'", String::from_utf8_lossy(bytes)),
+        Value::Blob(bytes) => format!("blobX'{}'", hex::encode_upper(bytes)),
     }
 }
 

@@ -2,19 +2,24 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use libc::FILE;
-
-use super::{done, returning, set_errno};
+use super::arguments::File;
+use super::frame::{checked, conclude, hooked, keeping_errno};
+use crate::ffi::guard;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::memfd::HIGH;
 use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};
 use crate::runtime::{is_our_work, numbers};
 
-/// Closes a descriptor without asking whose it is.
+/// Closes a descriptor, which the caller must own, without asking whose it is.
 pub fn close_descriptor(fd: c_int) {
-    // SAFETY: the caller owns the descriptor.
-    unsafe { real::close()(fd) };
+    let _ = closed(fd); // it is gone whatever the answer
+}
+
+/// libc's own `close`.
+fn closed(fd: c_int) -> Result<()> {
+    // SAFETY: closing a number touches no memory; whose it is, is the caller's business.
+    checked(unsafe { real::close()(fd) })
 }
 
 /// A descriptor of ours is about to be closed: the last one of its open file puts the bytes into the bucket.
@@ -28,10 +33,15 @@ fn release(hook: &Hook, fd: c_int) -> Result<()> {
     }
 }
 
+/// `release`, and then the descriptor is closed in any case: so a panic must not get in between.
+fn released(hook: &Hook, fd: c_int) -> Result<()> {
+    guard(Err(Errno(libc::EIO)), || release(hook, fd))
+}
+
 /// A descriptor gets another file, and nobody is told of errors with the one before.
 pub fn let_go(fd: c_int) {
     if let Some(hook) = ours(fd) {
-        let _ = crate::ffi::guard(Ok(()), || release(hook, fd));
+        let _ = released(hook, fd);
     }
 }
 
@@ -40,135 +50,123 @@ fn ours(fd: c_int) -> Option<&'static Hook> {
     hook().filter(|hook| hook.table.may_have(fd))
 }
 
+/// Does `work` if `fd` is ours. `None`: libc has to.
+fn if_ours<R>(fd: c_int, work: impl FnOnce(&Hook) -> Result<R>) -> Option<Result<R>> {
+    ours(fd).map(|hook| keeping_errno(|| work(hook)))
+}
+
 /// `close` for a range, as far as it is ours.
 fn release_range(first: c_uint, last: c_uint) {
     if let Some(hook) = hook() {
         for fd in hook.table.within(first, last) {
             // There is nobody to tell: the functions that close ranges report no such errors. It was logged.
-            let _ = release(hook, fd);
+            let _ = released(hook, fd);
         }
     }
 }
 
-fn sync(hook: &Hook, fd: c_int) -> c_int {
-    done(|| match hook.table.get(fd) {
-        Some(Handle::File(file)) if file.writes => hook.store()?.flush(&file.inode),
+fn sync(hook: &Hook, fd: c_int) -> Result<c_int> {
+    match hook.table.get(fd) {
+        Some(Handle::File(file)) if file.writes => hook.store()?.flush(&file.inode)?,
         // New names are in the bucket as soon as the call that made them has returned; removed ones may still wait.
-        Some(Handle::Directory(prefix)) => hook.store()?.delete_doomed_below(&prefix),
-        Some(Handle::File(_) | Handle::Database(_)) | None => Ok(()),
+        Some(Handle::Directory(prefix)) => hook.store()?.delete_doomed_below(&prefix)?,
+        Some(Handle::File(_) | Handle::Database(_)) | None => {}
+    }
+    Ok(0)
+}
+
+hooked! {
+    fn lf_close(fd: c_int) -> c_int, or close {
+        let closed = if_ours(fd, |hook| {
+            let released = released(hook, fd);
+            // Whatever has become of the bytes, the number is free again.
+            let closed = closed(fd);
+            released.and(closed).map(|()| 0)
+        });
+        match closed {
+            // As it looks to the host, whose number it is not.
+            None if numbers::keeps(fd) => Some(Err(Errno(libc::EBADF))),
+            closed => closed,
+        }
+    }
+    fn lf_fclose(stream: File) -> c_int, or fclose {
+        let fd = stream.descriptor()?;
+        if_ours(fd, |hook| {
+            // What the stream still holds has to be in the file before the file is put.
+            let flushed = stream.flush();
+            let released = released(hook, fd);
+            let closed = stream.close();
+            released.and(flushed).and(closed).map(|()| 0)
+        })
+    }
+    fn lf_close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int, by close_range(first, last, flags)
+    fn lf_closefrom(first: c_int) -> (), by closefrom(first)
+    fn lf_dup(fd: c_int) -> c_int, after dup {
+        |copy| copied(fd, copy)
+    }
+    fn lf_dup2(fd: c_int, target: c_int) -> c_int, by replace(fd, target, |fd, target| real::dup2()(fd, target))
+    fn lf_dup3(fd: c_int, target: c_int, flags: c_int) -> c_int, by replace(fd, target, |fd, target| real::dup3()(fd, target, flags))
+    fn lf_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int, by fcntl(real::fcntl(), fd, command, argument)
+    fn lf_fcntl64(fd: c_int, command: c_int, argument: *mut c_void) -> c_int, by fcntl(real::fcntl64(), fd, command, argument)
+    fn lf_fsync(fd: c_int) -> c_int, or fsync {
+        if_ours(fd, |hook| sync(hook, fd))
+    }
+    fn lf_fdatasync(fd: c_int) -> c_int, or fdatasync {
+        if_ours(fd, |hook| sync(hook, fd))
+    }
+}
+
+/// SAFETY (of the callers): none is needed, since closing numbers touches no memory; it is `close_range`'s own frame.
+unsafe fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    // CLOSE_RANGE_CLOEXEC closes nothing yet.
+    const CLOEXEC: c_int = 4;
+    if flags & CLOEXEC == 0 {
+        guard((), || release_range(first, last));
+    }
+    around_the_runtime(first, last, |first, last| {
+        // SAFETY: closing numbers touches no memory; whose they are is the caller's business.
+        unsafe { real::close_range()(first, last, flags) }
     })
 }
 
-interpose! {
-    fn lf_close(fd: c_int) -> c_int {
+/// SAFETY (of the callers): as for `close_range`.
+unsafe fn closefrom(first: c_int) {
+    let first = c_uint::try_from(first).unwrap_or(0);
+    guard((), || release_range(first, c_uint::MAX));
+    around_the_runtime(first, c_uint::MAX, |first, last| {
+        // SAFETY: closing numbers touches no memory; whose they are is the caller's business.
         unsafe {
-            match ours(fd) {
-                None if numbers::keeps(fd) => {
-                    // As it looks to the host, whose number it is not.
-                    set_errno(Errno(libc::EBADF));
-                    -1
-                }
-                None => real::close()(fd),
-                Some(hook) => {
-                    let released = returning(|| release(hook, fd).map(|()| 0));
-                    let errno = Errno::last();
-                    let closed = real::close()(fd);
-                    if released == 0 { closed } else { done(|| Err(errno)) }
-                }
-            }
-        }
-    }
-    fn lf_fclose(stream: *mut FILE) -> c_int {
-        unsafe {
-            if stream.is_null() {
-                return real::fclose()(stream);
-            }
-            let fd = libc::fileno(stream);
-            match ours(fd) {
-                None => real::fclose()(stream),
-                Some(hook) => {
-                    // What the stream still holds has to be in the file before the file is put.
-                    let flushed = libc::fflush(stream);
-                    let released = returning(|| release(hook, fd).map(|()| 0));
-                    let errno = Errno::last();
-                    let closed = real::fclose()(stream);
-                    if released != 0 {
-                        return done(|| Err(errno));
-                    }
-                    if flushed != 0 { flushed } else { closed }
-                }
-            }
-        }
-    }
-    fn lf_close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
-        // CLOSE_RANGE_CLOEXEC closes nothing yet.
-        const CLOEXEC: c_int = 4;
-        if flags & CLOEXEC == 0 {
-            release_range(first, last);
-        }
-        around_the_runtime(first, last, |first, last| unsafe { real::close_range()(first, last, flags) })
-    }
-    fn lf_closefrom(first: c_int) -> () {
-        let first = c_uint::try_from(first).unwrap_or(0);
-        release_range(first, c_uint::MAX);
-        around_the_runtime(first, c_uint::MAX, |first, last| unsafe {
             if last == c_uint::MAX {
                 real::closefrom()(first as c_int);
             } else if real::close_range()(first, last, 0) != 0 {
                 // A kernel before 5.9.
-                (first..=last).for_each(|fd| drop(real::close()(fd as c_int)));
-            }
-            0
-        });
-    }
-    fn lf_dup(fd: c_int) -> c_int {
-        unsafe {
-            let copy = real::dup()(fd);
-            copied(fd, copy)
-        }
-    }
-    fn lf_dup2(fd: c_int, target: c_int) -> c_int {
-        unsafe {
-            taken(fd, target);
-            let copy = real::dup2()(fd, target);
-            if fd == target { copy } else { replaced(fd, copy) }
-        }
-    }
-    fn lf_dup3(fd: c_int, target: c_int, flags: c_int) -> c_int {
-        unsafe {
-            taken(fd, target);
-            let copy = real::dup3()(fd, target, flags);
-            replaced(fd, copy)
-        }
-    }
-    fn lf_fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
-        unsafe {
-            let result = real::fcntl()(fd, command, lowest_copy(command, argument));
-            copied_by(command, fd, result)
-        }
-    }
-    fn lf_fcntl64(fd: c_int, command: c_int, argument: *mut c_void) -> c_int {
-        unsafe {
-            let result = real::fcntl64()(fd, command, lowest_copy(command, argument));
-            copied_by(command, fd, result)
-        }
-    }
-    fn lf_fsync(fd: c_int) -> c_int {
-        unsafe {
-            match ours(fd) {
-                None => real::fsync()(fd),
-                Some(hook) => sync(hook, fd),
+                for fd in first..=last {
+                    real::close()(fd as c_int);
+                }
             }
         }
+        0
+    });
+}
+
+/// `dup2` and its like. SAFETY (of the callers): none is needed, since copying numbers touches no memory.
+unsafe fn replace(fd: c_int, target: c_int, copy: impl FnOnce(c_int, c_int) -> c_int) -> c_int {
+    if fd != target {
+        guard((), || numbers::take(target));
     }
-    fn lf_fdatasync(fd: c_int) -> c_int {
-        unsafe {
-            match ours(fd) {
-                None => real::fdatasync()(fd),
-                Some(hook) => sync(hook, fd),
-            }
-        }
-    }
+    conclude(copy(fd, target), |copy| if fd == target { copy } else { replaced(fd, copy) })
+}
+
+/// SAFETY (of the callers): the arguments are those of `fcntl`, and `function` is it.
+unsafe fn fcntl(
+    function: unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int,
+    fd: c_int,
+    command: c_int,
+    argument: *mut c_void,
+) -> c_int {
+    // SAFETY: as above; `lowest_copy` puts another number only where there is a number.
+    let answer = unsafe { function(fd, command, lowest_copy(command, argument)) };
+    conclude(answer, |answer| copied_by(command, fd, answer))
 }
 
 /// The lowest number that a copy may have: copies that our runtime makes of its own descriptors go out of the way.
@@ -208,13 +206,6 @@ fn around_the_runtime(mut first: c_uint, last: c_uint, close: impl Fn(c_uint, c_
         first = ours + 1;
     }
     close(first, last)
-}
-
-/// The host is about to put a copy of a descriptor of its own at `target`.
-fn taken(fd: c_int, target: c_int) {
-    if fd != target {
-        numbers::take(target);
-    }
 }
 
 /// `dup2` has closed what its target was; errors of that are lost, on a disk too. (Afterwards, since a `dup2` that fails closes nothing.)

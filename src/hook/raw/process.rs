@@ -10,7 +10,8 @@ use std::sync::atomic::Ordering;
 
 use libc::pid_t;
 
-use crate::hook::errno::Errno;
+use super::frame::{hooked, keeping_errno};
+use crate::ffi::guard;
 use crate::hook::{HOOK, connected, inherit, real};
 
 /// Called once, when the hook is switched on.
@@ -23,7 +24,7 @@ pub fn watch() {
 }
 
 extern "C" fn at_exit() {
-    crate::ffi::guard((), || {
+    guard((), || {
         // libc writes what streams still hold after this function, into files that nobody looks at any more.
         // SAFETY: null stands for all streams.
         unsafe { libc::fflush(std::ptr::null_mut()) };
@@ -38,13 +39,13 @@ extern "C" fn at_exit() {
     });
 }
 
-/// Whether something is not in the bucket yet.
+/// Whether there is something that the bucket does not have yet.
 fn has_work() -> bool {
     HOOK.get().is_some_and(|hook| hook.table.files().iter().any(|file| file.is_ours_to_put()))
         || connected().is_some_and(|store| !store.doomed.lock().is_empty())
 }
 
-/// Puts everything into the bucket that is not there yet.
+/// Puts into the bucket what it does not have yet.
 fn finish() {
     let Some(hook) = HOOK.get().filter(|hook| hook.is_this_process()) else { return };
     for file in hook.table.files().iter().filter(|file| file.is_ours_to_put()) {
@@ -62,7 +63,7 @@ thread_local! {
 
 /// Locks that another thread holds during `fork` would never be released in the child: so this thread takes them all first.
 extern "C" fn before_fork() {
-    crate::ffi::guard((), || {
+    guard((), || {
         let Some(hook) = HOOK.get() else { return };
         super::children::begins();
         let locks: Box<dyn Any> =
@@ -72,12 +73,12 @@ extern "C" fn before_fork() {
 }
 
 extern "C" fn after_fork() {
-    crate::ffi::guard((), || drop(HELD.with(|held| held.borrow_mut().take())));
+    guard((), || drop(HELD.with(|held| held.borrow_mut().take())));
 }
 
 extern "C" fn after_fork_in_child() {
     after_fork();
-    crate::ffi::guard((), || {
+    guard((), || {
         if let Some(hook) = HOOK.get() {
             hook.pid.store(std::process::id(), Ordering::Relaxed);
         }
@@ -87,25 +88,17 @@ extern "C" fn after_fork_in_child() {
     });
 }
 
-/// `exec` failed or is about to happen: either way everything is in the bucket before, and the new program is told of the files it
-/// inherits. Calls `exec` with the environment it is to have.
-///
-/// SAFETY (of the callers): `environment` is a list of C strings that ends with null.
-unsafe fn replace(environment: *const *const c_char, exec: impl FnOnce(*const *const c_char) -> c_int) -> c_int {
-    let before = Errno::last();
-    super::children::begins();
-    crate::ffi::guard((), finish);
-    // SAFETY: as above.
-    let offered = crate::ffi::guard(None, || unsafe { inherit::offer(environment) });
-    super::set_errno(before);
-    exec(offered.as_ref().map_or(environment, |offered| offered.as_ptr()))
-}
+type List = *const *const c_char;
 
 unsafe extern "C" {
-    static environ: *const *const c_char;
+    static environ: List;
 }
 
-type List = *const *const c_char;
+/// The environment of this process.
+fn own_environment() -> List {
+    // SAFETY: libc's variable, there from the start of the process; the list behind it changes only as it does for libc's own `execv`.
+    unsafe { environ }
+}
 
 // `exec.c` has these.
 unsafe extern "C" {
@@ -118,40 +111,61 @@ unsafe extern "C" {
 #[used]
 static VARIADIC: [unsafe extern "C" fn(); 3] = [lf_execl, lf_execlp, lf_execle];
 
-interpose! {
-    fn lf_execve(path: *const c_char, arguments: List, environment: List) -> c_int {
-        unsafe { replace(environment, |environment| real::execve()(path, arguments, environment)) }
-    }
-    fn lf_execv(path: *const c_char, arguments: List) -> c_int {
-        unsafe { replace(environ, |environment| real::execve()(path, arguments, environment)) }
-    }
-    fn lf_execvp(path: *const c_char, arguments: List) -> c_int {
-        unsafe { replace(environ, |environment| real::execvpe()(path, arguments, environment)) }
-    }
-    fn lf_execvpe(path: *const c_char, arguments: List, environment: List) -> c_int {
-        unsafe { replace(environment, |environment| real::execvpe()(path, arguments, environment)) }
-    }
-    fn lf_fexecve(fd: c_int, arguments: List, environment: List) -> c_int {
-        unsafe { replace(environment, |environment| real::fexecve()(fd, arguments, environment)) }
-    }
-    fn lf_posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int {
-        unsafe {
-            super::children::begins();
-            let offered = crate::ffi::guard(None, || inherit::offer(environment));
-            let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
-            real::posix_spawn()(pid, path, actions, attributes, arguments, environment)
-        }
-    }
-    fn lf_posix_spawnp(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int {
-        unsafe {
-            super::children::begins();
-            let offered = crate::ffi::guard(None, || inherit::offer(environment));
-            let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
-            real::posix_spawnp()(pid, path, actions, attributes, arguments, environment)
-        }
-    }
-    fn lf_exit_now(code: c_int) -> () {
-        crate::ffi::guard((), finish);
-        unsafe { real::_exit()(code) }
-    }
+hooked! {
+    fn lf_execve(path: *const c_char, arguments: List, environment: List) -> c_int,
+        by replace(real::execve(), path, arguments, environment)
+    fn lf_execv(path: *const c_char, arguments: List) -> c_int,
+        by replace(real::execve(), path, arguments, own_environment())
+    fn lf_execvp(path: *const c_char, arguments: List) -> c_int,
+        by replace(real::execvpe(), path, arguments, own_environment())
+    fn lf_execvpe(path: *const c_char, arguments: List, environment: List) -> c_int,
+        by replace(real::execvpe(), path, arguments, environment)
+    fn lf_fexecve(fd: c_int, arguments: List, environment: List) -> c_int,
+        by replace(real::fexecve(), fd, arguments, environment)
+    fn lf_posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int,
+        by spawn(real::posix_spawn(), pid, path, actions, attributes, arguments, environment)
+    fn lf_posix_spawnp(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: List, environment: List) -> c_int,
+        by spawn(real::posix_spawnp(), pid, path, actions, attributes, arguments, environment)
+    fn lf_exit_now(code: c_int) -> (), before _exit { finish() }
+}
+
+/// An `exec`: whether it fails or not, everything is in the bucket before, and the new program is told of the files it inherits.
+///
+/// SAFETY (of the callers): the arguments are those that the function, one of the exec family, demands.
+unsafe fn replace<T>(
+    function: unsafe extern "C" fn(T, List, List) -> c_int,
+    program: T,
+    arguments: List,
+    environment: List,
+) -> c_int {
+    let offered = keeping_errno(|| {
+        super::children::begins();
+        guard((), finish);
+        // SAFETY: the environment is a list as `exec` demands it.
+        guard(None, || unsafe { inherit::offer(environment) })
+    });
+    // SAFETY: as above; the environment that is offered in place of the given one lives until `exec` has failed.
+    unsafe { function(program, arguments, offered.as_ref().map_or(environment, |offered| offered.as_ptr())) }
+}
+
+type Spawn = unsafe extern "C" fn(*mut pid_t, *const c_char, *const c_void, *const c_void, List, List) -> c_int;
+
+/// A new program beside this one, which is told of the files it inherits.
+///
+/// SAFETY (of the callers): the arguments are those that the function, `posix_spawn` or `posix_spawnp`, demands.
+unsafe fn spawn(
+    function: Spawn,
+    pid: *mut pid_t,
+    path: *const c_char,
+    actions: *const c_void,
+    attributes: *const c_void,
+    arguments: List,
+    environment: List,
+) -> c_int {
+    super::children::begins();
+    // SAFETY: the environment is a list as `posix_spawn` demands it.
+    let offered = guard(None, || unsafe { inherit::offer(environment) });
+    let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
+    // SAFETY: as above; the environment that is offered in place of the given one lives until the new program has its own.
+    unsafe { function(pid, path, actions, attributes, arguments, environment) }
 }

@@ -1,95 +1,103 @@
-//! Temporary files and directories. libc makes these with functions of its own inside, so ours make them anew in mapped folders.
+//! Temporary files and directories. libc opens these with internal functions, which are not hooked: in mapped folders we do its work.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::marker::PhantomData;
 
-use super::{pointing, returning, route};
+use libc::AT_FDCWD;
+
+use super::arguments::Text;
+use super::directories::lf_mkdir;
+use super::frame::{checked, hooked};
+use super::open::lf_open64;
+use super::whose::at;
 use crate::hook::errno::{Errno, Result};
-use crate::hook::{Hook, hook, real};
+
+hooked! {
+    fn lf_mkstemp(template: Template) -> c_int, or mkstemp64 {
+        template.if_mapped(|| template.make_file(0, 0))
+    }
+    fn lf_mkostemp(template: Template, flags: c_int) -> c_int, or mkostemp64 {
+        template.if_mapped(|| template.make_file(0, flags))
+    }
+    fn lf_mkstemps(template: Template, suffix: c_int) -> c_int, or mkstemps64 {
+        template.if_mapped(|| template.make_file(suffix, 0))
+    }
+    fn lf_mkostemps(template: Template, suffix: c_int, flags: c_int) -> c_int, or mkostemps64 {
+        template.if_mapped(|| template.make_file(suffix, flags))
+    }
+    fn lf_mkdtemp(template: Template) -> *mut c_char, or mkdtemp {
+        template.if_mapped(|| template.make_directory())
+    }
+}
 
 /// Names tried before giving up; each has 62^6 possible endings.
 const ATTEMPTS: usize = 100;
+const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+/// What a template has where the letters go.
+const MARKS: &[u8; 6] = b"XXXXXX";
 
-/// Replaces the `XXXXXX` before a template's suffix until `make` finds a name that is free.
-///
-/// SAFETY (of the callers): `template` is a writable C string.
-unsafe fn with_free_name<T>(template: *mut c_char, suffix: c_int, make: impl Fn() -> Result<T>) -> Result<T> {
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    // SAFETY: as above.
-    let len = unsafe { CStr::from_ptr(template) }.to_bytes().len();
-    let suffix = usize::try_from(suffix).map_err(|_| Errno(libc::EINVAL))?;
-    let start = len.checked_sub(suffix + 6).ok_or(Errno(libc::EINVAL))?;
-    // SAFETY: six bytes from `start` on lie before the string's end.
-    let places = unsafe { std::slice::from_raw_parts_mut(template.add(start).cast::<u8>(), 6) };
-    if places != b"XXXXXX" {
-        return Err(Errno(libc::EINVAL));
+/// What `mkstemp` and its like are given: null, or a C string that may be written and that nobody else uses during the call.
+#[repr(transparent)]
+pub struct Template<'a>(*mut c_char, PhantomData<&'a mut CStr>);
+
+impl Template<'_> {
+    fn text(&self) -> Text<'_> {
+        // SAFETY: whoever passed the pointer promises a C string, unless it is null; only `put` changes it, between two uses of this.
+        unsafe { Text::new(self.0) }
     }
-    for _ in 0..ATTEMPTS {
-        let random = uuid::Uuid::new_v4();
-        for (place, byte) in places.iter_mut().zip(random.as_bytes()) {
-            *place = LETTERS[usize::from(*byte) % LETTERS.len()];
-        }
-        match make() {
-            Err(Errno(libc::EEXIST)) => {}
-            other => return other,
-        }
+
+    fn if_mapped<R>(&self, make: impl FnOnce() -> Result<R>) -> Option<Result<R>> {
+        at(AT_FDCWD, self.text(), |_, _| make())
     }
-    Err(Errno(libc::EEXIST))
-}
 
-fn is_mapped(template: *const c_char) -> Option<&'static Hook> {
-    hook()?;
-    // SAFETY: null, or a C string as libc demands.
-    unsafe { route(libc::AT_FDCWD, template) }.map(|(hook, _)| hook)
-}
-
-/// SAFETY (of the callers): `template` is a writable C string.
-unsafe fn make_file(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int {
-    returning(|| {
+    fn make_file(&self, suffix: c_int, flags: c_int) -> Result<c_int> {
         let flags = (flags & !libc::O_ACCMODE) | libc::O_RDWR | libc::O_CREAT | libc::O_EXCL;
-        // SAFETY: as above.
-        unsafe {
-            with_free_name(template, suffix, || match super::open::lf_open64(template, flags, 0o600) {
+        self.with_free_name(suffix, |name| {
+            // SAFETY: a C string.
+            match unsafe { lf_open64(name, flags, 0o600) } {
                 -1 => Err(Errno::last()),
                 fd => Ok(fd),
-            })
+            }
+        })
+    }
+
+    fn make_directory(&self) -> Result<*mut c_char> {
+        // SAFETY: a C string.
+        self.with_free_name(0, |name| checked(unsafe { lf_mkdir(name, 0o700) }))?;
+        Ok(self.0)
+    }
+
+    /// Replaces the `XXXXXX` before the suffix until `make` finds a name that is free.
+    fn with_free_name<T>(&self, suffix: c_int, make: impl Fn(Text) -> Result<T>) -> Result<T> {
+        let invalid = Errno(libc::EINVAL);
+        let text = self.text().get().ok_or(invalid)?.to_bytes();
+        let suffix = usize::try_from(suffix).map_err(|_| invalid)?;
+        let start = text.len().checked_sub(suffix + MARKS.len()).ok_or(invalid)?;
+        if !text[start..].starts_with(MARKS) {
+            return Err(invalid);
         }
-    })
+        for _ in 0..ATTEMPTS {
+            let random = uuid::Uuid::new_v4();
+            for (offset, byte) in random.as_bytes().iter().enumerate().take(MARKS.len()) {
+                self.put(start + offset, LETTERS[usize::from(*byte) % LETTERS.len()]);
+            }
+            match make(self.text()) {
+                Err(Errno(libc::EEXIST)) => {}
+                other => return other,
+            }
+        }
+        Err(Errno(libc::EEXIST))
+    }
+
+    /// Puts a letter in the place of another.
+    fn put(&self, at: usize, letter: u8) {
+        // SAFETY: the place lies before the string's end, and whoever passed the string promises that it may be written.
+        unsafe { *self.0.add(at) = letter as c_char };
+    }
 }
 
-interpose! {
-    fn lf_mkstemp(template: *mut c_char) -> c_int {
-        unsafe { if is_mapped(template).is_some() { make_file(template, 0, 0) } else { real::mkstemp64()(template) } }
-    }
-    fn lf_mkostemp(template: *mut c_char, flags: c_int) -> c_int {
-        unsafe {
-            if is_mapped(template).is_some() { make_file(template, 0, flags) } else { real::mkostemp64()(template, flags) }
-        }
-    }
-    fn lf_mkstemps(template: *mut c_char, suffix: c_int) -> c_int {
-        unsafe {
-            if is_mapped(template).is_some() { make_file(template, suffix, 0) } else { real::mkstemps64()(template, suffix) }
-        }
-    }
-    fn lf_mkostemps(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int {
-        unsafe {
-            if is_mapped(template).is_some() {
-                make_file(template, suffix, flags)
-            } else {
-                real::mkostemps64()(template, suffix, flags)
-            }
-        }
-    }
-    fn lf_mkdtemp(template: *mut c_char) -> *mut c_char {
-        unsafe {
-            if is_mapped(template).is_none() {
-                return real::mkdtemp()(template);
-            }
-            pointing(|| {
-                with_free_name(template, 0, || match super::directories::lf_mkdir(template, 0o700) {
-                    -1 => Err(Errno::last()),
-                    _ => Ok(template),
-                })
-            })
-        }
+impl From<Template<'_>> for *mut c_char {
+    fn from(template: Template) -> *mut c_char {
+        template.0
     }
 }

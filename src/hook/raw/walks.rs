@@ -1,15 +1,17 @@
-//! Functions that look through folders by themselves. libc's use names of libc's own inside, which do not come through ours: `glob`
-//! can be told to use others, `ftw` and `nftw` are made anew where a mapped folder is concerned.
+//! Functions that walk through folders. libc's call internal functions, which are not hooked: `glob` can be told to call others;
+//! `ftw` and `nftw` are written anew here, for walks that come into a mapped folder.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::PathBuf;
+use std::path::Path;
 
 use libc::{DIR, dirent64, size_t, stat64};
 
+use super::arguments::{Directory, Room, Text};
 use super::attributes::{lf_lstat, lf_stat};
 use super::directories::{lf_closedir, lf_opendir, lf_readdir};
-use super::returning;
+use super::frame::{checked, hooked, keeping_errno};
+use super::links::lf_chdir;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::as_path;
 use crate::hook::real::{Ftw, GlobError, Nftw};
@@ -24,65 +26,54 @@ pub struct Glob {
     paths: *mut *mut c_char,
     offset: size_t,
     flags: c_int,
-    closedir: Option<unsafe extern "C" fn(*mut DIR)>,
-    readdir: Option<unsafe extern "C" fn(*mut DIR) -> *mut dirent64>,
-    opendir: Option<unsafe extern "C" fn(*const c_char) -> *mut DIR>,
-    lstat: Option<unsafe extern "C" fn(*const c_char, *mut stat64) -> c_int>,
-    stat: Option<unsafe extern "C" fn(*const c_char, *mut stat64) -> c_int>,
+    closedir: Option<unsafe extern "C" fn(Directory)>,
+    readdir: Option<unsafe extern "C" fn(Directory) -> *mut dirent64>,
+    opendir: Option<unsafe extern "C" fn(Text) -> *mut DIR>,
+    lstat: Option<unsafe extern "C" fn(Text, Room<stat64>) -> c_int>,
+    stat: Option<unsafe extern "C" fn(Text, Room<stat64>) -> c_int>,
 }
 
-unsafe extern "C" fn close(dir: *mut DIR) {
+hooked! {
+    fn lf_glob(pattern: Text, flags: c_int, error: Option<GlobError>, out: *mut c_void) -> c_int, or glob64 {
+        let is_ours = hook().is_some_and(is_mapping) && flags & ALTDIRFUNC == 0;
+        // SAFETY: our caller has given what `glob` demands, room for a `glob_t` among it.
+        is_ours.then(|| Ok(unsafe { glob(pattern, flags, error, &mut *out.cast()) }))
+    }
+    fn lf_ftw(path: Text, call: Ftw, descriptors: c_int) -> c_int, or ftw64 {
+        concerned(path).map(|path| keeping_errno(|| Walk::new(0, Call::Ftw(call)).start(path)))
+    }
+    fn lf_nftw(path: Text, call: Nftw, descriptors: c_int, flags: c_int) -> c_int, or nftw64 {
+        concerned(path).map(|path| keeping_errno(|| Walk::new(flags, Call::Nftw(call)).start(path)))
+    }
+}
+
+/// SAFETY (of the callers): as `glob` demands.
+unsafe fn glob(pattern: Text, flags: c_int, error: Option<GlobError>, out: &mut Glob) -> c_int {
+    out.closedir = Some(close);
+    out.readdir = Some(lf_readdir);
+    out.opendir = Some(lf_opendir);
+    out.lstat = Some(lf_lstat);
+    out.stat = Some(lf_stat);
+    // SAFETY: as above, and the five functions are of the types that `glob` wants.
+    let result = unsafe { real::glob64()(pattern.into(), flags | ALTDIRFUNC, error, (&raw mut *out).cast()) };
+    out.flags &= !ALTDIRFUNC;
+    result
+}
+
+unsafe extern "C" fn close(dir: Directory) {
     // SAFETY: `glob` closes what it has opened.
     unsafe { lf_closedir(dir) };
 }
 
-fn is_mapping(hook: &&'static Hook) -> bool {
+fn is_mapping(hook: &Hook) -> bool {
     !hook.paths.is_empty()
 }
 
-interpose! {
-    fn lf_glob(pattern: *const c_char, flags: c_int, error: Option<GlobError>, out: *mut Glob) -> c_int {
-        unsafe {
-            if hook().filter(is_mapping).is_none() || flags & ALTDIRFUNC != 0 {
-                return real::glob64()(pattern, flags, error, out.cast());
-            }
-            (*out).closedir = Some(close);
-            (*out).readdir = Some(lf_readdir);
-            (*out).opendir = Some(lf_opendir);
-            (*out).lstat = Some(lf_lstat);
-            (*out).stat = Some(lf_stat);
-            let result = real::glob64()(pattern, flags | ALTDIRFUNC, error, out.cast());
-            (*out).flags &= !ALTDIRFUNC;
-            result
-        }
-    }
-    fn lf_ftw(path: *const c_char, call: Ftw, descriptors: c_int) -> c_int {
-        unsafe {
-            if !is_concerned(path) {
-                return real::ftw64()(path, call, descriptors);
-            }
-            returning(|| Walk::new(0, Call::Ftw(call)).start(CStr::from_ptr(path)))
-        }
-    }
-    fn lf_nftw(path: *const c_char, call: Nftw, descriptors: c_int, flags: c_int) -> c_int {
-        unsafe {
-            if !is_concerned(path) {
-                return real::nftw64()(path, call, descriptors, flags);
-            }
-            returning(|| Walk::new(flags, Call::Nftw(call)).start(CStr::from_ptr(path)))
-        }
-    }
-}
-
-/// Whether a walk from here comes into a mapped folder.
-///
-/// SAFETY (of the callers): `path` is null or a C string.
-unsafe fn is_concerned(path: *const c_char) -> bool {
-    let Some(hook) = hook().filter(is_mapping) else { return false };
-    // SAFETY: as above.
-    !path.is_null()
-        && local_path(libc::AT_FDCWD, as_path(unsafe { CStr::from_ptr(path) }))
-            .is_some_and(|path| hook.paths.meets(&path))
+/// The path, if a walk from there comes into a mapped folder.
+fn concerned(path: Text<'_>) -> Option<&CStr> {
+    let hook = hook().filter(|hook| is_mapping(hook))?;
+    let path = path.get()?;
+    local_path(libc::AT_FDCWD, as_path(path)).is_some_and(|path| hook.paths.meets(&path)).then_some(path)
 }
 
 // glibc's `ftw.h`.
@@ -154,19 +145,17 @@ impl Walk {
     /// What is there.
     fn look(&self, path: &[u8]) -> Result<(Kind, stat64)> {
         let path = CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
-        // SAFETY: a C string, and room for a `stat`, for which all zeros is a value.
-        unsafe {
-            let mut stat: stat64 = std::mem::zeroed();
-            if !self.has(PHYS) && lf_stat(path.as_ptr(), &mut stat) == 0 {
-                return Ok((Kind::of(&stat), stat));
-            }
-            if lf_lstat(path.as_ptr(), &mut stat) != 0 {
-                return Err(Errno::last());
-            }
-            match Kind::of(&stat) {
-                Kind::Link if !self.has(PHYS) => Ok((Kind::DeadLink, stat)),
-                kind => Ok((kind, stat)),
-            }
+        // SAFETY: a struct of integers alone, for which all zeros is a value.
+        let mut stat: stat64 = unsafe { std::mem::zeroed() };
+        // SAFETY: a C string, and room for a `stat`.
+        if !self.has(PHYS) && unsafe { lf_stat(Text::from(&*path), Room::from(&mut stat)) } == 0 {
+            return Ok((Kind::of(&stat), stat));
+        }
+        // SAFETY: as above.
+        checked(unsafe { lf_lstat(Text::from(&*path), Room::from(&mut stat)) })?;
+        match Kind::of(&stat) {
+            Kind::Link if !self.has(PHYS) => Ok((Kind::DeadLink, stat)),
+            kind => Ok((kind, stat)),
         }
     }
 
@@ -245,26 +234,26 @@ impl Kind {
 fn names_in(path: &[u8]) -> Result<Vec<Vec<u8>>> {
     let path = CString::new(path).map_err(|_| Errno(libc::EINVAL))?;
     let mut names = Vec::new();
-    // SAFETY: a C string; the stream is this function's alone, and an entry is read before the next one is.
-    unsafe {
-        let stream = lf_opendir(path.as_ptr());
-        if stream.is_null() {
-            return Err(Errno::last());
-        }
-        while let Some(entry) = lf_readdir(stream).as_ref() {
-            let name = CStr::from_ptr(entry.d_name.as_ptr()).to_bytes();
-            if name != b"." && name != b".." {
-                names.push(name.to_vec());
-            }
-        }
-        lf_closedir(stream);
+    // SAFETY: a C string.
+    let stream = unsafe { lf_opendir(Text::from(&*path)) };
+    if stream.is_null() {
+        return Err(Errno::last());
     }
+    // SAFETY: the stream is open, and this function's alone; an entry is read before the next one is.
+    while let Some(entry) = unsafe { lf_readdir(Directory::new(stream)).as_ref() } {
+        // SAFETY: the name ends with a null byte.
+        let name = unsafe { CStr::from_ptr(entry.d_name.as_ptr()) }.to_bytes();
+        if name != b"." && name != b".." {
+            names.push(name.to_vec());
+        }
+    }
+    // SAFETY: it is not used any more.
+    unsafe { lf_closedir(Directory::new(stream)) };
     Ok(names)
 }
 
-fn change(folder: &std::path::Path) -> Result<()> {
-    let path =
-        CString::new(PathBuf::from(folder).into_os_string().into_encoded_bytes()).map_err(|_| Errno(libc::EINVAL))?;
-    // SAFETY: a C string for the time of the call.
-    if unsafe { super::links::lf_chdir(path.as_ptr()) } == 0 { Ok(()) } else { Err(Errno::last()) }
+fn change(folder: &Path) -> Result<()> {
+    let path = CString::new(folder.as_os_str().as_encoded_bytes()).map_err(|_| Errno(libc::EINVAL))?;
+    // SAFETY: a C string.
+    checked(unsafe { lf_chdir(Text::from(&*path)) })
 }

@@ -1,11 +1,10 @@
 //! Which ALTERs may lead from one table's columns to another's: RENAME COLUMN, DROP COLUMN, ADD COLUMN.
-//! Only candidates: `ddl` tries them on the scratch schema, and takes none whose text differs from AFTER's.
+//! Only candidates: `ddl` tries them (`trial`), and takes none whose text differs from AFTER's.
 
 use sqlite3_parser::dialect::TokenType;
 
 use crate::plan::PlanError;
-use crate::schema::{Generated, Table};
-use crate::schema::{Token, quoted, tokens};
+use crate::schema::{Generated, Table, Token, quoted, tokens};
 
 /// Statements for one table, and what they make of its columns.
 #[derive(Clone, Debug)]

@@ -1,22 +1,21 @@
 //! The statements that turn D1's schema from BEFORE's into AFTER's, in R14's order, with ALTERs where these give AFTER's very text (R15).
 //! In: both schemas and the paired tables. Out: [`Ddl`], and in each pair its fate and its column mapping. Sees no rows.
 //!
-//! The whole sequence is run on an empty scratch copy of BEFORE's schema. Where its end differs from AFTER's schema, the table concerned
-//! is rebuilt, or the object dropped and created again, and it is run once more; there is less to go wrong each time.
+//! The whole sequence is tried on an empty copy of BEFORE's schema (`trial`). Where the outcome differs from AFTER's schema, the table
+//! concerned is rebuilt, or the object dropped and created again, and the sequence is tried once more; each time there is less to go wrong.
 
 mod columns;
-mod scratch;
+mod trial;
 
 use std::collections::BTreeSet;
 
 use columns::{Candidate, candidates};
-use scratch::{Scratch, text, wanted};
+use trial::{Trial, text, wanted};
 
 use super::pair::{Fate, Pair, rebuild, rename_order};
-use super::{Options, PlanError};
+use super::{After, Before, Options, PlanError};
 use crate::d1::limits;
-use crate::schema::{Kind, Object, Schema, Table};
-use crate::schema::{folded, quoted};
+use crate::schema::{Kind, Object, Table, folded, quoted};
 
 /// Schema statements by the part of the batch they belong to.
 #[derive(Debug, Default)]
@@ -31,7 +30,7 @@ pub(super) struct Ddl {
     pub(super) finish: Vec<String>,
 }
 
-/// What a run on the scratch schema left different.
+/// What a trial left different.
 enum Problem {
     /// A table's text, by the index of its pair.
     Table(usize),
@@ -41,8 +40,8 @@ enum Problem {
 
 /// Plans the schema statements; decides the pairs' fates.
 pub(super) fn plan<'s>(
-    old: &'s Schema,
-    new: &'s Schema,
+    before: Before<'s>,
+    after: After<'s>,
     pairs: &mut Vec<Pair<'s>>,
     options: &Options,
 ) -> Result<Ddl, PlanError> {
@@ -54,22 +53,16 @@ pub(super) fn plan<'s>(
             rebuild(pairs, index);
         }
     }
-    if old.same(new) && !options.recreate_triggers && pairs.iter().all(|pair| pair.fate == Fate::Kept) {
+    if before.schema.same(after.schema)
+        && !options.recreate_triggers
+        && pairs.iter().all(|pair| pair.fate == Fate::Kept)
+    {
         return Ok(Ddl::default());
     }
-    let mut dropped: BTreeSet<(Kind, String)> = old
-        .objects
-        .iter()
-        .filter(|((kind, _), _)| *kind != Kind::Table)
-        .filter(|(key, object)| {
-            (options.recreate_triggers && key.0 == Kind::Trigger)
-                || new.objects.get(*key).is_none_or(|new| !new.same(object))
-        })
-        .map(|(key, _)| key.clone())
-        .collect();
+    let mut dropped = dropped_objects(before, after, options);
     // Every round rebuilds another table or recreates another object, so this ends.
     loop {
-        match Attempt::run(old, new, pairs, &dropped)? {
+        match Attempt::run(before, after, pairs, &dropped)? {
             (ddl, None) => return Ok(ddl),
             (_, Some(Problem::Object(kind, name))) if dropped.insert((kind, name.clone())) => {}
             (_, Some(Problem::Table(index))) if pairs[index].fate == Fate::Kept => rebuild(pairs, index),
@@ -80,6 +73,18 @@ pub(super) fn plan<'s>(
             },
         }
     }
+}
+
+/// Indexes, views and triggers that go or change.
+fn dropped_objects(before: Before<'_>, after: After<'_>, options: &Options) -> BTreeSet<(Kind, String)> {
+    let objects = before.schema.objects.iter().filter(|((kind, _), _)| *kind != Kind::Table);
+    objects
+        .filter(|(key, object)| {
+            (options.recreate_triggers && key.0 == Kind::Trigger)
+                || after.schema.objects.get(*key).is_none_or(|new| !new.same(object))
+        })
+        .map(|(key, _)| key.clone())
+        .collect()
 }
 
 fn unreachable_schema(problem: &Problem, pairs: &[Pair<'_>]) -> PlanError {
@@ -94,25 +99,25 @@ fn unreachable_schema(problem: &Problem, pairs: &[Pair<'_>]) -> PlanError {
     }
 }
 
-/// One run of the whole sequence on a scratch schema.
+/// One trial of the whole sequence.
 struct Attempt<'a, 's> {
-    scratch: Scratch,
-    old: &'s Schema,
-    new: &'s Schema,
+    trial: Trial,
+    before: Before<'s>,
+    after: After<'s>,
     dropped: &'a BTreeSet<(Kind, String)>,
     ddl: Ddl,
 }
 
 impl<'a, 's> Attempt<'a, 's> {
     fn run(
-        old: &'s Schema,
-        new: &'s Schema,
+        before: Before<'s>,
+        after: After<'s>,
         pairs: &mut [Pair<'s>],
         dropped: &'a BTreeSet<(Kind, String)>,
     ) -> Result<(Ddl, Option<Problem>), PlanError> {
-        let scratch = Scratch::of(old)?;
+        let trial = Trial::of(before.schema)?;
         pairs.iter_mut().for_each(Pair::reset);
-        let mut attempt = Attempt { scratch, old, new, dropped, ddl: Ddl::default() };
+        let mut attempt = Attempt { trial, before, after, dropped, ddl: Ddl::default() };
         let problem = attempt.steps(pairs)?;
         let ddl = attempt.ddl;
         let all = ddl.first.iter().chain(&ddl.shape).chain(&ddl.last).chain(&ddl.finish);
@@ -138,12 +143,12 @@ impl<'a, 's> Attempt<'a, 's> {
         let (early, late): (Vec<&Object>, Vec<&Object>) =
             missing.into_iter().partition(|object| self.is_parent_key(object));
         for object in early {
-            self.scratch.create(object)?;
+            self.trial.create(object)?;
             self.ddl.shape.push(text(object)?);
         }
         self.drop_tables(pairs)?;
         for object in late {
-            self.scratch.create(object)?;
+            self.trial.create(object)?;
             self.ddl.finish.push(text(object)?);
         }
         self.difference(pairs)
@@ -152,9 +157,11 @@ impl<'a, 's> Attempt<'a, 's> {
     fn drop_views_and_triggers(&mut self) -> Result<(), PlanError> {
         // Triggers first: dropping a view drops its own.
         for kind in [Kind::Trigger, Kind::View] {
-            for object in self.dropped.iter().filter(|key| key.0 == kind).filter_map(|key| self.old.objects.get(key)) {
+            for object in
+                self.dropped.iter().filter(|key| key.0 == kind).filter_map(|key| self.before.schema.objects.get(key))
+            {
                 let sql = format!("DROP {} {}", kind.keyword(), quoted(&object.name));
-                self.scratch.run(&sql)?;
+                self.trial.run(&sql)?;
                 self.ddl.first.push(sql);
             }
         }
@@ -165,13 +172,13 @@ impl<'a, 's> Attempt<'a, 's> {
     /// delete the child's rows ("foreign key mismatch").
     fn drop_indexes(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
         for key in self.dropped.iter().filter(|(kind, _)| *kind == Kind::Index) {
-            let Some(object) = self.old.objects.get(key) else { continue };
+            let Some(object) = self.before.schema.objects.get(key) else { continue };
             let goes_with_its_table = !is_kept(pairs, &object.table);
-            let name_is_free = !self.new.objects.keys().any(|(_, name)| *name == key.1);
+            let name_is_free = !self.after.schema.objects.keys().any(|(_, name)| *name == key.1);
             if !(goes_with_its_table && name_is_free) {
                 // The index is gone already if its table was emptied by being made anew.
                 let sql = format!("DROP INDEX IF EXISTS {}", quoted(&object.name));
-                self.scratch.run(&sql)?;
+                self.trial.run(&sql)?;
                 self.ddl.shape.push(sql);
             }
         }
@@ -184,7 +191,7 @@ impl<'a, 's> Attempt<'a, 's> {
             pairs.iter().filter(|pair| pair.fate == Fate::Rebuilt).filter_map(|pair| pair.old.zip(pair.new))
         {
             let drop = format!("DROP TABLE {}", old.quoted());
-            self.scratch.run(&drop)?;
+            self.trial.run(&drop)?;
             self.ddl.shape.push(drop);
             self.create_table(&new.name)?;
         }
@@ -197,18 +204,18 @@ impl<'a, 's> Attempt<'a, 's> {
     }
 
     fn create_table(&mut self, name: &str) -> Result<(), PlanError> {
-        let Some(object) = self.new.object(Kind::Table, name) else { return Ok(()) };
-        self.scratch.create(object)?;
+        let Some(object) = self.after.schema.object(Kind::Table, name) else { return Ok(()) };
+        self.trial.create(object)?;
         self.ddl.shape.push(object.sql.clone());
         Ok(())
     }
 
     fn rename_tables(&mut self, pairs: &mut [Pair<'s>]) -> Result<Option<Problem>, PlanError> {
-        for index in rename_order(self.old, pairs) {
+        for index in rename_order(self.before.schema, pairs) {
             let Some((old, new)) = pairs[index].kept() else { continue };
             pairs[index].altered = true;
             let sql = format!("ALTER TABLE {} RENAME TO {}", old.quoted(), new.quoted());
-            if self.scratch.run(&sql).is_err() {
+            if self.trial.run(&sql).is_err() {
                 return Ok(Some(Problem::Table(index)));
             }
             self.ddl.shape.push(sql);
@@ -219,8 +226,8 @@ impl<'a, 's> Attempt<'a, 's> {
     fn alter_tables(&mut self, pairs: &mut [Pair<'s>]) -> Result<Option<Problem>, PlanError> {
         for (index, pair) in pairs.iter_mut().enumerate() {
             let Some((old, new)) = pair.kept() else { continue };
-            let Some(object) = self.new.object(Kind::Table, &new.name) else { continue };
-            let now = self.scratch.table_text(&new.name)?;
+            let Some(object) = self.after.schema.object(Kind::Table, &new.name) else { continue };
+            let now = self.trial.table_text(&new.name)?;
             if now == object.sql {
                 continue;
             }
@@ -232,7 +239,7 @@ impl<'a, 's> Attempt<'a, 's> {
             let Some(chosen) = self.choose(candidates, &new.name, &object.sql)? else {
                 return Ok(Some(Problem::Table(index)));
             };
-            self.scratch.try_all(&chosen.statements)?;
+            self.trial.try_all(&chosen.statements)?;
             pair.altered = true;
             pair.compare_all = !chosen.keeps_places(old, new);
             pair.columns = new.written().map(|column| (column, chosen.columns[column])).collect();
@@ -245,7 +252,7 @@ impl<'a, 's> Attempt<'a, 's> {
     fn choose(&self, candidates: Vec<Candidate>, table: &str, sql: &str) -> Result<Option<Candidate>, PlanError> {
         let mut runs = None;
         for candidate in candidates {
-            match self.scratch.would_be(&candidate.statements, table) {
+            match self.trial.would_be(&candidate.statements, table) {
                 Ok(text) if text == sql => return Ok(Some(candidate)),
                 Ok(_) => runs = runs.or(Some(candidate)),
                 Err(_) => {}
@@ -257,9 +264,9 @@ impl<'a, 's> Attempt<'a, 's> {
     /// Tables that go, children before their parents.
     fn drop_tables(&mut self, pairs: &[Pair<'s>]) -> Result<(), PlanError> {
         let tables = pairs.iter().filter(|pair| pair.fate == Fate::Dropped).filter_map(|pair| pair.old).collect();
-        for table in self.old.children_first(tables) {
+        for table in self.before.schema.children_first(tables) {
             let sql = format!("DROP TABLE {}", table.quoted());
-            self.scratch.run(&sql)?;
+            self.trial.run(&sql)?;
             self.ddl.last.push(sql);
         }
         Ok(())
@@ -268,32 +275,35 @@ impl<'a, 's> Attempt<'a, 's> {
     /// Objects of AFTER that have to be created, in the order of their kinds.
     fn missing(&self, pairs: &[Pair<'s>]) -> Vec<&'s Object> {
         let stays = |key: &(Kind, String), object: &Object| {
-            let on_view = self.old.object(Kind::View, &object.table).is_some();
+            let on_view = self.before.schema.object(Kind::View, &object.table).is_some();
             let holder_stays = if on_view {
                 !self.dropped.contains(&(Kind::View, folded(&object.table)))
             } else {
                 object.kind == Kind::View || is_kept(pairs, &object.table)
             };
-            self.old.objects.contains_key(key) && !self.dropped.contains(key) && holder_stays
+            self.before.schema.objects.contains_key(key) && !self.dropped.contains(key) && holder_stays
         };
-        let objects = self.new.objects.iter().filter(|((kind, _), _)| *kind != Kind::Table);
+        let objects = self.after.schema.objects.iter().filter(|((kind, _), _)| *kind != Kind::Table);
         objects.filter(|(key, object)| !stays(key, object)).map(|(_, object)| object).collect()
     }
 
     /// Whether a foreign key refers to the columns of this unique index: then rows cannot be written before it exists.
     fn is_parent_key(&self, index: &Object) -> bool {
-        let Some(table) = self.new.table(&index.table).filter(|_| index.kind == Kind::Index) else { return false };
+        let Some(table) = self.after.schema.table(&index.table).filter(|_| index.kind == Kind::Index) else {
+            return false;
+        };
         let columns = table.unique.iter().find(|unique| unique.name == index.name).and_then(|u| u.columns.as_ref());
         let Some(columns) = columns.map(|columns| columns.iter().collect::<BTreeSet<_>>()) else { return false };
-        self.new
+        self.after
+            .schema
             .children(&table.name)
-            .filter_map(|(_, key)| self.new.parent_columns(key))
+            .filter_map(|(_, key)| self.after.schema.parent_columns(key))
             .any(|(_, to)| to.iter().collect::<BTreeSet<_>>() == columns)
     }
 
     /// The first difference between what the statements made and what they should have made.
     fn difference(&self, pairs: &[Pair<'s>]) -> Result<Option<Problem>, PlanError> {
-        let (made, wanted) = (self.scratch.texts()?, wanted(self.new)?);
+        let (made, wanted) = (self.trial.texts()?, wanted(self.after.schema)?);
         let keys: BTreeSet<_> = made.keys().chain(wanted.keys()).collect();
         for key in keys {
             if made.get(key) == wanted.get(key) {

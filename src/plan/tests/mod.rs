@@ -5,4 +5,5 @@ mod pages;
 mod random;
 mod schema;
 mod statements;
+mod wire;
 mod world;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::world::rows;
-use crate::plan::TableChanges;
+use crate::plan::{Side, TableChanges};
 use crate::schema::{Kind, Schema};
 use crate::value::Key;
 
 /// The keys of all rows that differ in their bytes.
-pub(super) fn changes(before: &Side, after: &Side) -> Vec<TableChanges> {
+pub(super) fn changes(before: &File, after: &File) -> Vec<TableChanges> {
     let mut found = Vec::new();
     let mut created: Vec<&str> = after.schema.tables.values().map(|table| table.name.as_str()).collect();
     for table in before.schema.tables.values() {
@@ -33,38 +33,39 @@ pub(super) fn changes(before: &Side, after: &Side) -> Vec<TableChanges> {
         compare(&BTreeMap::new(), &after.contents(name), &mut change);
         found.push(change);
     }
-    found.retain(|change| {
-        change.before.is_none()
-            || !(change.deleted.is_empty() && change.inserted.is_empty() && change.updated.is_empty())
-    });
+    found.retain(|change| change.before.is_none() || !change.rows.is_empty());
     found
 }
 
 fn compare(before: &BTreeMap<Key, Vec<u8>>, after: &BTreeMap<Key, Vec<u8>>, change: &mut TableChanges) {
     for (key, payload) in before {
         match after.get(key) {
-            None => change.deleted.push(key.clone()),
-            Some(other) if other != payload => change.updated.push(key.clone()),
+            None => change.rows.deleted.push(key.clone()),
+            Some(other) if other != payload => change.rows.updated.push(key.clone()),
             Some(_) => {}
         }
     }
-    change.inserted.extend(after.keys().filter(|key| !before.contains_key(key)).cloned());
+    change.rows.inserted.extend(after.keys().filter(|key| !before.contains_key(key)).cloned());
 }
 
 /// One image: a file's bytes, a connection on it, its schema.
-pub(super) struct Side {
+pub(super) struct File {
     pub(super) connection: Connection,
     pub(super) schema: Schema,
     bytes: Vec<u8>,
 }
 
-impl Side {
-    pub(super) fn open(path: &std::path::Path) -> Side {
+impl File {
+    pub(super) fn open(path: &std::path::Path) -> File {
         let bytes = std::fs::read(path).unwrap();
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
         let connection = Connection::open_with_flags(path, flags).unwrap();
         let schema = Schema::read(&connection).unwrap();
-        Side { connection, schema, bytes }
+        File { connection, schema, bytes }
+    }
+
+    pub(super) fn side(&self) -> Side<'_> {
+        Side { connection: &self.connection, schema: &self.schema }
     }
 
     fn contents(&self, name: &str) -> BTreeMap<Key, Vec<u8>> {

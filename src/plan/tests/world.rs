@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, params_from_iter};
 
-use super::pages::{Side, changes};
+use super::pages::{File, changes};
 use crate::d1::Statement;
 use crate::plan::ablation::{OFF, Rule};
-use crate::plan::{Options, Plan, PlanError, plan, with_sources};
+use crate::plan::{After, Before, Options, Plan, PlanError, plan, with_sources};
 use crate::schema::guard::strip;
 use crate::schema::{Identity, Kind, Schema};
 use crate::value::Value;
@@ -102,11 +102,9 @@ impl World {
     }
 
     fn replay(&mut self) -> Result<(), Failure> {
-        let (before, after) = (Side::open(&self.path("before.db")), Side::open(&self.path("app.db")));
+        let (before, after) = (File::open(&self.path("before.db")), File::open(&self.path("app.db")));
         let changes = changes(&before, &after);
-        let attempt = |options: &Options| {
-            plan(&before.connection, &after.connection, &before.schema, &after.schema, &changes, options)
-        };
+        let attempt = |options: &Options| plan(Before(before.side()), After(after.side()), &changes, options);
         let first = attempt(&Options::default());
         if let Err(PlanError::ForeignKey { .. }) = &first {
             // Refused by us only if D1 would: then nothing is lost but a request.

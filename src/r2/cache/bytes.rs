@@ -4,15 +4,15 @@ use ::bytes::Bytes;
 use lru::LruCache;
 
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct ByteCache {
     budget: usize,
     used: usize,
     objects: LruCache<String, (String, Bytes)>,
 }
 
-impl Kept {
-    pub(super) fn new(budget: usize) -> Kept {
-        Kept { budget, used: 0, objects: LruCache::unbounded() }
+impl ByteCache {
+    pub(super) fn new(budget: usize) -> ByteCache {
+        ByteCache { budget, used: 0, objects: LruCache::unbounded() }
     }
 
     pub(super) fn get(&mut self, key: &str, etag: &str) -> Option<Bytes> {

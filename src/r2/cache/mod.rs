@@ -2,50 +2,33 @@
 //! In: what R2 has answered and when it was asked, what was written here, and the time. Out: answers, and whether they may be relied on.
 //! Pure data: no request, no clock, no lock.
 //!
-//! Facts carry the time of the question, not of the answer: what a slow listing says of a name that was written meanwhile is old.
+//! Facts carry the time of the question, not of the answer: a slow listing knows nothing of a name that was written meanwhile.
 
 mod bytes;
+mod name;
 mod names;
 
 use std::time::Instant;
 
 use ::bytes::Bytes;
 
-use self::bytes::Kept;
+use self::bytes::ByteCache;
+pub use self::name::Name;
 use self::names::Names;
-use super::{Level, Meta};
+use super::meta::{Level, Meta};
 use crate::config::Refresh;
-
-/// What is known of a name. `fresh`: it may be relied on; else it should be checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Name {
-    /// There is such an object.
-    Present {
-        /// What it was like.
-        meta: Meta,
-        /// Whether that is recent enough.
-        fresh: bool,
-    },
-    /// There is none.
-    Absent {
-        /// Whether that may be relied on.
-        fresh: bool,
-    },
-    /// Nothing.
-    Unknown,
-}
 
 /// Names and bytes known.
 #[derive(Debug)]
 pub struct Cache {
     names: Names,
-    kept: Kept,
+    bytes: ByteCache,
 }
 
 impl Cache {
     /// An empty cache that keeps at most `budget_bytes` of objects.
     pub fn new(refresh: Refresh, budget_bytes: usize) -> Cache {
-        Cache { names: Names::new(refresh), kept: Kept::new(budget_bytes) }
+        Cache { names: Names::new(refresh), bytes: ByteCache::new(budget_bytes) }
     }
 
     /// What is known of a name.
@@ -65,7 +48,7 @@ impl Cache {
 
     /// The bytes of the object in the state with this ETag.
     pub fn bytes(&mut self, key: &str, etag: &str) -> Option<Bytes> {
-        self.kept.get(key, etag)
+        self.bytes.get(key, etag)
     }
 
     /// R2 has told of an object; it was `asked` then.
@@ -76,7 +59,7 @@ impl Cache {
     /// R2 had no such object.
     pub fn saw_nothing(&mut self, key: &str, asked: Instant) {
         self.names.saw_nothing(key, asked);
-        self.kept.remove(key);
+        self.bytes.remove(key);
     }
 
     /// R2 has told of all objects below `prefix`.
@@ -92,18 +75,18 @@ impl Cache {
     /// This process has deleted an object.
     pub fn deleted(&mut self, key: &str, now: Instant) {
         self.names.deleted(key, now);
-        self.kept.remove(key);
+        self.bytes.remove(key);
     }
 
     /// An operation on an object has ended in the unknown.
     pub fn doubt(&mut self, key: &str, now: Instant) {
         self.names.doubt(key, now);
-        self.kept.remove(key);
+        self.bytes.remove(key);
     }
 
     /// Keeps an object's bytes.
     pub fn keep(&mut self, key: &str, etag: &str, bytes: Bytes) {
-        self.kept.put(key, etag, bytes);
+        self.bytes.put(key, etag, bytes);
     }
 
     /// Other processes may have written until now.

@@ -1,8 +1,8 @@
 //! Which names there are.
 //!
-//! That an object is there, and what it is like, holds for the refresh interval. That a name is not there is what saving a new file
-//! asks first, about a name nobody has used: asking R2 would cost a request for nothing. So a listing answers for a name that was not
-//! asked for since, however old it is; asked again after the interval, the name is checked. While other writers are about, every name is.
+//! That an object exists, and what it is like, holds for the refresh interval. That a name is free is what saving a new file asks first,
+//! about a name that nobody has used: asking R2 would cost a request for nothing. So a listing, however old, answers for a name that
+//! has not been asked about since; asked about again after the interval, the name is checked. While others are writing, every name is.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use lru::LruCache;
 
-use super::Name;
+use super::name::Name;
 use crate::config::Refresh;
-use crate::r2::{Level, Meta};
+use crate::r2::meta::{Level, Meta, below};
 
-/// Absent names remembered one by one.
+/// How many absent names are remembered one by one.
 const ABSENT: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
-/// How long one foreign change stands for more to come.
+/// For this long after a change that another writer made, more are expected.
 const OTHERS: Duration = Duration::from_secs(600);
 
-/// How long the possibility of one does.
+/// For this long after others may have written, more of it is expected.
 const MAYBE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Names {
     listed: BTreeMap<String, Instant>,
     /// When other writers are no longer expected.
     others_until: Option<Instant>,
-    /// What was learned before is to be checked.
+    /// What was learned before this moment is checked before it is relied on.
     doubted: Option<Instant>,
 }
 
@@ -69,7 +69,7 @@ impl Names {
         match (known, listed) {
             (Some(at), _) => Name::Absent { fresh: self.fresh(at, now) },
             (None, None) => Name::Unknown,
-            (None, Some(_)) if self.refresh == Refresh::Always || self.others_about(now) => {
+            (None, Some(_)) if self.refresh == Refresh::Always || self.others_expected(now) => {
                 Name::Absent { fresh: false }
             }
             (None, Some(_)) => {
@@ -80,7 +80,7 @@ impl Names {
     }
 
     pub(super) fn level(&self, prefix: &str, now: Instant, is_ours: bool) -> Option<Level> {
-        let below = folder(prefix);
+        let below = below(prefix);
         self.listed(&below).filter(|at| is_ours || self.fresh(*at, now))?;
         let mut level = Level::default();
         let mut from = below.clone();
@@ -104,9 +104,9 @@ impl Names {
     }
 
     pub(super) fn any_below(&self, prefix: &str, now: Instant) -> Option<bool> {
-        let below = folder(prefix);
+        let below = below(prefix);
         let mut facts = self.below(&below).map(|(_, fact)| fact);
-        let listed = self.listed(&below).is_some_and(|at| self.fresh(at, now) || !self.others_about(now));
+        let listed = self.listed(&below).is_some_and(|at| self.fresh(at, now) || !self.others_expected(now));
         let present =
             |fact: &Fact| matches!(fact.state, State::Present(_)) && (listed || self.fresh(fact.learned, now));
         match facts.any(present) {
@@ -141,7 +141,7 @@ impl Names {
     }
 
     pub(super) fn saw_all(&mut self, prefix: &str, objects: &[Meta], asked: Instant) {
-        let below = folder(prefix);
+        let below = below(prefix);
         let known_before = self.listed(&below).is_some();
         let mut gone: BTreeMap<String, bool> = self
             .below(&below)
@@ -222,12 +222,7 @@ impl Names {
         !is_doubted && self.refresh.covers(now.saturating_duration_since(learned))
     }
 
-    fn others_about(&self, now: Instant) -> bool {
+    fn others_expected(&self, now: Instant) -> bool {
         self.others_until.is_some_and(|until| now < until)
     }
-}
-
-/// What all names below a prefix begin with.
-fn folder(prefix: &str) -> String {
-    if prefix.is_empty() { String::new() } else { format!("{prefix}/") }
 }

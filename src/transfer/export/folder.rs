@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::invokeai::DATABASE;
 use crate::transfer::Error;
-use crate::transfer::import::DATABASE;
 use crate::transfer::media::upload::sum;
 
 const OURS: &str = ".liteflare-export";

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, OpenFlags};
 
 use self::folder::Folder;
-use super::import::DATABASE;
 use super::media::{download, upload::objects};
 use super::target::Target;
 use super::{Error, Progress, Requests};
 use crate::config::{self, MappedFolder, R2Settings, Settings};
 use crate::d1::Client;
 use crate::image::{Image, PageNo};
+use crate::invokeai::DATABASE;
 use crate::metrics::{Metrics, R2Metrics};
 use crate::r2::{Bucket, Meta};
 use crate::replica::hydrate::{Bounds, hydrate};
@@ -52,7 +52,7 @@ pub struct Summary {
 
 /// Exports to `dir`, which is empty, not there, or has an unfinished export of the same.
 pub fn export(dir: &Path, progress: Progress<'_>) -> Result<Summary, Error> {
-    let (settings, r2) = (Settings::load()?, R2Settings::load()?);
+    let (settings, r2) = config::load()?;
     let folders = r2.as_ref().map(|r2| below(r2, dir)).transpose()?.unwrap_or_default();
     let folder = Folder::check(dir, &source(&settings, r2.as_ref()))?;
     let (d1_metrics, r2_metrics) = (Arc::new(Metrics::default()), Arc::new(R2Metrics::default()));

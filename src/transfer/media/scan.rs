@@ -1,8 +1,8 @@
 //! What is in the mapped folders.
 //!
 //! Symbolic links are followed, to files and to folders: people keep large folders on another disk. Everything is taken along, also what
-//! begins with a dot: InvokeAI's `.delete_…` folders are the journals by which it ends an interrupted deletion at its next start. Empty
-//! folders are not; InvokeAI makes those it needs.
+//! begins with a dot: such names may be the application's journals (`invokeai::JOURNAL`). Empty folders are not; the application makes
+//! those it needs.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{AT_ONCE, LocalFile, is_object, pool};
 use crate::config::{MappedFolder, R2Settings};
-use crate::r2::{Bucket, FileError, Meta, PutMode, Sum};
+use crate::r2::{Bucket, Checksum, FileError, Meta, PutMode};
 use crate::transfer::compare::Differences;
 use crate::transfer::{Error, Event, Progress, Step};
 
@@ -161,7 +161,7 @@ impl Plan<'_> {
             let mut bytes = Vec::with_capacity(file.size as usize);
             opened.take(file.size + 1).read_to_end(&mut bytes).map_err(Error::file(&path))?;
             unchanged(&path, file)?;
-            let mut sum = Sum::new(file.size);
+            let mut sum = Checksum::new(file.size);
             sum.add(&bytes);
             (self.bucket.put(&file.key, Bytes::from(bytes), PutMode::Overwrite)?, sum.etags())
         };
@@ -190,8 +190,8 @@ impl Plan<'_> {
 }
 
 /// Reads a file to its end.
-pub fn sum(mut file: File, size: u64) -> std::io::Result<Sum> {
-    let mut sum = Sum::new(size);
+pub fn sum(mut file: File, size: u64) -> std::io::Result<Checksum> {
+    let mut sum = Checksum::new(size);
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer) {

@@ -1,0 +1,81 @@
+//! The parser of `LITEFLARE_DB`: absolute paths and globs, separated by `:`. Its errors do not repeat the value.
+
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::prefilter::Prefilter;
+
+/// Paths and globs, as they were written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Globs(String);
+
+impl Globs {
+    /// What was written, right or wrong.
+    pub(super) fn unchecked(text: String) -> Globs {
+        Globs(text)
+    }
+
+    /// The same, where every pattern must be right.
+    pub(super) fn parse(text: &str) -> Result<Globs, String> {
+        let wrong = text.split(':').find_map(|pattern| glob(pattern).err().filter(|_| !is_literal(pattern)));
+        wrong.map_or_else(|| Ok(Globs(text.to_owned())), Err)
+    }
+
+    /// Whether one of them means `path`. An error when a wrong one comes before any that does.
+    pub(super) fn matches(&self, path: &Path) -> Result<bool, String> {
+        let path = resolved(path);
+        for pattern in self.patterns() {
+            if path == resolved(Path::new(pattern)) {
+                return Ok(true);
+            }
+            match glob(pattern) {
+                Ok(glob) if glob.is_match(&path) => return Ok(true),
+                Err(expected) if !is_literal(pattern) => return Err(expected),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// The paths among them.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let is_path = |pattern: &&str| !pattern.contains(['*', '?', '[', '{']) || is_literal(pattern);
+        self.patterns().filter(is_path).map(PathBuf::from).collect()
+    }
+
+    /// What the paths they mean look like.
+    pub(super) fn prefilters(&self) -> Vec<Prefilter> {
+        self.patterns().flat_map(|pattern| Prefilter::of(pattern, resolved)).collect()
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.0.split(':')
+    }
+}
+
+/// A path with a `[` in it.
+fn is_literal(pattern: &str) -> bool {
+    let path = Path::new(pattern);
+    path.is_absolute() && path.parent().is_some_and(Path::is_dir)
+}
+
+/// Without symbolic links, since several ways may lead to the same file. A file that does not exist yet has a folder that does.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let whole = path.canonicalize().ok();
+    let by_parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    whole.or_else(by_parent).unwrap_or_else(|| path.to_path_buf())
+}
+
+/// The folders before the first `*` and the like are resolved as those of a path are.
+fn glob(pattern: &str) -> Result<GlobMatcher, String> {
+    let wrong = |problem: &str| format!("an absolute path or a glob{problem}");
+    if !pattern.starts_with('/') {
+        return Err(wrong(""));
+    }
+    let special = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
+    let (folder, rest) = pattern.split_at(pattern[..special].rfind('/').unwrap_or(0));
+    let folder = globset::escape(&resolved(Path::new(folder)).to_string_lossy());
+    let glob = GlobBuilder::new(&format!("{folder}{rest}")).literal_separator(true).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| wrong(&format!(" ({})", error.kind())))
+}

@@ -1,0 +1,47 @@
+//! The settings of one database.
+
+use std::time::Duration;
+
+use super::error::SettingError;
+use super::refresh::Refresh;
+use super::secret::Secret;
+use super::source::Source;
+use super::table;
+
+/// What it takes to serve one database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `CLOUDFLARE_ACCOUNT_ID`.
+    pub account: String,
+    /// `CLOUDFLARE_API_TOKEN`.
+    pub token: Secret,
+    /// `LITEFLARE_D1_DATABASE`: a UUID or a name.
+    pub database: String,
+    /// `LITEFLARE_D1_API`, without a slash at its end.
+    pub api: String,
+    /// `LITEFLARE_REFRESH`.
+    pub refresh: Refresh,
+    /// `LITEFLARE_TIMEOUT`: the deadline for one commit.
+    pub timeout: Duration,
+}
+
+impl Settings {
+    /// Reads the environment and `liteflare.toml`.
+    pub fn load() -> Result<Settings, SettingError> {
+        Settings::of(&Source::read()?)
+    }
+
+    /// The same of settings that were read already.
+    pub fn of(source: &Source) -> Result<Settings, SettingError> {
+        // In this order: the first that is wrong is the one that is told.
+        let api = source.need(&table::API)?;
+        Ok(Settings {
+            account: source.need(&table::ACCOUNT)?,
+            token: source.need(&table::TOKEN)?,
+            database: source.need(&table::DATABASE)?,
+            api,
+            refresh: source.need(&table::REFRESH)?,
+            timeout: source.need(&table::TIMEOUT)?,
+        })
+    }
+}

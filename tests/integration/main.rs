@@ -1,0 +1,17 @@
+//! The doors of liteflare: its command, its library and its clients, against the clouds, over a network that fails on command.
+//! One crate for all of them: it is linked once, and what is shared (`support`) has one place.
+//!
+//! All tests run in threads of one process (`cargo test`) or in a process each (`cargo nextest run`), and must not notice which. A
+//! test that needs a process of its own takes one: `support::alone`, or the command.
+
+mod clouds;
+mod conformance;
+mod database;
+mod dev;
+mod faults;
+mod hydrate;
+mod library;
+mod network;
+mod r2;
+mod support;
+mod transfer;

@@ -1,0 +1,63 @@
+"""A Python under `LITEFLARE=1` has liteflare in each SQLite connection, or does not start.
+
+Every Python found here is tried: some load extensions, some do not and are served through ctypes.
+"""
+
+import subprocess
+
+import pytest
+
+from support.clouds import REPOSITORY
+from support.programs import VERSION, run, under_liteflare
+
+
+def test_each_connection_has_it(python):
+    done = under_liteflare(python, "-c", VERSION)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.strip()
+
+
+def test_a_python_that_never_uses_sqlite_does_not_import_it(python):
+    """The library is there as the path hook; as an extension it waits for `sqlite3`."""
+    done = under_liteflare(python, "-c", "import sys; print([name for name in ('_sqlite3', 'ctypes') if name in sys.modules])")
+    assert done.stdout == "[]\n"
+
+
+def test_child_processes_have_it(python):
+    child = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {VERSION!r}]))"
+    assert under_liteflare(python, "-c", child).returncode == 0
+
+
+def test_without_the_switch_nothing_is_imported(python):
+    show = "import sys; print([name for name in sys.modules if 'liteflare' in name], len(sys.meta_path))"
+    loader = str(REPOSITORY / "python/liteflare/path")
+    assert run(python, "-c", show, PYTHONPATH=loader).stdout == run(python, "-c", show).stdout
+    assert run(python, "-c", show, PYTHONPATH=loader, LITEFLARE="0").stdout.startswith("[]")
+
+
+def test_a_sitecustomize_that_was_there_still_runs(python, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('mine')")
+    done = under_liteflare(python, "-c", VERSION, PYTHONPATH=str(tmp_path))
+    assert done.stdout.startswith("mine\n") and done.returncode == 0
+
+
+def test_a_folder_of_ours_does_not_stay_in_the_path(python):
+    done = under_liteflare(python, "-c", "import sys; print([entry for entry in sys.path if 'liteflare/path' in entry])")
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("library", ["/nowhere/libliteflare.so", "/etc/passwd"])
+def test_without_the_library_the_application_does_not_start(python, library):
+    loader = str(REPOSITORY / "python/liteflare/path")
+    guarded = "try:\n import sqlite3\nexcept BaseException:\n pass\nprint('started')"
+    done = run(python, "-c", guarded, LITEFLARE="1", LITEFLARE_LIBRARY=library, PYTHONPATH=loader)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert library in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_library_that_shows_nothing_in_new_connections_is_refused(python, tmp_path):
+    source = tmp_path / "empty.c"
+    source.write_text("int sqlite3_empty_init(void *db, char **message, void *api) { return 0; }")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "libempty.so", source], check=True)
+    loader = str(REPOSITORY / "python/liteflare/path")
+    done = run(python, "-c", VERSION, LITEFLARE="1", LITEFLARE_LIBRARY=str(tmp_path / "libempty.so"), PYTHONPATH=loader)
+    assert done.returncode == 1 and "a new connection does not see it" in done.stderr

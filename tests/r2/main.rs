@@ -1,9 +1,0 @@
-//! Buckets: the embedded S3 API against Cloudflare's own, liteflare's client on both, and what a bad network does to it.
-
-#[path = "../common/mod.rs"]
-mod common;
-
-mod conformance;
-mod faults;
-mod memory;
-mod operations;
