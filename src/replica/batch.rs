@@ -86,6 +86,9 @@ fn staged(txn: &str, body: Vec<Statement>) -> Result<(Vec<Vec<Statement>>, Vec<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{Options, TableChanges, plan};
+    use crate::schema::Schema;
+    use crate::value::Key;
 
     #[test]
     fn a_large_transaction_is_staged_and_its_statements_keep_their_meaning() {
@@ -102,5 +105,57 @@ mod tests {
         let part = |n| format!("(SELECT payload FROM _lf_stage WHERE txn='t' AND part={n})");
         assert_eq!(sql[3], format!("INSERT INTO \"a?1\" SELECT {}||{}, '$[?1]' FROM x", part(0), part(1)));
         assert!(batch.apply.iter().skip(2).all(|statement| statement.params.len() < 2));
+    }
+
+    /// One transaction with a row of 1.96 MB, which travels in pieces, and the counter of its table.
+    fn body() -> Vec<Statement> {
+        let [before, after] = [(); 2].map(|()| rusqlite::Connection::open_in_memory().unwrap());
+        let sql = "CREATE TABLE \"a?1\"(id INTEGER PRIMARY KEY AUTOINCREMENT, \"b?2\", c)";
+        before.execute_batch(sql).unwrap();
+        before.execute_batch("INSERT INTO \"a?1\" VALUES (1,'?1',1.5),(2,'x',x'')").unwrap();
+        after.execute_batch(sql).unwrap();
+        let text = "t".repeat(1_960_000);
+        after.execute("INSERT INTO \"a?1\" VALUES (2,'y',2),(3,?1,NULL),(4,?1,x'00')", [text]).unwrap();
+        after.execute_batch("UPDATE sqlite_sequence SET seq=9").unwrap();
+        let [old, new] = [&before, &after].map(|connection| Schema::read(connection).unwrap());
+        let changes = TableChanges {
+            before: Some("a?1".to_owned()),
+            after: Some("a?1".to_owned()),
+            deleted: vec![Key::Rowid(1)],
+            inserted: vec![Key::Rowid(3), Key::Rowid(4)],
+            updated: vec![Key::Rowid(2)],
+        };
+        plan(&before, &after, &old, &new, &[changes], &Options::default()).unwrap().statements
+    }
+
+    fn told(title: &str, statements: &[Statement]) -> String {
+        let param = |text: &String| match text.len() {
+            0..300 => text.clone(),
+            len => format!("{}… {len} bytes", &text[..20]),
+        };
+        let mut told = format!("{title}\n");
+        for statement in statements {
+            let params: Vec<String> = statement.params.iter().map(param).collect();
+            told += &format!("{}  <{}>\n", statement.sql, params.join("> <"));
+        }
+        told
+    }
+
+    /// In `wire.txt`: what D1 is sent changes only on purpose.
+    #[test]
+    fn the_text_of_a_batch_is_what_it_was() {
+        let fence = Fence { base: Seq(255), txn: "T", source: "S", changes: "C" };
+        let small = batch(&fence, body(), true).unwrap();
+        let mut text = told("-- small", &small.apply);
+        let field = "INSERT OR REPLACE INTO _lf_state(key, value) VALUES (?1, CAST(?2 AS INTEGER))";
+        let field = Statement::with(field, ["user_version".to_owned(), "7".to_owned()]);
+        let large = [body(), body(), vec![field]].concat();
+        let large = batch(&fence, large, true).unwrap();
+        for request in &large.stage {
+            text += &told("-- stage", request);
+        }
+        text += &told("-- large", &large.apply);
+        assert!(small.stage.is_empty());
+        assert!(text == include_str!("wire.txt"), "the batches are now:\n{text}");
     }
 }
