@@ -1,8 +1,8 @@
 //! An unmodified SQLite application with its database in Cloudflare D1.
 //!
 //! ```text
-//! host SQLite ──► serve ──► replica ──► decode ──► plan ──► d1 ──► D1
-//!                              ▲────────── hydrate / refresh ◄──────┘
+//! host SQLite ──► serve ──► replica ──► decode ──► plan ──► ledger ──► d1 ──► D1
+//!                              ▲────────── hydrate / refresh ◄─────────────────┘
 //! ```
 //! The rooms, from top to bottom. A room uses those below it, never those above, nor others on its own line:
 //!
@@ -15,6 +15,7 @@
 //! hook
 //! serve
 //! replica
+//! ledger
 //! error
 //! plan
 //! value schema
@@ -44,6 +45,7 @@ pub mod ffi;
 pub mod hook;
 pub mod image;
 pub mod init;
+mod ledger;
 pub mod log;
 pub mod metrics;
 pub mod plan;

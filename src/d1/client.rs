@@ -150,7 +150,7 @@ impl Client {
     }
 
     /// The same, with so much time for the answer.
-    pub(super) fn send_within(&self, statements: &[Statement], time: Duration) -> Result<Vec<Rows>, SendError> {
+    pub(crate) fn send_within(&self, statements: &[Statement], time: Duration) -> Result<Vec<Rows>, SendError> {
         let body = serde_json::json!({ "batch": statements }).to_string();
         let rows: Vec<Rows> = self.request(reqwest::Method::POST, &self.raw_url(), body, time)?;
         if rows.len() != statements.len() {
@@ -188,7 +188,7 @@ impl Client {
     }
 
     /// Tries again and again until an answer, or the end of the patience; `attempt` gets the time for its answer.
-    pub(super) fn until<T>(
+    pub(crate) fn until<T>(
         &self,
         patience: &mut Patience,
         mut attempt: impl FnMut(Duration) -> Result<T, SendError>,
@@ -207,7 +207,7 @@ impl Client {
     }
 
     /// The last failure, with how long this client has tried.
-    pub(super) fn gave_up(&self, error: SendError) -> SendError {
+    pub(crate) fn gave_up(&self, error: SendError) -> SendError {
         let after = |reason| format!("gave up after {:?} (LITEFLARE_TIMEOUT): {reason}", self.timeout);
         match error {
             SendError::Refused(refusal) => SendError::Refused(refusal),

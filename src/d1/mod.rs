@@ -3,11 +3,9 @@
 mod client;
 pub mod limits;
 mod scanner;
-mod settle;
 mod statement;
 mod stream;
 
 pub use client::{Client, Meta, Patience, Refusal, Rows, SendError, Table};
-pub use settle::{Batch, CommitError};
-pub use statement::Statement;
+pub use statement::{Sql, Statement};
 pub use stream::RowStream;

@@ -15,14 +15,13 @@ mod closure;
 mod ddl;
 mod delta;
 mod error;
-pub mod load;
 mod pair;
 mod refuse;
 mod rows;
 mod sequence;
-mod stage;
 mod statements;
 mod touched;
+pub mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -30,9 +29,8 @@ mod tests;
 use rusqlite::Connection;
 
 pub use error::PlanError;
-pub use stage::with_sources;
 pub use statements::insert_names;
-pub use touched::{Rows, Touched};
+pub use touched::{Touched, TouchedRows};
 
 use crate::d1::Statement;
 use crate::schema::{Schema, Table};
@@ -70,7 +68,7 @@ pub struct Plan {
     /// In order; empty if nothing changed. Goes between `PRAGMA defer_foreign_keys=on`, commit row, replaying on and replaying off,
     /// `PRAGMA defer_foreign_keys=off` (R1, R14).
     pub statements: Vec<Statement>,
-    /// For `_lf_commit.changes`.
+    /// What it writes, for the log.
     pub touched: Touched,
     /// Tables, by their name in AFTER, that ALTER TABLE is used on. It may depend on rows and be refused; see [`Options::rebuild`].
     pub altered: Vec<String>,

@@ -12,6 +12,9 @@ pub use error::SchemaError;
 pub use lexer::quoted;
 pub(crate) use lexer::{Token, folded, tokens};
 
+/// What the names of liteflare's own tables on D1 begin with; the ledger keeps them.
+pub(crate) const OWN_PREFIX: &str = "_lf_";
+
 /// The kinds of schema objects. Names are unique within a kind only: InvokeAI has a trigger called like its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
