@@ -48,6 +48,7 @@ pub mod hook;
 pub mod image;
 pub mod init;
 pub mod invokeai;
+mod ledger;
 pub mod log;
 pub mod metrics;
 mod plan;

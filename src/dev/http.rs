@@ -162,7 +162,7 @@ fn statements(body: &[u8]) -> Result<Vec<Statement>, Refusal> {
 }
 
 fn statement(sql: String, params: Option<Vec<String>>) -> Statement {
-    Statement { sql, params: params.unwrap_or_default() }
+    Statement::with(sql, params.unwrap_or_default())
 }
 
 // A parameter that is no string is refused here, by its type: D1's API documents strings and nothing else.

@@ -16,24 +16,22 @@ mod closure;
 mod ddl;
 mod delta;
 mod error;
-pub(crate) mod load;
 mod pair;
 mod refuse;
 mod rows;
 mod sequence;
 mod side;
-mod stage;
 mod statements;
 mod touched;
+pub(crate) mod whole;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use error::PlanError;
 pub(crate) use side::{After, Before, Side};
-pub(crate) use stage::with_sources;
 pub(crate) use statements::insert_names;
-pub(crate) use touched::{Rows, Touched};
+pub(crate) use touched::{Touched, TouchedRows};
 
 use crate::d1::Statement;
 use crate::decode::diff::RowDiff;
@@ -66,7 +64,7 @@ pub(crate) struct Plan {
     /// In order; empty if nothing changed. Goes between `PRAGMA defer_foreign_keys=on`, commit row, replaying on and replaying off,
     /// `PRAGMA defer_foreign_keys=off` (R1, R14).
     pub statements: Vec<Statement>,
-    /// For `_lf_commit.changes`.
+    /// What it writes, for the log.
     pub touched: Touched,
     /// Tables, by their name in AFTER, that ALTER TABLE is used on. It may depend on rows and be refused; see [`Options::rebuild`].
     pub altered: Vec<String>,

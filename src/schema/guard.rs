@@ -8,8 +8,13 @@ use super::lexer::{Token, tokens};
 
 const OPEN: &str = "/*lf<*/";
 const CLOSE: &str = "/*>lf*/";
-/// True while nobody replays. `_lf_state` must hold the integer 0 or 1 there, not text.
-const SILENT: &str = "(SELECT value FROM _lf_state WHERE key='replaying')=0";
+/// The table of liteflare's own that guards read. It is named here because the triggers on D1 name it; the ledger makes it.
+pub(crate) const TABLE: &str = "_lf_state";
+
+/// True while nobody replays. The table must hold the integer 0 or 1 there, not text.
+fn silent() -> String {
+    format!("(SELECT value FROM {TABLE} WHERE key='replaying')=0")
+}
 
 /// The trigger's text with the guard; [`strip`] gives the text back to the byte.
 pub(crate) fn guard(sql: &str) -> Result<String, SchemaError> {
@@ -23,11 +28,12 @@ pub(crate) fn guard(sql: &str) -> Result<String, SchemaError> {
     }
     let (when, begin) =
         places(&tokens(sql, "trigger")?).ok_or_else(|| unreadable("its ON and BEGIN cannot be found"))?;
+    let silent = silent();
     Ok(match when {
         Some(when) => {
-            format!("{}{OPEN} {SILENT} AND ({CLOSE}{}{OPEN}){CLOSE}{}", &sql[..when], &sql[when..begin], &sql[begin..])
+            format!("{}{OPEN} {silent} AND ({CLOSE}{}{OPEN}){CLOSE}{}", &sql[..when], &sql[when..begin], &sql[begin..])
         }
-        None => format!("{}{OPEN}WHEN {SILENT} {CLOSE}{}", &sql[..begin], &sql[begin..]),
+        None => format!("{}{OPEN}WHEN {silent} {CLOSE}{}", &sql[..begin], &sql[begin..]),
     })
 }
 
@@ -83,9 +89,10 @@ mod tests {
         let db = rusqlite::Connection::open_in_memory().unwrap();
         db.execute_batch(
             "CREATE TABLE t(x,begin,\"on\"); CREATE TABLE \"when\"(x,\"begin\",\"on\");
-             CREATE VIEW v AS SELECT 1; CREATE TABLE _lf_state(key TEXT PRIMARY KEY,value);",
+             CREATE VIEW v AS SELECT 1",
         )
         .unwrap();
+        db.execute_batch(&format!("CREATE TABLE {TABLE}(key TEXT PRIMARY KEY,value)")).unwrap();
         for text in texts {
             let guarded = guard(text).unwrap();
             assert_ne!(guarded, text);

@@ -14,6 +14,9 @@ pub(crate) use keys::CellName;
 pub(crate) use lexer::quoted;
 pub(crate) use lexer::{Token, folded, tokens};
 
+/// What the names of liteflare's own tables on D1 begin with; the ledger keeps them.
+pub(crate) const OWN_PREFIX: &str = "_lf_";
+
 /// The kinds of schema objects. Names are unique within a kind only: a trigger may be called like its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

@@ -47,7 +47,7 @@ impl Form {
         }
     }
 
-    /// The SQL that reads cell `i` of a row.
+    /// The SQL that reads cell `i` of a row of `json_each(…) AS _lfj`.
     pub(crate) fn expression(self, i: usize) -> String {
         self.expression_in("_lfj.value", i)
     }
@@ -98,6 +98,20 @@ pub(crate) fn write_row(out: &mut String, forms: &[Form], row: &[Value]) {
         form.write(out, cell);
     }
     out.push(']');
+}
+
+/// Keys as one parameter, each an array of its values, which [`Form::Mixed`] reads.
+pub(crate) fn keys_param<K: AsRef<[Value]>>(keys: impl IntoIterator<Item = K>) -> String {
+    let mut param = String::from("[");
+    for (i, key) in keys.into_iter().enumerate() {
+        if i > 0 {
+            param.push(',');
+        }
+        let key = key.as_ref();
+        write_row(&mut param, &vec![Form::Mixed; key.len()], key);
+    }
+    param.push(']');
+    param
 }
 
 /// At least the bytes a cell takes in a parameter, whatever its form.
