@@ -2,7 +2,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::d1::Sql;
-use crate::plan::{Options, TableChanges, plan};
+use crate::decode::diff::RowDiff;
+use crate::plan::{After, Before, Options, Side, TableChanges, plan};
 use crate::schema::Schema;
 use crate::value::Key;
 
@@ -41,11 +42,15 @@ fn body() -> Vec<Statement> {
     let changes = TableChanges {
         before: Some("a?1".to_owned()),
         after: Some("a?1".to_owned()),
-        deleted: vec![Key::Rowid(1)],
-        inserted: vec![Key::Rowid(3), Key::Rowid(4)],
-        updated: vec![Key::Rowid(2)],
+        rows: RowDiff {
+            deleted: vec![Key::Rowid(1)],
+            inserted: vec![Key::Rowid(3), Key::Rowid(4)],
+            updated: vec![Key::Rowid(2)],
+        },
     };
-    plan(&before, &after, &old, &new, &[changes], &Options::default()).unwrap().statements
+    let before = Before(Side { connection: &before, schema: &old });
+    let after = After(Side { connection: &after, schema: &new });
+    plan(before, after, &[changes], &Options::default()).unwrap().statements
 }
 
 fn told(title: &str, txn: Txn, statements: &[Statement]) -> String {
