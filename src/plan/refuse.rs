@@ -5,9 +5,7 @@ use super::delta::Delta;
 use super::pair::{Fate, Pair};
 use super::{After, Before, PlanError};
 use crate::d1::limits;
-use crate::schema::ForeignKey;
-use crate::schema::folded;
-use crate::schema::{Identity, Kind, Object, Schema, Table};
+use crate::schema::{ForeignKey, Identity, Kind, Object, Schema, Table, folded};
 
 /// Refuses objects that D1 cannot hold. For the AFTER of a transaction that changed the schema.
 pub(super) fn schema(after: After<'_>) -> Result<(), PlanError> {
