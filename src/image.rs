@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// The place after this one.
+    /// The place after it.
     pub fn next(self) -> Seq {
         Seq(self.0 + 1)
     }
@@ -127,8 +127,8 @@ impl Image {
     /// This image without the pages behind `size` bytes, which its header does not count. `None`: there are none.
     pub fn cut(&self, size: u64) -> Option<Image> {
         let count = usize::try_from(size / self.page_size.max(1) as u64).ok()?;
-        let is_so = count < self.pages.len() && self.header_u32(28) as usize == count;
-        is_so.then(|| Image { seq: self.seq, page_size: self.page_size, pages: self.pages.take(count) })
+        let ends_there = count < self.pages.len() && self.header_u32(28) as usize == count;
+        ends_there.then(|| Image { seq: self.seq, page_size: self.page_size, pages: self.pages.take(count) })
     }
 
     /// Fills `buffer` from byte `offset` on, with zeros past the end. Returns whether all bytes existed.

@@ -1,11 +1,11 @@
 //! B-tree pages and their cells (SQLite's file format, section 1.6).
 //!
-//! Everything is checked against the page's bounds; what is found outside of them is [`Corrupt`].
+//! Everything is checked against the page's bounds; what lies outside them is [`Corrupt`].
 
 use super::Corrupt;
 use crate::image::{Image, PageNo};
 
-/// The four sorts of b-tree page, by their type byte.
+/// The four kinds of b-tree page, by their type byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageKind {
     /// 5: rowids and children.
@@ -148,7 +148,7 @@ impl<'a> BTreePage<'a> {
         if fitting <= max { fitting } else { min }
     }
 
-    /// The children, left to right; none on a leaf.
+    /// The children from left to right; a leaf has none.
     pub(crate) fn children(&self) -> Result<Vec<PageNo>, Corrupt> {
         if !self.kind.is_interior() {
             return Ok(Vec::new());

@@ -5,8 +5,7 @@ use super::delta::Delta;
 use super::pair::{Fate, Pair};
 use super::{After, Before, PlanError};
 use crate::d1::limits;
-use crate::schema::ForeignKey;
-use crate::schema::{Identity, Kind, OWN_PREFIX, Object, Schema, Table, folded};
+use crate::schema::{ForeignKey, Identity, Kind, OWN_PREFIX, Object, Schema, Table, folded};
 
 /// Refuses objects that D1 cannot hold. For the AFTER of a transaction that changed the schema.
 pub(super) fn schema(after: After<'_>) -> Result<(), PlanError> {

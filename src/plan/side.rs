@@ -1,4 +1,4 @@
-//! The two images a transaction lies between. A type each, so that to swap them does not compile.
+//! The two images a transaction lies between. Each has a type of its own, so that swapping them does not compile.
 
 use std::ops::Deref;
 
@@ -11,7 +11,6 @@ use crate::schema::Schema;
 pub(crate) struct Side<'a> {
     /// Shows the rows; is only read.
     pub connection: &'a Connection,
-    /// Its schema.
     pub schema: &'a Schema,
 }
 

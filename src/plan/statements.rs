@@ -1,4 +1,4 @@
-//! The DELETE, UPDATE and INSERT statements for given rows, cut so that each keeps D1's limits.
+//! The DELETE, UPDATE and INSERT statements for given rows, split so that each stays within D1's limits.
 //! In: rows. Out: statements whose data are parameters, each `?N` used once. Knows nothing of why a row is written.
 
 use super::PlanError;
@@ -12,7 +12,7 @@ const TARGET_BYTES: usize = 1_000_000;
 /// What one parameter may have: the limit on a row, less what stands beside it where large commits are staged.
 const PARAM_BYTES: usize = limits::VALUE_BYTES - 50_000;
 
-/// What a statement does with its rows; the cells of a row are the key's (for INSERT a rowid only) and the columns'.
+/// What a statement does with its rows. A row's cells are its key (for INSERT only a rowid) and then its columns.
 enum Verb {
     Delete,
     Update { columns: Vec<String> },

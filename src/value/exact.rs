@@ -14,7 +14,7 @@ pub enum Value {
     Integer(i64),
     /// A double; SQLite reads NaN as `NULL`, so it only comes from damaged pages.
     Real(f64),
-    /// Text: in a record as the database stores it, everywhere else in UTF-8 if the application's was valid.
+    /// Text, in UTF-8 unless the application stored something invalid. In a record it is still in the database's encoding.
     Text(Vec<u8>),
     /// Bytes.
     Blob(Vec<u8>),

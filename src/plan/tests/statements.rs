@@ -206,7 +206,9 @@ fn large_values_travel_in_pieces() {
     );
     let failure = world.try_commit("INSERT INTO t VALUES(8,zeroblob(1500000),zeroblob(1500000))");
     assert!(matches!(failure, Err(Failure::Plan(PlanError::RowTooBig { .. }))));
-    world.commit("INSERT INTO t VALUES(8,1,1)");
+    world.commit("INSERT INTO t VALUES(8,1,1); CREATE TABLE odd(\"x \"\"y\")");
+    let failure = world.try_commit("INSERT INTO odd VALUES(zeroblob(2000001))");
+    assert!(matches!(failure, Err(Failure::Plan(PlanError::ValueTooBig { column, .. })) if column == "x \"y"));
 }
 
 #[test]
