@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_int};
-use std::os::fd::{IntoRawFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ pub struct Databases {
 }
 
 /// What a database's path looks like now.
-pub struct Face {
+pub struct View {
     /// What `stat` says.
     pub stat: stat64,
     /// What `statx` says.
@@ -92,7 +92,7 @@ impl Databases {
     }
 
     /// What an absolute path looks like. `None`: it is no database of D1's, or not there.
-    pub fn face(&self, path: &Path, follow: bool) -> Option<Result<Face>> {
+    pub fn view(&self, path: &Path, follow: bool) -> Option<Result<View>> {
         as_our_work(|| {
             let c_path = CString::new(path.as_os_str().as_bytes()).ok()?;
             let (mut stat, mut statx) = on_disk(&c_path, follow)?;
@@ -115,7 +115,7 @@ impl Databases {
             (statx.stx_size, statx.stx_blocks) = (size, blocks);
             (statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec) = (since.as_secs() as i64, since.subsec_nanos());
             statx.stx_ctime = statx.stx_mtime;
-            Some(Ok(Face { stat, statx, image }))
+            Some(Ok(View { stat, statx, image }))
         })
     }
 
@@ -153,9 +153,9 @@ impl Databases {
     }
 }
 
-impl Face {
+impl View {
     /// A descriptor from which the database is read, as a file of the kernel's.
-    pub fn open(&self, flags: c_int) -> Result<RawFd> {
+    pub fn open(&self, flags: c_int) -> Result<OwnedFd> {
         let memfd = Memfd::new("database", &[])?;
         let size = self.image.size();
         let mut at = 0;
@@ -165,7 +165,7 @@ impl Face {
             memfd.append(&bytes)?;
             at += bytes.len() as u64;
         }
-        Ok(memfd.open(flags)?.into_raw_fd())
+        memfd.open(flags)
     }
 }
 

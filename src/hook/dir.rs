@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libc::{DIR, dirent64};
 use parking_lot::Mutex;
 
-use super::made::Entry;
+use super::directories::Entry;
 use super::paths::Prefix;
 use super::stat::inode;
 

@@ -22,6 +22,12 @@ impl From<std::io::Error> for Errno {
     }
 }
 
+impl From<rustix::io::Errno> for Errno {
+    fn from(errno: rustix::io::Errno) -> Errno {
+        Errno(errno.raw_os_error())
+    }
+}
+
 impl From<crate::r2::Error> for Errno {
     /// Logs the error: here it becomes a number.
     fn from(error: crate::r2::Error) -> Errno {

@@ -146,9 +146,7 @@ impl Drop for OpenFile {
     }
 }
 
-#[allow(unsafe_code)]
 fn is_alive(pid: u32) -> bool {
-    // SAFETY: signal 0 only asks whether there is such a process.
-    let asked = unsafe { libc::kill(pid.cast_signed(), 0) };
-    asked == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed());
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

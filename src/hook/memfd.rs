@@ -1,16 +1,16 @@
 //! Anonymous files in memory: real descriptors, so that reading, writing, seeking, mapping and locking are the kernel's work.
-#![allow(unsafe_code)]
+//! rustix's system calls go past the hook.
 
-use std::ffi::{CString, c_int};
+use std::ffi::c_int;
 use std::fs::File;
 use std::io::Write;
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
+use rustix::fs::{MemfdFlags, Mode, OFlags};
+
 use super::errno::{Errno, Result};
-use super::real;
 
 /// Our own descriptors have numbers from here on, where the process allows it: `open` is to give the lowest free number, as some
 /// programs expect who close descriptor 1 and open another.
@@ -22,7 +22,8 @@ const NAME_BYTES: usize = 200;
 /// A file in memory.
 #[derive(Debug)]
 pub struct Memfd {
-    file: ManuallyDrop<File>,
+    /// There until the end.
+    file: Option<File>,
     identity: Identity,
 }
 
@@ -36,9 +37,9 @@ pub struct Identity {
 
 impl Identity {
     /// Of an open file.
-    pub fn of(file: &File) -> Result<Identity> {
-        let metadata = file.metadata()?;
-        Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+    pub fn of(file: impl AsFd) -> Result<Identity> {
+        let stat = rustix::fs::fstat(file)?;
+        Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
     }
 }
 
@@ -46,32 +47,20 @@ impl Memfd {
     /// A file with these bytes. `name` is for people who look at `/proc/PID/fd`.
     pub fn new(name: &str, bytes: &[u8]) -> Result<Memfd> {
         let name: Vec<u8> = name.bytes().filter(|byte| *byte != 0).take(NAME_BYTES).collect();
-        let name = CString::new(name).unwrap_or_default();
-        // SAFETY: the name is a C string for the time of the call; a descriptor that comes back is ours alone.
-        let mut file = unsafe {
-            match libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) {
-                -1 => return Err(Errno::last()),
-                fd => File::from_raw_fd(out_of_the_way(fd)),
-            }
-        };
+        let mut file = File::from(out_of_the_way(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?));
         file.write_all(bytes)?;
         Memfd::from_file(file)
     }
 
     /// A file in memory that this process has inherited. Opened anew, since the descriptor itself may be for writing only.
-    pub fn inherited(fd: c_int) -> Result<Memfd> {
-        let path = format!("/proc/self/fd/{fd}\0");
-        // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
-        match unsafe { (real::open64())(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC, 0) } {
-            -1 => Err(Errno::last()),
-            // SAFETY: as above.
-            copy => Memfd::from_file(unsafe { File::from_raw_fd(out_of_the_way(copy)) }),
-        }
+    pub fn inherited(fd: RawFd) -> Result<Memfd> {
+        let again = open(&descriptor_path(fd), libc::O_RDWR | libc::O_CLOEXEC)?;
+        Memfd::from_file(File::from(out_of_the_way(again)))
     }
 
     fn from_file(file: File) -> Result<Memfd> {
         let identity = Identity::of(&file)?;
-        Ok(Memfd { file: ManuallyDrop::new(file), identity })
+        Ok(Memfd { file: Some(file), identity })
     }
 
     /// How to recognize it.
@@ -88,20 +77,15 @@ impl Memfd {
     /// Another open file on the same bytes, with its own position and with the access that `flags` ask for.
     pub fn open(&self, flags: c_int) -> Result<OwnedFd> {
         let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_DIRECTORY | libc::O_NOCTTY);
-        let path = format!("/proc/self/fd/{}\0", self.file()?.as_raw_fd());
-        // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
-        unsafe {
-            match (real::open64())(path.as_ptr().cast(), flags, 0) {
-                -1 => Err(Errno::last()),
-                fd => Ok(OwnedFd::from_raw_fd(fd)),
-            }
-        }
+        open(&descriptor_path(self.file()?.as_raw_fd()), flags)
     }
 
     /// The file, unless somebody has closed its descriptor: a program that closes every number may do so, and another file may have
     /// it now.
     fn file(&self) -> Result<&File> {
-        if Identity::of(&self.file)? == self.identity { Ok(&self.file) } else { Err(Errno(libc::EBADF)) }
+        let closed = Errno(libc::EBADF);
+        let file = self.file.as_ref().ok_or(closed)?;
+        if Identity::of(file)? == self.identity { Ok(file) } else { Err(closed) }
     }
 
     /// All bytes.
@@ -154,37 +138,29 @@ impl Memfd {
 impl Drop for Memfd {
     fn drop(&mut self) {
         let is_ours = self.file().is_ok();
-        // SAFETY: taken once, here.
-        let file = unsafe { ManuallyDrop::take(&mut self.file) };
-        if !is_ours {
+        if !is_ours && let Some(file) = self.file.take() {
             let _ = file.into_raw_fd(); // another file's by now, and not ours to close
         }
     }
 }
 
+/// Another name of an open file.
+fn descriptor_path(fd: RawFd) -> String {
+    format!("/proc/self/fd/{fd}")
+}
+
+/// Opens a path with the flags of libc's `open`.
+fn open(path: &str, flags: c_int) -> Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::from_bits_retain(flags.cast_unsigned()), Mode::empty())?)
+}
+
 /// The descriptor under a high number, closed on `exec`; as it is when that is not possible.
-pub fn out_of_the_way(fd: c_int) -> c_int {
-    // SAFETY: the caller owns the descriptor and hands it over.
-    unsafe {
-        match libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, HIGH) {
-            -1 => fd,
-            copy => {
-                (real::close())(fd);
-                copy
-            }
-        }
-    }
+pub fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
+    rustix::io::fcntl_dupfd_cloexec(&fd, HIGH).unwrap_or(fd)
 }
 
 /// A descriptor of a directory that is nobody's: what it stands for is in the table. It is a real directory's, so that reading from
 /// it is refused as it should be.
 pub fn directory(flags: c_int) -> Result<OwnedFd> {
-    let flags = (flags & libc::O_CLOEXEC) | libc::O_RDONLY | libc::O_DIRECTORY;
-    // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
-    unsafe {
-        match (real::open64())(c"/proc/self/fdinfo".as_ptr(), flags, 0) {
-            -1 => Err(Errno::last()),
-            fd => Ok(OwnedFd::from_raw_fd(fd)),
-        }
-    }
+    open("/proc/self/fdinfo", (flags & libc::O_CLOEXEC) | libc::O_RDONLY | libc::O_DIRECTORY)
 }

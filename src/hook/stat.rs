@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime};
 
-use libc::{stat64, statx, statx_timestamp, timespec};
+use libc::{stat64, statx, timespec};
 
 /// The device of everything in the bucket: one, so that files may be moved between all mapped folders ("lf" in ASCII).
 const DEVICE: u32 = 0x6c66;
@@ -65,8 +65,7 @@ impl Attributes {
         stat.st_ino = self.inode;
         stat.st_mode = self.mode();
         stat.st_nlink = self.links() as _;
-        // SAFETY: these two cannot fail.
-        (stat.st_uid, stat.st_gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+        (stat.st_uid, stat.st_gid) = owner();
         stat.st_size = self.size as i64;
         stat.st_blksize = 4096;
         stat.st_blocks = self.size.div_ceil(BLOCK_BYTES) as i64;
@@ -82,14 +81,12 @@ impl Attributes {
         // SAFETY: a struct of integers, for which all zeros is a value.
         let mut out: statx = unsafe { std::mem::zeroed() };
         let at = self.since_epoch();
-        // SAFETY: as above.
-        let mut time: statx_timestamp = unsafe { std::mem::zeroed() };
+        let mut time = out.stx_mtime;
         (time.tv_sec, time.tv_nsec) = (at.as_secs() as i64, at.subsec_nanos());
         out.stx_mask = libc::STATX_BASIC_STATS;
         out.stx_blksize = 4096;
         out.stx_nlink = self.links();
-        // SAFETY: these two cannot fail.
-        (out.stx_uid, out.stx_gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+        (out.stx_uid, out.stx_gid) = owner();
         out.stx_mode = self.mode() as u16;
         out.stx_ino = self.inode;
         out.stx_size = self.size;
@@ -98,6 +95,11 @@ impl Attributes {
         (out.stx_dev_major, out.stx_dev_minor) = (libc::major(DEVICE.into()), libc::minor(DEVICE.into()));
         out
     }
+}
+
+/// Whose everything in the bucket is: the process's own user and group.
+fn owner() -> (u32, u32) {
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
 }
 
 /// A number that is the same for the same key, in every process, and not 0.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::database::Face;
+use super::database::View;
 use super::file::OpenFile;
 use super::paths::Prefix;
 
@@ -22,7 +22,7 @@ pub enum Handle {
     /// A directory.
     Directory(Prefix),
     /// A database, opened for reading: a file of the kernel's that answers to its path's attributes.
-    Database(Arc<Face>),
+    Database(Arc<View>),
 }
 
 /// Descriptors below this are looked up in a table of bytes; there are seldom others.

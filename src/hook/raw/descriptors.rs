@@ -11,11 +11,6 @@ use crate::hook::table::Handle;
 use crate::hook::{Hook, hook, real};
 use crate::runtime::{is_our_work, numbers};
 
-/// Closes a descriptor, which the caller must own, without asking whose it is.
-pub fn close_descriptor(fd: c_int) {
-    let _ = closed(fd); // it is gone whatever the answer
-}
-
 /// libc's own `close`.
 fn closed(fd: c_int) -> Result<()> {
     // SAFETY: closing a number touches no memory; whose it is, is the caller's business.
@@ -69,7 +64,7 @@ fn sync(hook: &Hook, fd: c_int) -> Result<c_int> {
     match hook.table.get(fd) {
         Some(Handle::File(file)) if file.writes => hook.store()?.flush(&file.inode)?,
         // New names are in the bucket as soon as the call that made them has returned; removed ones may still wait.
-        Some(Handle::Directory(prefix)) => hook.store()?.delete_doomed_below(&prefix)?,
+        Some(Handle::Directory(prefix)) => hook.store()?.deferred.delete_below(&prefix)?,
         Some(Handle::File(_) | Handle::Database(_)) | None => {}
     }
     Ok(0)

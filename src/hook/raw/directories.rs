@@ -1,6 +1,7 @@
 //! Making, removing and reading directories.
 
 use std::ffi::{c_int, c_long};
+use std::os::fd::IntoRawFd;
 
 use libc::{AT_FDCWD, DIR, dirent64, mode_t};
 
@@ -104,6 +105,7 @@ fn descriptor_of(stream: &mut Stream) -> Result<c_int> {
     let hook = hook().ok_or(Errno(libc::EIO))?;
     let place = place_of(&stream.prefix);
     let (fd, handle) = hook.store()?.open(&place, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC)?;
+    let fd = fd.into_raw_fd();
     hook.table.insert(fd, handle);
     stream.fd = Some(fd);
     Ok(fd)

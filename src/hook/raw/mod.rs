@@ -14,7 +14,7 @@
 
 mod arguments;
 mod attributes;
-pub(super) mod children;
+mod children;
 mod database;
 mod descriptors;
 mod directories;
@@ -28,5 +28,3 @@ mod streams;
 mod temporary;
 mod walks;
 mod whose;
-
-pub(super) use descriptors::close_descriptor;

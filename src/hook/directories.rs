@@ -20,7 +20,7 @@ pub struct Entry {
 }
 
 /// The directories that are there without a file in them.
-pub struct Made {
+pub struct Directories {
     paths: Paths,
     refresh: Refresh,
     /// Those that the disk did not take: it may be read-only.
@@ -31,11 +31,11 @@ pub struct Made {
     seen: HashMap<String, Instant>,
 }
 
-impl Made {
+impl Directories {
     /// Of these mapped folders. What was seen in the bucket holds for the refresh interval.
-    pub fn new(paths: Paths, refresh: Refresh) -> Made {
+    pub fn new(paths: Paths, refresh: Refresh) -> Directories {
         let (kept, private, seen) = Default::default();
-        Made { paths, refresh, kept, private, seen }
+        Directories { paths, refresh, kept, private, seen }
     }
 
     fn path(&self, prefix: &Prefix) -> Option<PathBuf> {
@@ -137,8 +137,8 @@ mod tests {
 
     use super::*;
 
-    fn made(folder: &Path) -> Made {
-        Made::new(Paths::new([(folder.to_path_buf(), "images".to_string())]), Refresh::Never)
+    fn made(folder: &Path) -> Directories {
+        Directories::new(Paths::new([(folder.to_path_buf(), "images".to_string())]), Refresh::Never)
     }
 
     fn prefix(path: &str) -> Prefix {
