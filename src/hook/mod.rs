@@ -39,13 +39,4 @@ mod state;
 mod store;
 mod table;
 
-#[cfg(test)]
-use state::as_if_broken;
 pub(crate) use state::metrics;
-use state::{HOOK, Hook, connected, is_broken, local_path};
-
-/// The hook, when it is switched on.
-#[inline]
-fn hook() -> Option<&'static Hook> {
-    state::hook(raw::process::watch)
-}

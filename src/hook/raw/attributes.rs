@@ -9,11 +9,11 @@ use super::arguments::{Room, Text};
 use super::database;
 use super::frame::hooked;
 use super::whose::{at, of};
-use crate::hook::Hook;
 use crate::hook::database::View;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
 use crate::hook::stat::{Attributes, is_valid_time};
+use crate::hook::state::Hook;
 use crate::hook::table::Handle;
 
 const NOFOLLOW: c_int = libc::AT_SYMLINK_NOFOLLOW;

@@ -8,10 +8,10 @@ use libc::FILE;
 
 use super::arguments::Text;
 use super::frame::keeping_errno;
+use super::hook;
 use super::streams::{stream_flags, stream_of};
 use crate::hook::database::View;
 use crate::hook::errno::Result;
-use crate::hook::hook;
 use crate::hook::table::Handle;
 
 /// What a database's path looks like; `None` for every other path.

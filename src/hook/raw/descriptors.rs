@@ -4,11 +4,13 @@ use std::ffi::{c_int, c_uint, c_void};
 
 use super::arguments::File;
 use super::frame::{checked, conclude, hooked, keeping_errno};
+use super::hook;
 use crate::ffi::guard;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::memfd::HIGH;
+use crate::hook::real;
+use crate::hook::state::Hook;
 use crate::hook::table::Handle;
-use crate::hook::{Hook, hook, real};
 use crate::runtime::{is_our_work, numbers};
 
 /// libc's own `close`.

@@ -8,13 +8,14 @@ use libc::{AT_FDCWD, DIR, dirent64, mode_t};
 use super::arguments::{Directory, Room, Text};
 use super::descriptors::lf_close;
 use super::frame::{checked, hooked, keeping_errno};
+use super::hook;
 use super::whose::{at, of, place};
 use crate::hook::dir::{Stream, fill, hand_out};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::{Place, Prefix};
 use crate::hook::real::{Compare, Filter};
+use crate::hook::state::Hook;
 use crate::hook::table::Handle;
-use crate::hook::{Hook, hook};
 
 hooked! {
     fn lf_mkdir(path: Text, mode: mode_t) -> c_int, or mkdir {

@@ -22,9 +22,17 @@ mod extended;
 mod frame;
 mod links;
 mod open;
-pub(super) mod process;
+mod process;
 mod runtime;
 mod streams;
 mod temporary;
 mod walks;
 mod whose;
+
+use crate::hook::state::{self, Hook};
+
+/// The hook, when it is switched on.
+#[inline]
+fn hook() -> Option<&'static Hook> {
+    state::hook(process::watch)
+}

@@ -9,11 +9,13 @@ use super::arguments::{File, Text};
 use super::database;
 use super::descriptors::let_go;
 use super::frame::hooked;
+use super::hook;
 use super::streams::{stream_flags, stream_of};
 use super::whose::at;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
-use crate::hook::{Hook, hook, real};
+use crate::hook::real;
+use crate::hook::state::Hook;
 
 hooked! {
     fn lf_open(path: Text, flags: c_int, mode: mode_t) -> c_int, or open {

@@ -12,7 +12,8 @@ use libc::pid_t;
 
 use super::frame::{hooked, keeping_errno};
 use crate::ffi::guard;
-use crate::hook::{HOOK, children, connected, inherit, real};
+use crate::hook::state::{HOOK, connected};
+use crate::hook::{children, inherit, real};
 
 /// Called once, when the hook is switched on.
 pub fn watch() {

@@ -4,10 +4,11 @@ use std::ffi::{CStr, c_int};
 
 use super::arguments::Text;
 use super::frame::keeping_errno;
+use super::hook;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
+use crate::hook::state::{Hook, is_broken};
 use crate::hook::table::Handle;
-use crate::hook::{Hook, hook, is_broken};
 
 /// Does `ours` with the place that a path leads to from a directory. `None`: it is in no mapped folder, or there is no path.
 #[inline]
@@ -54,6 +55,6 @@ mod tests {
     fn no_path_is_anybodys_when_the_start_has_failed() {
         let path = Text::from(c"/usr/lib/anything");
         assert!(matches!(candidate(path), Ok(None)), "without LITEFLARE=1, every path is libc's");
-        crate::hook::as_if_broken(|| assert_eq!(candidate(path).err(), Some(Errno(libc::EIO))));
+        crate::hook::state::as_if_broken(|| assert_eq!(candidate(path).err(), Some(Errno(libc::EIO))));
     }
 }
