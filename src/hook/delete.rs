@@ -1,4 +1,4 @@
-//! Deleting files. Who has a deleted file open keeps it, without a name, as on a disk.
+//! Deleting files. Whoever has a deleted file open keeps it, without a name, as on a disk.
 
 use std::sync::Weak;
 
@@ -10,9 +10,9 @@ use crate::r2::Name;
 
 impl Store {
     /// Deletes a file.
-    pub fn unlink(&self, place: &Place) -> Result<()> {
+    pub(crate) fn unlink(&self, place: &Place) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EISDIR))?;
-        // What was there once is deleted without a question: should another process have been first, there is nothing left to do.
+        // What was there once is deleted without asking: if another process was first, there is nothing left to do.
         let is_file = self.open_for_writing(key).is_none() && self.is_known_file(key.as_str());
         let node = if is_file && !self.is_known_directory(&key.prefix()) { None } else { Some(self.node(key)?) };
         match node {
@@ -42,7 +42,7 @@ impl Store {
         }
     }
 
-    /// Who has the file of this name open keeps it, without a name.
+    /// Whoever has the file of this name open keeps it, without a name.
     pub(super) fn detach(&self, key: &ObjectKey) {
         let open = self.open.lock().get(key).and_then(Weak::upgrade);
         if let Some(inode) = open {

@@ -10,21 +10,21 @@ use crate::r2::Name;
 
 impl Store {
     /// Makes a directory, without a request: a bucket has no directories, only keys with `/` in them.
-    pub fn mkdir(&self, place: &Place) -> Result<()> {
+    pub(crate) fn mkdir(&self, place: &Place) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EEXIST))?;
         self.check_new(key)?;
         let prefix = key.prefix();
         let known = self.objects.known_name(key.as_str());
         let is_deferred = self.deferred.has(key);
         let is_there = match known {
-            // Asked again if that is a while ago: it may not be there any more.
+            // The bucket is asked again if that was a while ago: the file may be gone.
             Name::Present { .. } if !is_deferred => !matches!(self.node(key)?, Node::Missing),
             _ => self.open_for_writing(key).is_some() || self.is_known_directory(&prefix),
         };
         if is_there {
             return Err(Errno(libc::EEXIST));
         }
-        // Known to be new only if a listing says so; nobody is asked.
+        // It counts as new only if a listing says so; the bucket is not asked.
         let is_absent = is_deferred || matches!(known, Name::Absent { .. });
         let is_new = is_absent && self.objects.known_below(prefix.folder()) == Some(false);
         self.directories.lock().make(&prefix, is_new);
@@ -32,7 +32,7 @@ impl Store {
     }
 
     /// Removes an empty directory.
-    pub fn rmdir(&self, place: &Place) -> Result<()> {
+    pub(crate) fn rmdir(&self, place: &Place) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EBUSY))?;
         match self.node(key)? {
             Node::Directory => {}
@@ -50,7 +50,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a directory has no entry. One that was made here, and is known to no one else, is not asked for.
+    /// Whether a directory has no entries. For one that was made here and that nobody else knows of, the bucket is not asked.
     pub(super) fn is_empty(&self, place: &Place) -> Result<bool> {
         let prefix = place.prefix();
         let is_known_empty = self.objects.known_below(prefix.folder()) == Some(false);
@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// The entries of a directory, by name.
-    pub fn entries(&self, place: &Place) -> Result<Vec<Entry>> {
+    pub(crate) fn entries(&self, place: &Place) -> Result<Vec<Entry>> {
         let prefix = place.prefix();
         let mut entries = self.listed(&prefix)?;
         let deferred = self.deferred.keys();

@@ -1,5 +1,5 @@
-//! Open files across `exec`: a shell opens a file, and the program it starts writes into it. That program finds bare descriptors of
-//! files in memory; an environment variable tells it their keys, so that it puts what it has written into the bucket.
+//! Open files across `exec`: a shell opens a file, and the program it starts writes into it. That program finds nothing but descriptors
+//! of files in memory; an environment variable tells it their keys, so that it can upload what it has written.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
@@ -18,19 +18,19 @@ use super::table::{Handle, Table};
 use crate::config;
 
 /// An environment with one more variable.
-pub struct Environment {
+pub(crate) struct Environment {
     pointers: Vec<*const c_char>,
     _ours: CString,
 }
 
 impl Environment {
     /// As `exec` wants it.
-    pub fn as_ptr(&self) -> *const *const c_char {
+    pub(crate) fn as_ptr(&self) -> *const *const c_char {
         self.pointers.as_ptr()
     }
 }
 
-/// The environment for a program that may inherit files which can be written. `None`: there are none, the one given will do.
+/// The environment for a program that may inherit files open for writing. `None`: there are no such files, the given one will do.
 ///
 /// SAFETY (of the callers): `environment` is null or a list of C strings that ends with null.
 pub(super) unsafe fn offer(table: &Table, environment: *const *const c_char) -> Option<Environment> {
@@ -54,7 +54,7 @@ pub(super) unsafe fn offer(table: &Table, environment: *const *const c_char) -> 
     Some(Environment { pointers, _ours: ours })
 }
 
-/// Inode number, time of the last change that needs no upload by who inherits the file (0: it does), key.
+/// Inode number, time up to which changes need no upload by the process that inherits the file (0: all do), key.
 fn describe(file: &OpenFile) -> Option<String> {
     if !file.writes {
         return None;
@@ -81,7 +81,7 @@ fn parse(line: &str) -> Option<Offer> {
     Some(Offer { inode, stored, key: ObjectKey::listed(key.to_owned()) })
 }
 
-/// Takes over the files that this process has inherited: at its start.
+/// Takes over the files that this process has inherited. Called at its start.
 pub(super) fn take(table: &Table) {
     let Some(text) = config::inherited_files() else { return };
     let offers: HashMap<u64, Offer> = text.lines().filter_map(parse).map(|offer| (offer.inode, offer)).collect();

@@ -20,7 +20,7 @@ fn reads_only(flags: c_int) -> bool {
 
 impl Store {
     /// Opens a place. The descriptor is the caller's to register.
-    pub fn open(&self, place: &Place, flags: c_int) -> Result<(OwnedFd, Handle)> {
+    pub(crate) fn open(&self, place: &Place, flags: c_int) -> Result<(OwnedFd, Handle)> {
         if flags & libc::O_TMPFILE == libc::O_TMPFILE {
             return Err(Errno(libc::EOPNOTSUPP)); // Python's tempfile then takes a name instead
         }
@@ -67,7 +67,7 @@ impl Store {
                 _ => Err(Errno(libc::EEXIST)),
             };
         }
-        // "w": whatever is there is replaced, so nobody has to be asked. A directory is found out from what is known.
+        // "w": whatever is there is replaced, so the bucket need not be asked. Whether it is a directory is known, or is not noticed.
         if creates && truncates {
             if self.is_known_directory(&key.prefix()) {
                 return Err(Errno(libc::EISDIR));
@@ -88,7 +88,7 @@ impl Store {
         }
     }
 
-    /// The open file of an object: all who have this version of it open share one.
+    /// The open file of an object: everyone who has this version of it open shares one.
     fn stored_inode(&self, key: &ObjectKey, bytes: Bytes, meta: &Meta) -> Result<Arc<Inode>> {
         let is_this = |inode: &Arc<Inode>| inode.is_written() || inode.is_version(&meta.etag);
         if let Some(inode) = self.open_file(key).filter(is_this) {
@@ -119,12 +119,12 @@ impl Store {
                 Some(other) if must_be_new && (other.is_written() || other.is_unstored()) => {
                     return Err(Errno(libc::EEXIST));
                 }
-                // Who has it open already sees it emptied and written, as on a disk.
+                // Whoever has it open already sees it emptied and written, as on a disk.
                 Some(other) if !must_be_new => {
                     other.state.lock().stored = Stored::Nothing;
                     other
                 }
-                // It was so much faster that it has closed the file already.
+                // Another thread was so much faster that it has closed the file already.
                 _ if must_be_new && !is_replaced && self.is_known_object(key) => return Err(Errno(libc::EEXIST)),
                 _ => {
                     remember(&mut open, key, &made);
@@ -140,7 +140,7 @@ impl Store {
     }
 
     /// Sets a file's length by its path.
-    pub fn truncate(&self, place: &Place, len: u64) -> Result<()> {
+    pub(crate) fn truncate(&self, place: &Place, len: u64) -> Result<()> {
         let key = place.key().ok_or(Errno(libc::EISDIR))?;
         check_name(key)?;
         let (fd, handle) = self.open(place, libc::O_WRONLY | libc::O_CLOEXEC)?;

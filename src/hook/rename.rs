@@ -19,7 +19,7 @@ const RENAMED_FILES: usize = 1_000;
 
 impl Store {
     /// Renames within the bucket.
-    pub fn rename(&self, from: &Place, to: &Place, replaces: bool) -> Result<()> {
+    pub(crate) fn rename(&self, from: &Place, to: &Place, replaces: bool) -> Result<()> {
         let (Some(source), Some(target)) = (from.key(), to.key()) else { return Err(Errno(libc::EBUSY)) };
         let node = self.node(source)?;
         // In the kernel's order: the directories of both names first.
@@ -85,7 +85,7 @@ impl Store {
         }
     }
 
-    /// What a name stood for is about to be replaced: whoever has the old file open keeps it, as on a disk.
+    /// Something is about to be replaced: whoever has the old file open keeps it, as on a disk.
     fn make_way(&self, key: &ObjectKey) -> Result<()> {
         if self.is_known_directory(&key.prefix()) {
             return Err(Errno(libc::EISDIR));
@@ -95,7 +95,7 @@ impl Store {
         Ok(())
     }
 
-    /// A copy made by the server, then a delete: should we die in between, both are there and nothing is lost.
+    /// A copy within R2, then a deletion: if the process dies in between, both are there and nothing is lost.
     fn move_object(&self, from: &ObjectKey, to: &ObjectKey) -> Result<()> {
         self.objects.rename(from.as_str(), to.as_str())?;
         self.directories.lock().keep_parent(from);
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Moves a local file into the bucket.
-    pub fn import(&self, from: &Path, to: &Place, replaces: bool) -> Result<()> {
+    pub(crate) fn import(&self, from: &Path, to: &Place, replaces: bool) -> Result<()> {
         let key = to.key().ok_or(Errno(libc::EISDIR))?;
         if !from.symlink_metadata()?.is_file() {
             return Err(Errno(libc::EXDEV)); // `shutil.move` and `mv` then copy file by file
@@ -157,7 +157,7 @@ impl Store {
     }
 
     /// Moves a file of the bucket to a local path.
-    pub fn export(&self, from: &Place, to: &Path, replaces: bool) -> Result<()> {
+    pub(crate) fn export(&self, from: &Place, to: &Path, replaces: bool) -> Result<()> {
         let key = from.key().ok_or(Errno(libc::EBUSY))?;
         check_name(key)?;
         match self.node(key)? {
@@ -171,7 +171,7 @@ impl Store {
             return Err(Errno(libc::EEXIST));
         }
         let (bytes, meta) = self.bytes(key)?.ok_or(Errno(libc::ENOENT))?;
-        // Under its name only when it is whole.
+        // It gets its name once it is complete.
         let mut temporary = to.as_os_str().to_os_string();
         temporary.push(".liteflare-part");
         let temporary = Path::new(&temporary);

@@ -29,7 +29,7 @@ pub(super) struct Hook {
     connecting: Mutex<()>,
     /// The working directory, when it is known. Rank 7.
     directory: RwLock<Option<PathBuf>>,
-    /// The process all this is about. A child made by `vfork` runs in its parent's memory and must leave it as it is.
+    /// The process that all this belongs to. A child made by `vfork` runs in its parent's memory and must leave it as it is.
     pub(super) pid: AtomicU32,
 }
 
@@ -44,7 +44,8 @@ static PHASE: AtomicU8 = AtomicU8::new(UNKNOWN);
 /// The hook, once it is switched on.
 pub(super) static HOOK: OnceLock<Hook> = OnceLock::new();
 
-/// The hook, when it is switched on. `watch` is called once, when that is done: it looks out for the end of the process and for `fork`.
+/// The hook, when it is switched on. That happens at the first call, which calls `watch`: it is to look out for the end of the process
+/// and for `fork`.
 #[inline]
 pub(super) fn hook(watch: fn()) -> Option<&'static Hook> {
     match PHASE.load(Ordering::Acquire) {
@@ -130,8 +131,8 @@ impl Hook {
         store.as_ref().ok_or(Errno(libc::EIO))
     }
 
-    /// Where a path leads that a process names: `None` for everything outside of the mapped folders. Whoever asks has looked at
-    /// `is_elsewhere`, which is cheaper.
+    /// The place that a path leads to; `None` for everything outside of the mapped folders. `Paths::is_elsewhere` is cheaper, and is to
+    /// be asked first.
     pub(super) fn place(&self, directory: c_int, path: &CStr) -> Option<Place> {
         let bytes = path.to_bytes();
         if bytes.first() == Some(&b'/') {

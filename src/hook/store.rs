@@ -1,5 +1,5 @@
-//! The files of the mapped folders: what POSIX asks of one file, answered from what is known, else by requests to the bucket.
-//! `open`, `delete`, `rename` and `folders` have the operations that change something.
+//! The files of the mapped folders: what a name stands for, answered from what is known or by a request to the bucket. The operations
+//! stand above, in `open`, `delete`, `rename` and `folders`.
 //!
 //! Order of locks: an inode's turn and `Deferred::deleting` (4), then tables (5), then an inode's state (6), then what is known of
 //! names (7, 8). Only those of rank 4 are held during a request.
@@ -25,7 +25,7 @@ const NAME_BYTES: usize = 255;
 const KEY_BYTES: usize = 1024;
 
 /// The files of the mapped folders.
-pub struct Store {
+pub(crate) struct Store {
     pub(super) objects: Arc<Objects>,
     /// The mapped folders' prefixes: directories that are always there.
     roots: Vec<String>,
@@ -60,7 +60,7 @@ pub(super) fn check_name(key: &ObjectKey) -> Result<()> {
 
 impl Store {
     /// The files of this bucket in the mapped folders.
-    pub fn new(objects: Objects, paths: Paths, refresh: Refresh) -> Store {
+    pub(crate) fn new(objects: Objects, paths: Paths, refresh: Refresh) -> Store {
         let objects = Arc::new(objects);
         Store {
             roots: paths.prefixes().map(str::to_owned).collect(),
@@ -71,7 +71,7 @@ impl Store {
         }
     }
 
-    /// Takes every lock that is never held during a request, in their order: for `fork`.
+    /// For `fork`: takes, in their order, the locks that are never held during a request.
     pub(super) fn lock_all(&self) -> impl Sized + '_ {
         (self.open.lock(), self.deferred.lock(), self.directories.lock(), self.objects.lock())
     }
@@ -84,7 +84,7 @@ impl Store {
         }
     }
 
-    /// A file that was open before there was a store: this process has inherited it.
+    /// A file that this process has inherited, and so had open before there was a store.
     pub(super) fn inherited(&self, inode: &Arc<Inode>) {
         let key = inode.state.lock().key.clone();
         if let Some(key) = key {
@@ -112,7 +112,7 @@ impl Store {
             .collect()
     }
 
-    /// What a name stands for, by a request when it is not known.
+    /// What a name stands for; asks the bucket if that is not known.
     pub(super) fn node(&self, key: &ObjectKey) -> Result<Node> {
         match check_name(key) {
             Err(Errno(libc::EINVAL)) => return Ok(Node::Missing), // nothing of that name can be there
@@ -148,14 +148,15 @@ impl Store {
             || (self.directories.lock().has(prefix) && !self.is_known_file(prefix.folder()))
     }
 
-    /// Whether the bucket had a file of this name when it was last asked. (Also where a directory stands on the disk: another machine's.)
+    /// Whether the bucket had a file of this name when it was last asked. (There may be one even where the disk has a directory of that
+    /// name: another machine has made it.)
     pub(super) fn is_known_file(&self, key: &str) -> bool {
         matches!(self.objects.known_name(key), Name::Present { .. })
             && !self.deferred.has(&ObjectKey::listed(key.to_owned()))
     }
 
     /// A child process has begun, or has ended: it may have written anything.
-    pub fn others_write(&self) {
+    pub(crate) fn others_write(&self) {
         self.directories.lock().share();
         self.objects.others_write();
     }
@@ -192,7 +193,7 @@ impl Store {
     }
 
     /// What `stat` says of a place.
-    pub fn attributes(&self, place: &Place) -> Result<Attributes> {
+    pub(crate) fn attributes(&self, place: &Place) -> Result<Attributes> {
         let Some(key) = place.key() else { return Ok(Attributes::directory(place.prefix().as_str())) };
         match self.node(key)? {
             Node::Directory => Ok(Attributes::directory(place.prefix().as_str())),
@@ -212,7 +213,7 @@ impl Store {
         if self.deferred.has(key) || self.is_known_directory(&key.prefix()) {
             return Ok(None);
         }
-        // That a name is absent is only believed for `stat`: a program started a moment ago may have made the file to be read now.
+        // Only `stat` believes that a name is absent: a program that was started a moment ago may just have made the file.
         let is_absent = matches!(self.objects.known_name(key.as_str()), Name::Absent { fresh: true });
         let read = if is_absent { self.objects.read_anew(key.as_str()) } else { self.objects.read(key.as_str()) };
         match read {
@@ -222,8 +223,8 @@ impl Store {
         }
     }
 
-    /// Puts a file's bytes into the bucket if they have changed. `fsync`, and the last `close` of a file open for writing.
-    pub fn flush(&self, file: &Inode) -> Result<()> {
+    /// Uploads a file's bytes if they have changed: for `fsync`, and for the last `close` of a file that was open for writing.
+    pub(crate) fn flush(&self, file: &Inode) -> Result<()> {
         let _turn = file.turn();
         let (key, must_be_new) = {
             let state = file.state.lock();
@@ -243,7 +244,7 @@ impl Store {
     }
 
     /// The last descriptor of an open file was closed.
-    pub fn closed(&self, file: Arc<OpenFile>) -> Result<()> {
+    pub(crate) fn closed(&self, file: Arc<OpenFile>) -> Result<()> {
         if file.is_ours_to_put() { self.flush(&file.inode) } else { Ok(()) }
     }
 }

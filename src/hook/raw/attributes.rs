@@ -177,7 +177,7 @@ fn stat_of(fd: c_int, out: &Room<stat64>) -> Option<Result<c_int>> {
     })
 }
 
-pub fn attributes(hook: &Hook, place: &Place) -> Result<Attributes> {
+pub(crate) fn attributes(hook: &Hook, place: &Place) -> Result<Attributes> {
     hook.store()?.attributes(place)
 }
 

@@ -15,14 +15,14 @@ use crate::hook::errno::Result;
 use crate::hook::table::Handle;
 
 /// What a database's path looks like; `None` for every other path.
-pub fn view(directory: c_int, path: Text, flags: c_int) -> Option<Result<View>> {
+pub(crate) fn view(directory: c_int, path: Text, flags: c_int) -> Option<Result<View>> {
     let hook = hook()?;
     let path = path.get().filter(|path| hook.databases.may_be(path))?;
     keeping_errno(|| hook.view(directory, path, flags & libc::AT_SYMLINK_NOFOLLOW == 0))
 }
 
 /// Opens a database for reading. `None`: libc's function has to.
-pub fn open(directory: c_int, path: Text, flags: c_int) -> Option<Result<c_int>> {
+pub(crate) fn open(directory: c_int, path: Text, flags: c_int) -> Option<Result<c_int>> {
     // Whoever writes, or wants only the name, gets the marker file.
     const NOT_READING: c_int = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_DIRECTORY | libc::O_PATH;
     if flags & NOT_READING != libc::O_RDONLY {
@@ -42,7 +42,7 @@ fn opened(view: View, flags: c_int) -> Result<c_int> {
 }
 
 /// `open` for streams.
-pub fn open_stream(path: Text, mode: Text) -> Option<Result<*mut FILE>> {
+pub(crate) fn open_stream(path: Text, mode: Text) -> Option<Result<*mut FILE>> {
     let mode = mode.get()?;
     let flags = stream_flags(mode).filter(|flags| flags & libc::O_ACCMODE == libc::O_RDONLY)?;
     let view = view(libc::AT_FDCWD, path, 0)?;

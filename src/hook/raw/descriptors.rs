@@ -36,7 +36,7 @@ fn released(hook: &Hook, fd: c_int) -> Result<()> {
 }
 
 /// A descriptor gets another file, and nobody is told of errors with the one before.
-pub fn let_go(fd: c_int) {
+pub(crate) fn let_go(fd: c_int) {
     if let Some(hook) = ours(fd) {
         let _ = released(hook, fd);
     }

@@ -16,7 +16,7 @@ use crate::hook::state::{HOOK, connected};
 use crate::hook::{children, inherit, real};
 
 /// Called once, when the hook is switched on.
-pub fn watch() {
+pub(crate) fn watch() {
     // SAFETY: both only register functions that stay where they are: the library is never unloaded.
     unsafe {
         libc::atexit(at_exit);

@@ -23,7 +23,7 @@ const ALTDIRFUNC: c_int = 1 << 9; // glibc's `glob.h`
 
 /// glibc's `glob_t`.
 #[repr(C)]
-pub struct Glob {
+pub(crate) struct Glob {
     count: size_t,
     paths: *mut *mut c_char,
     offset: size_t,
@@ -100,7 +100,7 @@ enum Kind {
 
 /// `struct FTW`.
 #[repr(C)]
-pub struct Position {
+pub(crate) struct Position {
     base: c_int,
     level: c_int,
 }
