@@ -168,7 +168,7 @@ fn expect_panics_of_the_driver() {
                 return usual(panic);
             }
             tracing::debug!("the runtime has lost its descriptors and starts anew: {panic}");
-            // Unwinding would close descriptors, on tokio's own thread.
+            // On tokio's own thread, unwinding would close descriptors. (Nobody changes the panic hook later, which this keeps busy.)
             if let Some(own) = OWN.with_borrow(Weak::upgrade) {
                 own.health.rest();
             }

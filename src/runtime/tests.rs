@@ -15,7 +15,11 @@ const ALONE: &str = "LITEFLARE_TEST_ALONE";
 /// Runs a test in a process of its own. It must pass there, with nothing on stderr.
 fn alone(name: &str, test: fn()) {
     if std::env::var_os(ALONE).is_some() {
-        return test();
+        test();
+        // Not by way of the harness, which wants to change the panic hook at its end: a thread that rests in there keeps it from that.
+        print!("passed");
+        let _ = std::io::stdout().flush();
+        std::process::exit(0);
     }
     let done = Command::new(std::env::current_exe().unwrap())
         .args([&format!("runtime::tests::{name}"), "--exact", "--nocapture", "--test-threads=1"])
@@ -23,7 +27,7 @@ fn alone(name: &str, test: fn()) {
         .output()
         .unwrap();
     let (said, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success() && said.contains("1 passed") && errors.is_empty(), "{}: {said}{errors}", done.status);
+    assert!(done.status.success() && said.ends_with("passed") && errors.is_empty(), "{}: {said}{errors}", done.status);
 }
 
 /// Past the hook, as some programs do. (There is none in a test anyway.)
@@ -92,7 +96,7 @@ fn a_runtime_does_not_touch_files_that_got_its_numbers() {
 #[test]
 fn any_one_descriptor_may_be_closed() {
     alone("any_one_descriptor_may_be_closed", || {
-        // SAFETY: only asks whether there is a descriptor of this number.
+        // SAFETY: only asks whether the number is in use.
         let is_open = |fd: &RawFd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0;
         let numbers = || -> Vec<RawFd> { (3..64).filter(is_open).collect() };
         let others = numbers();
