@@ -102,7 +102,7 @@ impl DevDatabase {
         batch: &[Statement],
         format: Format,
     ) -> Result<Vec<QueryResult>, ApiError> {
-        let mut statements = batch.iter().filter(|statement| !statement.sql.trim().is_empty()).peekable();
+        let mut statements = batch.iter().filter(|statement| !statement.sql.text().trim().is_empty()).peekable();
         if statements.peek().is_none() {
             return Err(ApiError::sql("No SQL statements detected."));
         }
@@ -180,7 +180,8 @@ struct StatementOutput {
 
 /// Runs a text of one or more statements. As on D1, the last one takes the parameters and returns the results.
 fn run_text(connection: &Connection, statement: &Statement, format: Format) -> Result<StatementOutput, ApiError> {
-    let mut batch = Batch::new(connection, &statement.sql);
+    let sql = statement.sql.text();
+    let mut batch = Batch::new(connection, &sql);
     let mut last: Option<(StatementOutput, usize)> = None;
     while let Some(mut prepared) = batch.next().map_err(sql_error)? {
         let wanted = prepared.parameter_count();
@@ -195,7 +196,7 @@ fn run_text(connection: &Connection, statement: &Statement, format: Format) -> R
         last = Some((collect(&mut prepared, format)?, wanted));
     }
     match last {
-        _ if split::has_empty_statement(&statement.sql) => Err(ApiError::sql("SQL code did not contain a statement.")),
+        _ if split::has_empty_statement(&sql) => Err(ApiError::sql("SQL code did not contain a statement.")),
         None => Err(ApiError::sql("SQL code did not contain a statement.")),
         Some((ran, bound)) if bound == statement.params.len() => Ok(ran),
         Some(_) => Err(wrong_parameters()),

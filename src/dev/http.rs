@@ -166,7 +166,7 @@ fn statements(body: &[u8]) -> Result<Vec<Statement>, ApiError> {
 }
 
 fn statement(sql: String, params: Option<Vec<String>>) -> Statement {
-    Statement { sql, params: params.unwrap_or_default() }
+    Statement::with(sql, params.unwrap_or_default())
 }
 
 // Refuses a parameter that is not a string by its type: D1's API documents nothing but strings.

@@ -1,11 +1,11 @@
-//! A database's path, read as a file. On the disk there is a small text (`serve::marker`); who asks for its size, or reads it,
-//! finds the SQLite file that it stands for: one image of the replica. SQLite itself, and whoever opens the path for writing, meets
-//! the text.
+//! A database's path, read as a file. On the disk there is a small text (`serve::marker`); a program that asks for its size, or reads
+//! it, finds the SQLite file that it stands for: one image of the replica. SQLite itself, and a program that opens the path for
+//! writing, finds the text.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_int};
-use std::os::fd::{IntoRawFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,11 +28,11 @@ use crate::serve::router;
 /// How much is copied at a time.
 const COPIED_BYTES: u64 = 1 << 20;
 
-/// After a failure nobody is asked again for so long: `ls`, `cp` and the like ask several times.
+/// After a failure D1 is left alone for so long: `ls`, `cp` and the like ask several times in a row.
 const REST: Duration = Duration::from_secs(5);
 
 /// What the process knows of its databases as files.
-pub struct Databases {
+pub(crate) struct Databases {
     /// Rank 7. Held to look a path up or to add one.
     prefilters: RwLock<Vec<Prefilter>>,
     /// How many replicas had been opened when `prefilters` was brought up to date.
@@ -44,17 +44,17 @@ pub struct Databases {
 }
 
 /// What a database's path looks like now.
-pub struct Face {
+pub(crate) struct View {
     /// What `stat` says.
-    pub stat: stat64,
+    pub(crate) stat: stat64,
     /// What `statx` says.
-    pub statx: statx,
+    pub(crate) statx: statx,
     image: Arc<Image>,
 }
 
 impl Databases {
     /// Those whose paths look like this.
-    pub fn new(prefilters: Vec<Prefilter>) -> Databases {
+    pub(crate) fn new(prefilters: Vec<Prefilter>) -> Databases {
         let (shown, failed) = Default::default();
         Databases {
             prefilters: RwLock::new(prefilters),
@@ -66,19 +66,19 @@ impl Databases {
 
     /// Whether a path may be a database's; `false` is certain.
     #[inline]
-    pub fn may_be(&self, path: &CStr) -> bool {
+    pub(crate) fn may_be(&self, path: &CStr) -> bool {
         if self.opened.load(Ordering::Relaxed) != router::opened_count() {
             self.learn();
         }
         self.prefilters.read().iter().any(|prefilter| prefilter.may_match(path.to_bytes())) && !is_our_work()
     }
 
-    /// Keeps everything still, for `fork`.
-    pub fn lock(&self) -> impl Sized + '_ {
+    /// Takes every lock, for `fork`.
+    pub(crate) fn lock(&self) -> impl Sized + '_ {
         (self.prefilters.write(), self.shown.lock(), self.failed.lock())
     }
 
-    /// The settings may have named another database when a connection opened it.
+    /// Adds the databases that a connection has opened under paths that the settings did not name at the start.
     #[cold]
     fn learn(&self) {
         self.opened.store(router::opened_count(), Ordering::Relaxed);
@@ -92,7 +92,7 @@ impl Databases {
     }
 
     /// What an absolute path looks like. `None`: it is no database of D1's, or not there.
-    pub fn face(&self, path: &Path, follow: bool) -> Option<Result<Face>> {
+    pub(crate) fn view(&self, path: &Path, follow: bool) -> Option<Result<View>> {
         as_our_work(|| {
             let c_path = CString::new(path.as_os_str().as_bytes()).ok()?;
             let (mut stat, mut statx) = on_disk(&c_path, follow)?;
@@ -115,7 +115,7 @@ impl Databases {
             (statx.stx_size, statx.stx_blocks) = (size, blocks);
             (statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec) = (since.as_secs() as i64, since.subsec_nanos());
             statx.stx_ctime = statx.stx_mtime;
-            Some(Ok(Face { stat, statx, image }))
+            Some(Ok(View { stat, statx, image }))
         })
     }
 
@@ -130,7 +130,7 @@ impl Databases {
         let image = replica.and_then(|replica| replica.before_read().map(|()| replica.newest()));
         Some(image.map_err(|error| {
             let reason = error.to_string();
-            // Once: a program that reads a folder asks for each name in it, again and again.
+            // Once: a program that reads a folder asks again and again, for each name in it.
             if failed.is_none_or(|(before, _)| before != reason) {
                 error.report();
             }
@@ -153,9 +153,9 @@ impl Databases {
     }
 }
 
-impl Face {
+impl View {
     /// A descriptor from which the database is read, as a file of the kernel's.
-    pub fn open(&self, flags: c_int) -> Result<RawFd> {
+    pub(crate) fn open(&self, flags: c_int) -> Result<OwnedFd> {
         let memfd = Memfd::new("database", &[])?;
         let size = self.image.size();
         let mut at = 0;
@@ -165,7 +165,7 @@ impl Face {
             memfd.append(&bytes)?;
             at += bytes.len() as u64;
         }
-        Ok(memfd.open(flags)?.into_raw_fd())
+        memfd.open(flags)
     }
 }
 

@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libc::{DIR, dirent64};
 use parking_lot::Mutex;
 
-use super::made::Entry;
+use super::directories::Entry;
 use super::paths::Prefix;
 use super::stat::inode;
 
 /// An open directory.
-pub struct Stream {
+pub(crate) struct Stream {
     /// The directory.
-    pub prefix: Prefix,
-    /// Its descriptor: the one it was made from, or one of its own once somebody has asked for it.
-    pub fd: Option<c_int>,
+    pub(crate) prefix: Prefix,
+    /// Its descriptor: the one it was made from, or the one it got when `dirfd` asked for it.
+    pub(crate) fd: Option<c_int>,
     entries: Vec<Entry>,
     /// The next entry; 0 and 1 are `.` and `..`.
     position: usize,
@@ -27,30 +27,30 @@ pub struct Stream {
 
 impl Stream {
     /// A stream of these entries.
-    pub fn new(prefix: Prefix, entries: Vec<Entry>, fd: Option<c_int>) -> Stream {
+    pub(crate) fn new(prefix: Prefix, entries: Vec<Entry>, fd: Option<c_int>) -> Stream {
         // SAFETY: a struct of integers, for which all zeros is a value.
         let current = unsafe { Box::new(std::mem::zeroed()) };
         Stream { prefix, fd, entries, position: 0, current }
     }
 
     /// Reads the directory again, from the start.
-    pub fn rewind(&mut self, entries: Vec<Entry>) {
+    pub(crate) fn rewind(&mut self, entries: Vec<Entry>) {
         self.entries = entries;
         self.position = 0;
     }
 
     /// Where the next entry is.
-    pub fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.position
     }
 
     /// Goes to where `position` once was.
-    pub fn seek(&mut self, position: usize) {
+    pub(crate) fn seek(&mut self, position: usize) {
         self.position = position;
     }
 
     /// The next entry; null at the end. It stays as it is until the next call.
-    pub fn read(&mut self) -> *mut dirent64 {
+    pub(crate) fn read(&mut self) -> *mut dirent64 {
         let directory = |name: &str| Entry { name: name.to_string(), is_directory: true };
         let entry = match self.position {
             0 => Some(directory(".")),
@@ -65,7 +65,7 @@ impl Stream {
 }
 
 /// Makes a `dirent` of an entry.
-pub fn fill(out: &mut dirent64, prefix: &Prefix, entry: &Entry, position: usize) {
+pub(crate) fn fill(out: &mut dirent64, prefix: &Prefix, entry: &Entry, position: usize) {
     let key = match entry.name.as_str() {
         "." => prefix.as_str().trim_end_matches('/').to_string(),
         ".." => {
@@ -90,7 +90,7 @@ static STREAMS: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Hands a stream out as a `DIR*`.
-pub fn hand_out(stream: Stream) -> *mut DIR {
+pub(crate) fn hand_out(stream: Stream) -> *mut DIR {
     let pointer = Box::into_raw(Box::new(stream));
     STREAMS.lock().get_or_insert_default().insert(pointer as usize);
     COUNT.fetch_add(1, Ordering::AcqRel);
@@ -101,7 +101,7 @@ pub fn hand_out(stream: Stream) -> *mut DIR {
 ///
 /// # Safety
 /// As libc has it, nobody uses a `DIR*` in two threads at once, nor after `closedir`.
-pub unsafe fn borrow<'a>(dir: *mut DIR) -> Option<&'a mut Stream> {
+pub(crate) unsafe fn borrow<'a>(dir: *mut DIR) -> Option<&'a mut Stream> {
     // SAFETY: only pointers that `hand_out` made and `take_back` has not seen are in the set.
     is_ours(dir).then(|| unsafe { &mut *dir.cast::<Stream>() })
 }
@@ -111,8 +111,8 @@ fn is_ours(dir: *mut DIR) -> bool {
         && STREAMS.lock().as_ref().is_some_and(|streams| streams.contains(&(dir as usize)))
 }
 
-/// Takes a stream back from its user.
-pub fn take_back(dir: *mut DIR) -> Option<Stream> {
+/// Takes a stream back, for `closedir`.
+pub(crate) fn take_back(dir: *mut DIR) -> Option<Stream> {
     if !is_ours(dir) || !STREAMS.lock().as_mut()?.remove(&(dir as usize)) {
         return None;
     }

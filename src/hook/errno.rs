@@ -4,14 +4,14 @@ use std::ffi::c_int;
 
 /// An error number of libc's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(pub c_int);
+pub(crate) struct Errno(pub c_int);
 
 /// A result as libc has it.
-pub type Result<T> = std::result::Result<T, Errno>;
+pub(crate) type Result<T> = std::result::Result<T, Errno>;
 
 impl Errno {
     /// What the last call of libc left.
-    pub fn last() -> Errno {
+    pub(crate) fn last() -> Errno {
         Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
     }
 }
@@ -22,8 +22,14 @@ impl From<std::io::Error> for Errno {
     }
 }
 
+impl From<rustix::io::Errno> for Errno {
+    fn from(errno: rustix::io::Errno) -> Errno {
+        Errno(errno.raw_os_error())
+    }
+}
+
 impl From<crate::r2::Error> for Errno {
-    /// Logs the error: here it becomes a number.
+    /// Logs the error, since only a number of it remains.
     fn from(error: crate::r2::Error) -> Errno {
         Errno(error.report())
     }

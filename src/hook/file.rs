@@ -1,5 +1,4 @@
-//! Open files. All who have a file open share its bytes, an [`Inode`]; `close` and `fsync` put them into the bucket when they have
-//! changed.
+//! Open files. Everyone who has a file open shares its bytes, an [`Inode`]; `close` and `fsync` upload them if they have changed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,34 +13,34 @@ use super::paths::ObjectKey;
 use super::stat::{Attributes, inode};
 
 /// A file that is open.
-pub struct Inode {
+pub(crate) struct Inode {
     /// The bytes.
-    pub memfd: Memfd,
+    pub(crate) memfd: Memfd,
     /// Rank 6. Held to look at or change the fields.
-    pub state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
     /// How many open files may write the bytes.
     writers: AtomicUsize,
-    /// Held while the bytes are put into the bucket, or get another name there, so that two requests about the same file cannot
-    /// pass each other. Rank 4.
+    /// Held while the bytes are uploaded, or renamed in the bucket, so that of two requests about one file neither overtakes the
+    /// other. Rank 4.
     uploading: Mutex<()>,
-    /// Whether nobody will ever give the turn back.
+    /// Whether the turn was held by a thread that does not exist in this process.
     is_turn_lost: AtomicBool,
 }
 
-/// What becomes of a file's bytes.
-pub struct State {
+/// Where a file's bytes belong, and what the bucket has of them.
+pub(crate) struct State {
     /// Where they belong; `None`: unlinked, they go nowhere.
-    pub key: Option<ObjectKey>,
+    pub(crate) key: Option<ObjectKey>,
     /// What the bucket holds.
-    pub stored: Stored,
-    /// Opened with O_EXCL, and not put yet: nobody else may have made it in the meantime.
-    pub must_be_new: bool,
+    pub(crate) stored: Stored,
+    /// Opened with O_EXCL and not uploaded yet: if somebody else has made the file in the meantime, theirs stays.
+    pub(crate) must_be_new: bool,
 }
 
 /// What the bucket holds of a file, as far as this process knows.
 #[derive(Clone)]
-pub enum Stored {
-    /// Nothing, or something that this file replaces: even an empty file has to be put.
+pub(crate) enum Stored {
+    /// Nothing, or something that this file replaces: even an empty file has to be uploaded.
     Nothing,
     /// This object.
     Object {
@@ -50,13 +49,13 @@ pub enum Stored {
         /// Its version.
         etag: String,
     },
-    /// What the file held then: it was inherited from another process, which has put that, or will.
+    /// What the file held at this time: it was inherited from another process, which has uploaded that, or will.
     Before(SystemTime),
 }
 
 impl Inode {
     /// A file with these bytes.
-    pub fn new(memfd: Memfd, key: ObjectKey, stored: Stored, must_be_new: bool) -> Inode {
+    pub(crate) fn new(memfd: Memfd, key: ObjectKey, stored: Stored, must_be_new: bool) -> Inode {
         let state = Mutex::new(State { key: Some(key), stored, must_be_new });
         Inode {
             memfd,
@@ -68,16 +67,16 @@ impl Inode {
     }
 
     /// What `fstat` says.
-    pub fn attributes(&self) -> Result<Attributes> {
+    pub(crate) fn attributes(&self) -> Result<Attributes> {
         let (size, modified) = (self.memfd.len()?, self.memfd.modified()?);
         let key = self.state.lock().key.clone();
-        // The number is the name's, so that it differs from that of a new file under an old name.
+        // Made from the name; a file that has lost its name keeps a number of its own, so that a new file of that name differs from it.
         let inode = key.as_ref().map_or(self.memfd.identity().inode, |key| inode(key.as_str()));
         Ok(Attributes { inode, is_directory: false, size, modified, is_unlinked: key.is_none() })
     }
 
     /// Whether the bytes differ from what the bucket holds.
-    pub fn is_changed(&self) -> Result<bool> {
+    pub(crate) fn is_changed(&self) -> Result<bool> {
         let stored = self.state.lock().stored.clone();
         match stored {
             Stored::Nothing => Ok(true),
@@ -86,54 +85,54 @@ impl Inode {
         }
     }
 
-    /// Whether it has a name and is in this process only, so far. Whoever has just made it may not be counted among its writers yet.
-    pub fn is_unstored(&self) -> bool {
+    /// Whether it has a name but is not in the bucket yet. (A file that was made this moment may not have its writer counted yet.)
+    pub(crate) fn is_unstored(&self) -> bool {
         let state = self.state.lock();
         state.key.is_some() && matches!(state.stored, Stored::Nothing)
     }
 
     /// Whether these are the bytes of the object's version with this ETag.
-    pub fn is_version(&self, etag: &str) -> bool {
+    pub(crate) fn is_version(&self, etag: &str) -> bool {
         matches!(&self.state.lock().stored, Stored::Object { etag: stored, .. } if stored == etag)
     }
 
     /// Whether somebody may write it.
-    pub fn is_written(&self) -> bool {
+    pub(crate) fn is_written(&self) -> bool {
         self.writers.load(Ordering::Acquire) > 0
     }
 
     /// The turn to ask the bucket for something that concerns this file.
-    pub fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+    pub(crate) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
         (!self.is_turn_lost.load(Ordering::Relaxed)).then(|| self.uploading.lock())
     }
 
     /// In a child made by `fork`: a thread that does not exist here never gives its turn back.
-    pub fn forked(&self) {
+    pub(crate) fn forked(&self) {
         self.is_turn_lost.store(self.uploading.is_locked(), Ordering::Relaxed);
     }
 }
 
 /// An open file: what descriptors made by `dup` share.
-pub struct OpenFile {
+pub(crate) struct OpenFile {
     /// Its bytes.
-    pub inode: Arc<Inode>,
+    pub(crate) inode: Arc<Inode>,
     /// Whether this open file may write them.
-    pub writes: bool,
-    /// The process that has opened it, and puts its bytes into the bucket. A child made by `fork` shares the file and leaves that to it.
+    pub(crate) writes: bool,
+    /// The process that has opened it, and uploads its bytes. A child made by `fork` shares the file and leaves that to its parent.
     pid: u32,
 }
 
 impl OpenFile {
     /// An open file of this process.
-    pub fn new(inode: Arc<Inode>, writes: bool) -> OpenFile {
+    pub(crate) fn new(inode: Arc<Inode>, writes: bool) -> OpenFile {
         if writes {
             inode.writers.fetch_add(1, Ordering::AcqRel);
         }
         OpenFile { inode, writes, pid: std::process::id() }
     }
 
-    /// Whether it falls to this process to put the bytes into the bucket: it has opened the file, or who has is no more.
-    pub fn is_ours_to_put(&self) -> bool {
+    /// Whether it is up to this process to upload the bytes: it has opened the file, or the process that did has ended.
+    pub(crate) fn is_ours_to_put(&self) -> bool {
         self.writes && (self.pid == std::process::id() || !is_alive(self.pid))
     }
 }
@@ -146,9 +145,7 @@ impl Drop for OpenFile {
     }
 }
 
-#[allow(unsafe_code)]
 fn is_alive(pid: u32) -> bool {
-    // SAFETY: signal 0 only asks whether there is such a process.
-    let asked = unsafe { libc::kill(pid.cast_signed(), 0) };
-    asked == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed());
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

@@ -1,42 +1,40 @@
-//! Open files across `exec`: a shell opens a file, and the program it starts writes into it. That program finds bare descriptors of
-//! files in memory; an environment variable tells it their keys, so that it puts what it has written into the bucket.
+//! Open files across `exec`: a shell opens a file, and the program it starts writes into it. That program finds nothing but descriptors
+//! of files in memory; an environment variable tells it their keys, so that it can upload what it has written.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString, c_char, c_int};
-use std::fs::File;
-use std::mem::ManuallyDrop;
-use std::os::fd::{FromRawFd, RawFd};
+use std::ffi::{CStr, CString, c_char};
+use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use rustix::fs::OFlags;
 
 use super::errno::Result;
 use super::file::{Inode, OpenFile, Stored};
 use super::memfd::{Identity, Memfd};
 use super::paths::ObjectKey;
-use super::table::Handle;
-use super::{HOOK, Hook};
+use super::table::{Handle, Table};
 use crate::config;
 
 /// An environment with one more variable.
-pub struct Environment {
+pub(crate) struct Environment {
     pointers: Vec<*const c_char>,
     _ours: CString,
 }
 
 impl Environment {
     /// As `exec` wants it.
-    pub fn as_ptr(&self) -> *const *const c_char {
+    pub(crate) fn as_ptr(&self) -> *const *const c_char {
         self.pointers.as_ptr()
     }
 }
 
-/// The environment for a program that may inherit files which can be written. `None`: there are none, the one given will do.
+/// The environment for a program that may inherit files open for writing. `None`: there are no such files, the given one will do.
 ///
 /// SAFETY (of the callers): `environment` is null or a list of C strings that ends with null.
-pub unsafe fn offer(environment: *const *const c_char) -> Option<Environment> {
-    let hook = HOOK.get()?;
-    let lines: Vec<String> = hook.table.files().iter().filter_map(|file| describe(file)).collect();
+pub(super) unsafe fn offer(table: &Table, environment: *const *const c_char) -> Option<Environment> {
+    let lines: Vec<String> = table.files().iter().filter_map(|file| describe(file)).collect();
     if lines.is_empty() || environment.is_null() {
         return None;
     }
@@ -56,7 +54,7 @@ pub unsafe fn offer(environment: *const *const c_char) -> Option<Environment> {
     Some(Environment { pointers, _ours: ours })
 }
 
-/// Inode number, time of the last change that needs no upload by who inherits the file (0: it does), key.
+/// Inode number, time up to which changes need no upload by the process that inherits the file (0: all do), key.
 fn describe(file: &OpenFile) -> Option<String> {
     if !file.writes {
         return None;
@@ -83,8 +81,8 @@ fn parse(line: &str) -> Option<Offer> {
     Some(Offer { inode, stored, key: ObjectKey::listed(key.to_owned()) })
 }
 
-/// Takes over the files that this process has inherited: at its start.
-pub fn take(hook: &Hook) {
+/// Takes over the files that this process has inherited. Called at its start.
+pub(super) fn take(table: &Table) {
     let Some(text) = config::inherited_files() else { return };
     let offers: HashMap<u64, Offer> = text.lines().filter_map(parse).map(|offer| (offer.inode, offer)).collect();
     let mut files: HashMap<u64, Arc<OpenFile>> = HashMap::new();
@@ -97,7 +95,7 @@ pub fn take(hook: &Hook) {
                 Err(_) => continue, // closed meanwhile by another thread
             },
         };
-        hook.table.insert(fd, Handle::File(file));
+        table.insert(fd, Handle::File(file));
     }
 }
 
@@ -114,14 +112,14 @@ fn descriptors() -> Vec<RawFd> {
 
 /// The inode number of a file in memory that a descriptor may write.
 fn inode_of(fd: RawFd) -> Option<u64> {
-    // SAFETY: only looks at the descriptor's flags.
-    let flags: c_int = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    // SAFETY: it was open a moment ago. Should another thread have closed it, the questions fail, or are about another file, which is
+    // told apart by its number.
+    let file = unsafe { BorrowedFd::borrow_raw(fd) };
+    let flags = rustix::fs::fcntl_getfl(file).ok()?;
     let is_memory =
         || std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?.to_str()?.strip_prefix("/memfd:").map(drop);
-    if flags < 0 || flags & libc::O_ACCMODE == libc::O_RDONLY || is_memory().is_none() {
+    if !flags.intersects(OFlags::WRONLY | OFlags::RDWR) || is_memory().is_none() {
         return None;
     }
-    // SAFETY: borrowed, and given back by forgetting it.
-    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
-    Some(Identity::of(&file).ok()?.inode)
+    Some(Identity::of(file).ok()?.inode)
 }

@@ -1,111 +1,94 @@
 //! Anonymous files in memory: real descriptors, so that reading, writing, seeking, mapping and locking are the kernel's work.
-#![allow(unsafe_code)]
+//! rustix's system calls go past the hook.
 
-use std::ffi::{CString, c_int};
+use std::ffi::c_int;
 use std::fs::File;
 use std::io::Write;
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
+use rustix::fs::{MemfdFlags, Mode, OFlags};
+
 use super::errno::{Errno, Result};
-use super::real;
 
-/// Our own descriptors have numbers from here on, where the process allows it: `open` is to give the lowest free number, as some
-/// programs expect who close descriptor 1 and open another.
-pub const HIGH: c_int = 512;
+/// Our own descriptors have numbers from here on, if the process may have that many: `open` must return the lowest free number, since
+/// some programs close descriptor 1 and expect the next file they open to take its place.
+pub(crate) const HIGH: c_int = 512;
 
-/// What the kernel takes for a name.
+/// The longest name that the kernel accepts, with some room to spare.
 const NAME_BYTES: usize = 200;
 
 /// A file in memory.
 #[derive(Debug)]
-pub struct Memfd {
-    file: ManuallyDrop<File>,
+pub(crate) struct Memfd {
+    /// `None` only while it is dropped.
+    file: Option<File>,
     identity: Identity,
 }
 
 /// Device and inode number: how to recognize a file of ours by any of its descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     device: u64,
-    /// Unlike other files', a memfd's number is of its own for as long as the machine runs.
-    pub inode: u64,
+    /// Unlike those of other files, a memfd's number is never used again while the machine runs.
+    pub(crate) inode: u64,
 }
 
 impl Identity {
     /// Of an open file.
-    pub fn of(file: &File) -> Result<Identity> {
-        let metadata = file.metadata()?;
-        Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+    pub(crate) fn of(file: impl AsFd) -> Result<Identity> {
+        let stat = rustix::fs::fstat(file)?;
+        Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
     }
 }
 
 impl Memfd {
     /// A file with these bytes. `name` is for people who look at `/proc/PID/fd`.
-    pub fn new(name: &str, bytes: &[u8]) -> Result<Memfd> {
+    pub(crate) fn new(name: &str, bytes: &[u8]) -> Result<Memfd> {
         let name: Vec<u8> = name.bytes().filter(|byte| *byte != 0).take(NAME_BYTES).collect();
-        let name = CString::new(name).unwrap_or_default();
-        // SAFETY: the name is a C string for the time of the call; a descriptor that comes back is ours alone.
-        let mut file = unsafe {
-            match libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) {
-                -1 => return Err(Errno::last()),
-                fd => File::from_raw_fd(out_of_the_way(fd)),
-            }
-        };
+        let mut file = File::from(out_of_the_way(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?));
         file.write_all(bytes)?;
         Memfd::from_file(file)
     }
 
-    /// A file in memory that this process has inherited. Opened anew, since the descriptor itself may be for writing only.
-    pub fn inherited(fd: c_int) -> Result<Memfd> {
-        let path = format!("/proc/self/fd/{fd}\0");
-        // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
-        match unsafe { (real::open64())(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC, 0) } {
-            -1 => Err(Errno::last()),
-            // SAFETY: as above.
-            copy => Memfd::from_file(unsafe { File::from_raw_fd(out_of_the_way(copy)) }),
-        }
+    /// A file in memory that this process has inherited. It is opened again, since the descriptor itself may be write-only.
+    pub(crate) fn inherited(fd: RawFd) -> Result<Memfd> {
+        let again = open(&descriptor_path(fd), libc::O_RDWR | libc::O_CLOEXEC)?;
+        Memfd::from_file(File::from(out_of_the_way(again)))
     }
 
     fn from_file(file: File) -> Result<Memfd> {
         let identity = Identity::of(&file)?;
-        Ok(Memfd { file: ManuallyDrop::new(file), identity })
+        Ok(Memfd { file: Some(file), identity })
     }
 
     /// How to recognize it.
-    pub fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         self.identity
     }
 
     /// Adds bytes at the end.
-    pub fn append(&self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn append(&self, bytes: &[u8]) -> Result<()> {
         let file = self.file()?;
         Ok(file.write_all_at(bytes, file.metadata()?.len())?)
     }
 
-    /// Another open file on the same bytes, with its own position and with the access that `flags` ask for.
-    pub fn open(&self, flags: c_int) -> Result<OwnedFd> {
+    /// Another open file with the same bytes, its own position, and the access that `flags` ask for.
+    pub(crate) fn open(&self, flags: c_int) -> Result<OwnedFd> {
         let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_DIRECTORY | libc::O_NOCTTY);
-        let path = format!("/proc/self/fd/{}\0", self.file()?.as_raw_fd());
-        // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
-        unsafe {
-            match (real::open64())(path.as_ptr().cast(), flags, 0) {
-                -1 => Err(Errno::last()),
-                fd => Ok(OwnedFd::from_raw_fd(fd)),
-            }
-        }
+        open(&descriptor_path(self.file()?.as_raw_fd()), flags)
     }
 
-    /// The file, unless somebody has closed its descriptor: a program that closes every number may do so, and another file may have
-    /// it now.
+    /// The file, unless a program that closes every number has closed its descriptor too; another file may have that number now.
     fn file(&self) -> Result<&File> {
-        if Identity::of(&self.file)? == self.identity { Ok(&self.file) } else { Err(Errno(libc::EBADF)) }
+        let closed = Errno(libc::EBADF);
+        let file = self.file.as_ref().ok_or(closed)?;
+        if Identity::of(file)? == self.identity { Ok(file) } else { Err(closed) }
     }
 
     /// All bytes.
-    pub fn read(&self) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self) -> Result<Vec<u8>> {
         let file = self.file()?;
         let size = file.metadata()?.len();
         let mut bytes = vec![0; usize::try_from(size).map_err(|_| Errno(libc::EFBIG))?];
@@ -114,7 +97,7 @@ impl Memfd {
     }
 
     /// Whether the file holds exactly these bytes, without reading it all into memory.
-    pub fn holds(&self, bytes: &[u8]) -> Result<bool> {
+    pub(crate) fn holds(&self, bytes: &[u8]) -> Result<bool> {
         let file = self.file()?;
         if file.metadata()?.len() != bytes.len() as u64 {
             return Ok(false);
@@ -131,22 +114,22 @@ impl Memfd {
     }
 
     /// Bytes it has now.
-    pub fn len(&self) -> Result<u64> {
+    pub(crate) fn len(&self) -> Result<u64> {
         Ok(self.file()?.metadata()?.len())
     }
 
     /// Cuts or extends the file.
-    pub fn set_len(&self, len: u64) -> Result<()> {
+    pub(crate) fn set_len(&self, len: u64) -> Result<()> {
         Ok(self.file()?.set_len(len)?)
     }
 
     /// Gives the file the time its object was written.
-    pub fn set_modified(&self, at: SystemTime) -> Result<()> {
+    pub(crate) fn set_modified(&self, at: SystemTime) -> Result<()> {
         Ok(self.file()?.set_modified(at)?)
     }
 
     /// When it was last written.
-    pub fn modified(&self) -> Result<SystemTime> {
+    pub(crate) fn modified(&self) -> Result<SystemTime> {
         Ok(self.file()?.metadata()?.modified()?)
     }
 }
@@ -154,37 +137,29 @@ impl Memfd {
 impl Drop for Memfd {
     fn drop(&mut self) {
         let is_ours = self.file().is_ok();
-        // SAFETY: taken once, here.
-        let file = unsafe { ManuallyDrop::take(&mut self.file) };
-        if !is_ours {
+        if !is_ours && let Some(file) = self.file.take() {
             let _ = file.into_raw_fd(); // another file's by now, and not ours to close
         }
     }
 }
 
-/// The descriptor under a high number, closed on `exec`; as it is when that is not possible.
-pub fn out_of_the_way(fd: c_int) -> c_int {
-    // SAFETY: the caller owns the descriptor and hands it over.
-    unsafe {
-        match libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, HIGH) {
-            -1 => fd,
-            copy => {
-                (real::close())(fd);
-                copy
-            }
-        }
-    }
+/// Another name of an open file.
+fn descriptor_path(fd: RawFd) -> String {
+    format!("/proc/self/fd/{fd}")
 }
 
-/// A descriptor of a directory that is nobody's: what it stands for is in the table. It is a real directory's, so that reading from
-/// it is refused as it should be.
-pub fn directory(flags: c_int) -> Result<OwnedFd> {
-    let flags = (flags & libc::O_CLOEXEC) | libc::O_RDONLY | libc::O_DIRECTORY;
-    // SAFETY: the path is a C string; a descriptor that comes back is ours alone.
-    unsafe {
-        match (real::open64())(c"/proc/self/fdinfo".as_ptr(), flags, 0) {
-            -1 => Err(Errno::last()),
-            fd => Ok(OwnedFd::from_raw_fd(fd)),
-        }
-    }
+/// Opens a path with the flags of libc's `open`.
+fn open(path: &str, flags: c_int) -> Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::from_bits_retain(flags.cast_unsigned()), Mode::empty())?)
+}
+
+/// Moves a descriptor to a high number, to be closed on `exec`. Where that is not possible it stays as it is.
+pub(crate) fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
+    rustix::io::fcntl_dupfd_cloexec(&fd, HIGH).unwrap_or(fd)
+}
+
+/// A descriptor for a directory in the bucket; the table knows which. The kernel takes it for some real directory, and so refuses to
+/// read from it, as it should.
+pub(crate) fn directory(flags: c_int) -> Result<OwnedFd> {
+    open("/proc/self/fdinfo", (flags & libc::O_CLOEXEC) | libc::O_RDONLY | libc::O_DIRECTORY)
 }

@@ -1,232 +1,42 @@
 //! The path hook: with this library preloaded, file operations in the mapped folders happen in the bucket.
+//! Without `LITEFLARE=1` every function falls straight through to libc, and without a bucket all but those that read a file.
 //!
 //! ```text
-//! libc ──► raw ──► paths (whose file?) ──► store, tree ──► made (directories) ──► r2
-//!             ├──► database (a database's path, read as a file) ──► vfs
-//!             └──► table (whose descriptor?) ──► file, dir
+//! raw          the libc functions, and libc's own behind them (real)
+//! state        what the hook knows: switched on or not, whose file a path names
+//! inherit      open files across `exec`
+//! open  delete  rename  folders    the operations
+//! store        what a name stands for: known, or asked of the bucket
+//! deferred     deletions that wait for others
+//! table        whose descriptor?
+//! database     a database's path, read as a file
+//! dir          directory streams
+//! file         open files: bytes in memory (memfd), put into the bucket by `close`
+//! directories  those without files, which stand on the disk (disk)
+//! paths  stat  children  errno
 //! ```
-//! Without `LITEFLARE=1` every function falls straight through to libc, and without a bucket all but those that read a file.
+//! A file uses those below it.
 
-pub mod database;
-pub mod dir;
+mod children;
+mod database;
+mod deferred;
+mod delete;
+mod dir;
+mod directories;
 mod disk;
-pub mod errno;
-pub mod file;
+mod errno;
+mod file;
+mod folders;
 mod inherit;
-mod later;
-pub mod made;
 mod memfd;
-pub mod paths;
+mod open;
+mod paths;
 mod raw;
 mod real;
-pub mod stat;
-pub mod store;
-pub mod table;
-mod tree;
+mod rename;
+mod stat;
+mod state;
+mod store;
+mod table;
 
-use std::ffi::{CStr, c_int};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
-
-use parking_lot::{Mutex, RwLock};
-
-use crate::metrics::R2Metrics;
-use crate::{config, r2};
-use database::{Databases, Face};
-use errno::{Errno, Result};
-use paths::{Paths, Place, as_path};
-use raw::children::ChildEvent;
-use store::Store;
-use table::{Handle, Table};
-
-/// What the hook of a process knows.
-pub struct Hook {
-    paths: Paths,
-    databases: Databases,
-    table: Table,
-    /// Connected when a mapped folder is first touched. A failure is kept: it was logged, and every further call fails like the first.
-    store: OnceLock<Option<Store>>,
-    /// Held while the store is connected. Rank 1.
-    connecting: Mutex<()>,
-    /// The working directory, when it is known. Rank 7.
-    directory: RwLock<Option<PathBuf>>,
-    /// The process all this is about. A child made by `vfork` runs in its parent's memory and must leave it as it is.
-    pid: AtomicU32,
-}
-
-const UNKNOWN: u8 = 0;
-const STARTING: u8 = 1;
-const ON: u8 = 2;
-const OFF: u8 = 3;
-/// The start has panicked: nobody knows what is mapped.
-const BROKEN: u8 = 4;
-
-static PHASE: AtomicU8 = AtomicU8::new(UNKNOWN);
-static HOOK: OnceLock<Hook> = OnceLock::new();
-
-/// The hook, when it is switched on.
-#[inline]
-fn hook() -> Option<&'static Hook> {
-    match PHASE.load(Ordering::Acquire) {
-        ON => HOOK.get(),
-        UNKNOWN => start(),
-        _ => None,
-    }
-}
-
-/// Reads the settings, once. What that needs of libc comes through our functions again and falls straight through, as does whatever
-/// other threads do meanwhile; there are hardly any so early.
-#[cold]
-fn start() -> Option<&'static Hook> {
-    if PHASE.compare_exchange(UNKNOWN, STARTING, Ordering::AcqRel, Ordering::Acquire).is_err() {
-        return None;
-    }
-    let phase = crate::ffi::guard(BROKEN, begin);
-    PHASE.store(phase, Ordering::Release);
-    HOOK.get().filter(|_| phase == ON)
-}
-
-/// What the hook is after its start.
-fn begin() -> u8 {
-    if !config::is_on() {
-        return OFF;
-    }
-    let settings = config::Source::read_all();
-    let paths = Paths::new(settings.mapped_folders().into_iter().map(|folder| (folder.dir, folder.prefix)));
-    let hook = HOOK.get_or_init(|| Hook {
-        paths,
-        databases: Databases::new(settings.database_prefilters()),
-        table: Table::default(),
-        store: OnceLock::new(),
-        connecting: Mutex::new(()),
-        directory: RwLock::new(None),
-        pid: AtomicU32::new(std::process::id()),
-    });
-    raw::process::watch();
-    inherit::take(hook);
-    ON
-}
-
-/// Whether the start has panicked.
-fn is_broken() -> bool {
-    PHASE.load(Ordering::Acquire) == BROKEN
-}
-
-/// The store, if some operation has connected it.
-fn connected() -> Option<&'static Store> {
-    HOOK.get()?.store.get()?.as_ref()
-}
-
-/// What this process has asked of the bucket with the mapped folders, if any operation has.
-pub fn metrics() -> Option<&'static R2Metrics> {
-    Some(connected()?.objects.bucket().metrics())
-}
-
-fn close_raw(fd: c_int) {
-    raw::close_descriptor(fd);
-}
-
-impl Hook {
-    fn store(&self) -> Result<&Store> {
-        if let Some(store) = self.store.get() {
-            let store = store.as_ref().ok_or(Errno(libc::EIO))?;
-            match raw::children::take_event() {
-                ChildEvent::None => {}
-                ChildEvent::Began => store.made.lock().share(),
-                ChildEvent::Ended => store.others_write(),
-            }
-            return Ok(store);
-        }
-        let _turn = self.connecting.lock();
-        let store = self.store.get_or_init(|| {
-            crate::log::start();
-            match connect(&self.paths) {
-                Ok(store) => {
-                    self.table.files().iter().for_each(|file| store.inherited(&file.inode));
-                    Some(store)
-                }
-                Err(error) => {
-                    error.report();
-                    None
-                }
-            }
-        });
-        store.as_ref().ok_or(Errno(libc::EIO))
-    }
-
-    /// Where a path leads that a process names: `None` for everything outside of the mapped folders. Whoever asks has looked at
-    /// `is_elsewhere`, which is cheaper.
-    fn place(&self, directory: c_int, path: &CStr) -> Option<Place> {
-        let bytes = path.to_bytes();
-        if bytes.first() == Some(&b'/') {
-            return self.paths.find(as_path(path));
-        }
-        if bytes.is_empty() {
-            return None; // ENOENT, or the descriptor itself (AT_EMPTY_PATH)
-        }
-        if directory == libc::AT_FDCWD {
-            return self.relative_place(as_path(path));
-        }
-        match self.table.get(directory) {
-            Some(Handle::Directory(prefix)) => self.paths.find(&self.paths.host_folder(&prefix)?.join(as_path(path))),
-            Some(Handle::File(_) | Handle::Database(_)) => None, // the kernel says ENOTDIR
-            None => self.paths.find(&local_path(directory, as_path(path))?),
-        }
-    }
-
-    /// What a path that may be a database's looks like; `None` for every other path.
-    fn face(&self, directory: c_int, path: &CStr, follow: bool) -> Option<Result<Face>> {
-        self.databases.face(&local_path(directory, as_path(path))?, follow)
-    }
-
-    fn relative_place(&self, path: &Path) -> Option<Place> {
-        let known = self.directory.read().clone();
-        let directory = match known {
-            Some(directory) => directory,
-            None => {
-                let directory = std::env::current_dir().ok()?;
-                *self.directory.write() = Some(directory.clone());
-                directory
-            }
-        };
-        self.paths.find(&directory.join(path))
-    }
-
-    /// Whether this is the process whose files these are, and not a child of it that `vfork` made.
-    fn is_this_process(&self) -> bool {
-        self.pid.load(Ordering::Relaxed) == std::process::id()
-    }
-
-    /// The process may be in another directory now.
-    fn directory_changed(&self) {
-        *self.directory.write() = None;
-    }
-}
-
-/// A path that starts at a directory of the kernel's, as an absolute one.
-fn local_path(directory: c_int, path: &Path) -> Option<PathBuf> {
-    if path.is_absolute() {
-        return Some(path.to_path_buf());
-    }
-    let above = match directory {
-        libc::AT_FDCWD => std::env::current_dir(),
-        directory => std::fs::read_link(format!("/proc/self/fd/{directory}")),
-    };
-    Some(above.ok()?.join(path))
-}
-
-fn connect(paths: &Paths) -> std::result::Result<Store, r2::Error> {
-    // Without a bucket nothing is mapped, so there is one.
-    let missing = config::SettingError::Missing { name: "LITEFLARE_R2_BUCKET", key: "r2_bucket", hint: "the bucket" };
-    let settings = config::R2Settings::load()?.ok_or(missing)?;
-    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?, paths.clone(), settings.refresh))
-}
-
-/// Does something while the hook is as after a start that panicked. The tests of this crate have no other use of the hook.
-#[cfg(test)]
-fn as_if_broken(test: impl FnOnce()) {
-    PHASE.store(BROKEN, Ordering::Release);
-    test();
-    PHASE.store(OFF, Ordering::Release);
-}
+pub(crate) use state::metrics;

@@ -6,59 +6,59 @@ use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// A key in the bucket: not empty, no leading `/`, UTF-8. Only this module makes one from a host path.
+/// A key in the bucket: not empty, no leading `/`, valid UTF-8. Only this module makes one from a host path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectKey(String);
+pub(crate) struct ObjectKey(String);
 
 impl ObjectKey {
     /// The key as the bucket has it.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// A key that the bucket listed.
-    pub fn listed(key: String) -> ObjectKey {
+    pub(crate) fn listed(key: String) -> ObjectKey {
         ObjectKey(key)
     }
 
-    /// The prefix of all keys below this one, were it a directory.
-    pub fn prefix(&self) -> Prefix {
+    /// The prefix of the keys below this one, if it is a directory.
+    pub(crate) fn prefix(&self) -> Prefix {
         Prefix(format!("{}/", self.0))
     }
 
     /// The directory the key is in, as a key; `None` at the bucket's top.
-    pub fn parent(&self) -> Option<ObjectKey> {
+    pub(crate) fn parent(&self) -> Option<ObjectKey> {
         self.0.rsplit_once('/').map(|(above, _)| ObjectKey(above.to_owned()))
     }
 
     /// The last part of the key.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 }
 
-/// A directory in the bucket: what the keys in it begin with; ends with `/`.
+/// A directory in the bucket: what the keys in it begin with, up to and including the `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Prefix(String);
+pub(crate) struct Prefix(String);
 
 impl Prefix {
     /// The prefix as the bucket has it.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The prefix without the `/` at its end, as `r2` has it.
-    pub fn folder(&self) -> &str {
+    pub(crate) fn folder(&self) -> &str {
         self.0.trim_end_matches('/')
     }
 
     /// The key of an entry of this directory.
-    pub fn join(&self, name: &str) -> ObjectKey {
+    pub(crate) fn join(&self, name: &str) -> ObjectKey {
         ObjectKey(format!("{}{name}", self.0))
     }
 
     /// The directory above, unless this is the bucket's top.
-    pub fn parent(&self) -> Option<Prefix> {
+    pub(crate) fn parent(&self) -> Option<Prefix> {
         let (above, _) = self.0.trim_end_matches('/').rsplit_once('/')?;
         Some(Prefix(format!("{above}/")))
     }
@@ -66,18 +66,18 @@ impl Prefix {
 
 /// A place in a mapped folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// The mapped folder itself: always a directory.
     Root(Prefix),
     /// Something below it, a file or a directory.
     Below(ObjectKey),
-    /// The same by a path that ends with `/`: it can only be a directory.
+    /// The same, named by a path that ends with `/`: it can only be a directory.
     Folder(ObjectKey),
 }
 
 impl Place {
     /// The prefix this place has as a directory.
-    pub fn prefix(&self) -> Prefix {
+    pub(crate) fn prefix(&self) -> Prefix {
         match self {
             Place::Root(prefix) => prefix.clone(),
             Place::Below(key) | Place::Folder(key) => key.prefix(),
@@ -85,7 +85,7 @@ impl Place {
     }
 
     /// The key it has as a file.
-    pub fn key(&self) -> Option<&ObjectKey> {
+    pub(crate) fn key(&self) -> Option<&ObjectKey> {
         match self {
             Place::Root(_) => None,
             Place::Below(key) | Place::Folder(key) => Some(key),
@@ -93,7 +93,7 @@ impl Place {
     }
 
     /// Whether the path said "directory".
-    pub fn says_folder(&self) -> bool {
+    pub(crate) fn says_folder(&self) -> bool {
         matches!(self, Place::Folder(_))
     }
 }
@@ -101,22 +101,22 @@ impl Place {
 /// One mapped folder.
 #[derive(Clone, Debug)]
 struct Mapping {
-    /// Absolute, without symbolic links as far as it exists, without `/` at its end.
+    /// Absolute, with the symbolic links of its existing part resolved, and without a `/` at its end.
     folder: PathBuf,
     prefix: String,
 }
 
 /// The mapped folders of this process.
 #[derive(Clone, Debug, Default)]
-pub struct Paths {
+pub(crate) struct Paths {
     mappings: Vec<Mapping>,
-    /// What the folders' paths have in common; a path that begins otherwise is not mapped.
+    /// The common beginning of the folders' paths; a path that begins otherwise is not mapped.
     common: Vec<u8>,
 }
 
 impl Paths {
     /// `folders`: absolute folder and prefix (without `/` at either end). A folder below symbolic links is mapped under both names.
-    pub fn new(folders: impl IntoIterator<Item = (PathBuf, String)>) -> Paths {
+    pub(crate) fn new(folders: impl IntoIterator<Item = (PathBuf, String)>) -> Paths {
         let mut mappings = Vec::new();
         for (folder, prefix) in folders {
             let folder = normalized(&folder);
@@ -126,19 +126,19 @@ impl Paths {
             }
             mappings.push(Mapping { folder, prefix });
         }
-        // The longest folder first: a mapping may lie inside of another one.
+        // The longest folder first: one mapped folder may lie inside another.
         mappings.sort_by_key(|mapping| std::cmp::Reverse(mapping.folder.as_os_str().len()));
         let common = mappings.iter().map(|mapping| mapping.folder.as_os_str().as_bytes().to_vec()).reduce(common_start);
         Paths { mappings, common: common.unwrap_or_default() }
     }
 
     /// Whether no path is mapped.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.mappings.is_empty()
     }
 
     /// Where an absolute path lies; `None`: not in a mapped folder.
-    pub fn find(&self, path: &Path) -> Option<Place> {
+    pub(crate) fn find(&self, path: &Path) -> Option<Place> {
         let bytes = path.as_os_str().as_bytes();
         let plain = is_plain(bytes);
         if plain && !bytes.starts_with(&self.common) {
@@ -153,7 +153,7 @@ impl Paths {
     }
 
     /// Whether `path` can be told apart at a glance: absolute, without `.`, `..` or `//`, and outside of all mapped folders.
-    pub fn is_elsewhere(&self, path: &CStr) -> bool {
+    pub(crate) fn is_elsewhere(&self, path: &CStr) -> bool {
         let bytes = path.to_bytes();
         self.is_empty() || bytes.first() == Some(&b'/') && !bytes.starts_with(&self.common) && is_plain(bytes)
     }
@@ -172,30 +172,30 @@ impl Paths {
     }
 
     /// Whether a path lies in a mapped folder, or above one.
-    pub fn meets(&self, path: &Path) -> bool {
+    pub(crate) fn meets(&self, path: &Path) -> bool {
         let path = normalized(path);
         self.mappings.iter().any(|mapping| path.starts_with(&mapping.folder) || mapping.folder.starts_with(&path))
     }
 
     /// The prefixes of the mapped folders.
-    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = &str> {
         self.mappings.iter().map(|mapping| mapping.prefix.as_str())
     }
 
     /// The host path of a directory.
-    pub fn host_folder(&self, prefix: &Prefix) -> Option<PathBuf> {
+    pub(crate) fn host_folder(&self, prefix: &Prefix) -> Option<PathBuf> {
         Some(self.host_path(&prefix.join("x"))?.parent()?.to_path_buf())
     }
 
     /// The host path of a key, for `realpath` and messages.
-    pub fn host_path(&self, key: &ObjectKey) -> Option<PathBuf> {
+    pub(crate) fn host_path(&self, key: &ObjectKey) -> Option<PathBuf> {
         let rest = |mapping: &Mapping| key.0.strip_prefix(&mapping.prefix)?.strip_prefix('/').map(PathBuf::from);
         self.mappings.iter().rev().find_map(|mapping| Some(mapping.folder.join(rest(mapping)?)))
     }
 }
 
-/// Whether nothing in the path has to be worked out: no `.`, `..` or empty component. Without branches, so that the compiler looks at
-/// sixteen bytes at once: every path of the process comes by here.
+/// Whether the path needs no normalizing: it has no `.`, `..` or empty component. Free of branches, so that the compiler can compare
+/// sixteen bytes at a time: every path of the process comes through here.
 fn is_plain(path: &[u8]) -> bool {
     let pairs = path.iter().zip(path.get(1..).unwrap_or_default());
     !pairs.fold(false, |found, (a, b)| found | ((*a == b'/') & ((*b == b'/') | (*b == b'.'))))
@@ -208,7 +208,7 @@ fn common_start(mut a: Vec<u8>, b: Vec<u8>) -> Vec<u8> {
 }
 
 /// The path without `.`, `..` and `//`. Symbolic links before a `..` are not followed.
-pub fn normalized(path: &Path) -> PathBuf {
+pub(crate) fn normalized(path: &Path) -> PathBuf {
     let mut out = PathBuf::from("/");
     for component in path.components() {
         match component {
@@ -237,7 +237,7 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 /// A C string as a path.
-pub fn as_path(path: &CStr) -> &Path {
+pub(crate) fn as_path(path: &CStr) -> &Path {
     Path::new(OsStr::from_bytes(path.to_bytes()))
 }
 

@@ -4,38 +4,38 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, SystemTime};
 
-use libc::{stat64, statx, statx_timestamp, timespec};
+use libc::{stat64, statx, timespec};
 
-/// The device of everything in the bucket: one, so that files may be moved between all mapped folders ("lf" in ASCII).
+/// The device of everything in the bucket: one for all mapped folders, so that files can be renamed between them ("lf" in ASCII).
 const DEVICE: u32 = 0x6c66;
 /// 2000-01-01 00:00 UTC. Not 1970, which zip archives cannot hold.
 const DIRECTORY_TIME: Duration = Duration::from_secs(946_684_800);
 /// Unit of `st_blocks`, whatever the block size.
-pub const BLOCK_BYTES: u64 = 512;
+pub(crate) const BLOCK_BYTES: u64 = 512;
 
 /// What the kernel would know of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attributes {
+pub(crate) struct Attributes {
     /// The same for the same key.
-    pub inode: u64,
+    pub(crate) inode: u64,
     /// Whether it is a directory.
-    pub is_directory: bool,
+    pub(crate) is_directory: bool,
     /// Bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// When it was written.
-    pub modified: SystemTime,
+    pub(crate) modified: SystemTime,
     /// Whether it has no name any more.
-    pub is_unlinked: bool,
+    pub(crate) is_unlinked: bool,
 }
 
 impl Attributes {
     /// Of a file under this key.
-    pub fn file(key: &str, size: u64, modified: SystemTime) -> Attributes {
+    pub(crate) fn file(key: &str, size: u64, modified: SystemTime) -> Attributes {
         Attributes { inode: inode(key), is_directory: false, size, modified, is_unlinked: false }
     }
 
-    /// Of a directory with this prefix. A bucket keeps no times of directories: all are from the year 2000.
-    pub fn directory(prefix: &str) -> Attributes {
+    /// Of a directory with this prefix. A bucket keeps no times for directories: all are of the year 2000.
+    pub(crate) fn directory(prefix: &str) -> Attributes {
         let key = prefix.trim_end_matches('/');
         let modified = SystemTime::UNIX_EPOCH + DIRECTORY_TIME;
         Attributes { inode: inode(key), is_directory: true, size: 4096, modified, is_unlinked: false }
@@ -58,15 +58,14 @@ impl Attributes {
     }
 
     /// As `stat` has it.
-    pub fn stat(&self) -> stat64 {
+    pub(crate) fn stat(&self) -> stat64 {
         // SAFETY: a struct of integers, for which all zeros is a value.
         let mut stat: stat64 = unsafe { std::mem::zeroed() };
         stat.st_dev = DEVICE.into();
         stat.st_ino = self.inode;
         stat.st_mode = self.mode();
         stat.st_nlink = self.links() as _;
-        // SAFETY: these two cannot fail.
-        (stat.st_uid, stat.st_gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+        (stat.st_uid, stat.st_gid) = owner();
         stat.st_size = self.size as i64;
         stat.st_blksize = 4096;
         stat.st_blocks = self.size.div_ceil(BLOCK_BYTES) as i64;
@@ -78,18 +77,16 @@ impl Attributes {
     }
 
     /// As `statx` has it.
-    pub fn statx(&self) -> statx {
+    pub(crate) fn statx(&self) -> statx {
         // SAFETY: a struct of integers, for which all zeros is a value.
         let mut out: statx = unsafe { std::mem::zeroed() };
         let at = self.since_epoch();
-        // SAFETY: as above.
-        let mut time: statx_timestamp = unsafe { std::mem::zeroed() };
+        let mut time = out.stx_mtime;
         (time.tv_sec, time.tv_nsec) = (at.as_secs() as i64, at.subsec_nanos());
         out.stx_mask = libc::STATX_BASIC_STATS;
         out.stx_blksize = 4096;
         out.stx_nlink = self.links();
-        // SAFETY: these two cannot fail.
-        (out.stx_uid, out.stx_gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+        (out.stx_uid, out.stx_gid) = owner();
         out.stx_mode = self.mode() as u16;
         out.stx_ino = self.inode;
         out.stx_size = self.size;
@@ -100,14 +97,19 @@ impl Attributes {
     }
 }
 
+/// Whose everything in the bucket is: the process's own user and group.
+fn owner() -> (u32, u32) {
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
 /// A number that is the same for the same key, in every process, and not 0.
-pub fn inode(key: &str) -> u64 {
+pub(crate) fn inode(key: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish() | 1
 }
 
 /// `timespec`s of `utimensat` are not kept; only their form is checked, as the kernel does.
-pub fn is_valid_time(time: &timespec) -> bool {
+pub(crate) fn is_valid_time(time: &timespec) -> bool {
     (0..1_000_000_000).contains(&time.tv_nsec) || time.tv_nsec == libc::UTIME_NOW || time.tv_nsec == libc::UTIME_OMIT
 }

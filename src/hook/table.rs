@@ -10,26 +10,26 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::database::Face;
+use super::database::View;
 use super::file::OpenFile;
 use super::paths::Prefix;
 
 /// What a descriptor of ours stands for.
 #[derive(Clone)]
-pub enum Handle {
+pub(crate) enum Handle {
     /// A file; descriptors made by `dup` share it.
     File(Arc<OpenFile>),
     /// A directory.
     Directory(Prefix),
-    /// A database, opened for reading: a file of the kernel's that answers to its path's attributes.
-    Database(Arc<Face>),
+    /// A database, opened for reading: a file in memory that has the attributes of the database's path.
+    Database(Arc<View>),
 }
 
-/// Descriptors below this are looked up in a table of bytes; there are seldom others.
+/// Descriptors below this are looked up in an array of bytes; few processes have others.
 const FAST: usize = 4096;
 
 /// The descriptors of this process that are ours.
-pub struct Table {
+pub(crate) struct Table {
     fast: [AtomicBool; FAST],
     /// How many of ours are not below `FAST`.
     beyond: AtomicUsize,
@@ -47,7 +47,7 @@ impl Default for Table {
 impl Table {
     /// Whether a descriptor may be ours; `false` is certain.
     #[inline]
-    pub fn may_have(&self, fd: RawFd) -> bool {
+    pub(crate) fn may_have(&self, fd: RawFd) -> bool {
         match usize::try_from(fd) {
             Ok(index) if index < FAST => self.fast[index].load(Ordering::Acquire),
             _ => fd >= 0 && self.beyond.load(Ordering::Acquire) > 0,
@@ -55,7 +55,7 @@ impl Table {
     }
 
     /// What a descriptor stands for, if it is ours.
-    pub fn get(&self, fd: RawFd) -> Option<Handle> {
+    pub(crate) fn get(&self, fd: RawFd) -> Option<Handle> {
         if !self.may_have(fd) {
             return None;
         }
@@ -63,7 +63,7 @@ impl Table {
     }
 
     /// A descriptor is ours from now on.
-    pub fn insert(&self, fd: RawFd, handle: Handle) {
+    pub(crate) fn insert(&self, fd: RawFd, handle: Handle) {
         let mut handles = self.handles.lock();
         let is_new = handles.insert(fd, handle).is_none();
         match usize::try_from(fd) {
@@ -76,7 +76,7 @@ impl Table {
     }
 
     /// A descriptor is no longer ours.
-    pub fn remove(&self, fd: RawFd) -> Option<Handle> {
+    pub(crate) fn remove(&self, fd: RawFd) -> Option<Handle> {
         if !self.may_have(fd) {
             return None;
         }
@@ -92,7 +92,7 @@ impl Table {
     }
 
     /// Those of our descriptors that lie in a range, in ascending order.
-    pub fn within(&self, first: u32, last: u32) -> Vec<RawFd> {
+    pub(crate) fn within(&self, first: u32, last: u32) -> Vec<RawFd> {
         let in_range = |fd: &&RawFd| u32::try_from(**fd).is_ok_and(|fd| (first..=last).contains(&fd));
         let mut found: Vec<RawFd> = self.handles.lock().keys().filter(in_range).copied().collect();
         found.sort_unstable();
@@ -100,7 +100,7 @@ impl Table {
     }
 
     /// Every open file.
-    pub fn files(&self) -> Vec<Arc<OpenFile>> {
+    pub(crate) fn files(&self) -> Vec<Arc<OpenFile>> {
         let handles = self.handles.lock();
         handles
             .values()
@@ -112,12 +112,12 @@ impl Table {
     }
 
     /// Keeps the table still, for `fork`.
-    pub fn lock(&self) -> MutexGuard<'_, HashMap<RawFd, Handle>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<RawFd, Handle>> {
         self.handles.lock()
     }
 
     /// A copy of a descriptor is ours as well.
-    pub fn copied(&self, from: RawFd, to: c_int) {
+    pub(crate) fn copied(&self, from: RawFd, to: c_int) {
         if to >= 0
             && let Some(handle) = self.get(from)
         {

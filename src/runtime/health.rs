@@ -82,12 +82,16 @@ impl Health {
             && self.after.get().is_none_or(Canary::lives)
     }
 
-    /// Called on the runtime's thread wherever it is about to use its descriptors. When they are not its own any more, the thread
-    /// stays here for ever: whatever it did next, even dropping what it has, could close or change a file of the host's.
+    /// Called on the runtime's thread wherever it is about to use its descriptors.
     pub(super) fn insist(&self) {
-        if self.is_good() {
-            return;
+        if !self.is_good() {
+            self.rest();
         }
+    }
+
+    /// The end of the runtime's thread, which stays here for ever: whatever it did next, even dropping what it has, could close or
+    /// change a file of the host's.
+    pub(super) fn rest(&self) -> ! {
         self.end();
         loop {
             std::thread::park();

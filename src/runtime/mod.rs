@@ -5,6 +5,7 @@
 
 mod health;
 pub mod numbers;
+mod raw;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use health::Health;
 
@@ -55,9 +54,6 @@ pub fn as_our_work<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// The process's runtime. Rank 9: held to clone or make it, never while calling anything that takes another lock.
-static CURRENT: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
-
 impl Runtime {
     /// The runtime of this process. A child made by `fork` gets one of its own, since threads do not survive there, and so does a
     /// process that has closed the descriptors of the one before.
@@ -65,17 +61,22 @@ impl Runtime {
         if let Some(own) = OWN.with_borrow(Weak::upgrade) {
             return Ok(own);
         }
-        let mut current = CURRENT.lock();
-        if let Some(runtime) = current.as_ref()
-            && runtime.is_good()
-        {
-            return Ok(runtime.clone());
+        if let Some(runtime) = Runtime::good() {
+            return Ok(runtime);
         }
-        // Dropping it would, in a child, wait for threads that do not exist there, and else close descriptors that are the host's now.
-        std::mem::forget(current.take());
+        let _turn = raw::Turn::take();
+        if let Some(runtime) = Runtime::good() {
+            return Ok(runtime); // another thread's
+        }
+        // The one before is not dropped: that would, in a child, wait for threads that do not exist there, and else close descriptors
+        // that are the host's now.
         let runtime = as_our_work(Runtime::start)?;
-        *current = Some(runtime.clone());
+        raw::keep(runtime.clone());
         Ok(runtime)
+    }
+
+    fn good() -> Option<Arc<Runtime>> {
+        raw::newest().filter(|runtime| runtime.is_good())
     }
 
     fn start() -> std::io::Result<Arc<Runtime>> {
@@ -146,7 +147,7 @@ impl Runtime {
 
 /// The background thread. It ends only if tokio cannot go on.
 fn drive(tokio: tokio::runtime::Runtime, own: Weak<Runtime>) {
-    let tokio = ManuallyDrop::new(tokio); // see `Health::insist`
+    let tokio = ManuallyDrop::new(tokio); // as `Health::rest` has it
     OUR_WORK.set(true);
     let runtime = own.upgrade();
     OWN.set(own);
@@ -163,10 +164,13 @@ fn expect_panics_of_the_driver() {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let file = panic.location().map_or("", |location| location.file());
-            if file.contains("/tokio-") && file.ends_with("runtime/io/driver.rs") {
-                tracing::debug!("the runtime has lost its descriptors and starts anew: {panic}");
-            } else {
-                usual(panic);
+            if !file.contains("/tokio-") || !file.ends_with("runtime/io/driver.rs") {
+                return usual(panic);
+            }
+            tracing::debug!("the runtime has lost its descriptors and starts anew: {panic}");
+            // On tokio's own thread, unwinding would close descriptors. (Nobody changes the panic hook later, which this keeps busy.)
+            if let Some(own) = OWN.with_borrow(Weak::upgrade) {
+                own.health.rest();
             }
         }));
     });

@@ -1,32 +1,33 @@
-//! What becomes of a runtime whose descriptors are closed. Each test runs in a process of its own: it closes descriptors by number.
+//! What becomes of a runtime whose descriptors are closed. Each of these tests runs in a process of its own: it closes descriptors by number.
 #![allow(unsafe_code)]
 
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::os::fd::RawFd;
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::{LOOK, Runtime};
 
-/// Runs `test` in a child of this process, which has no threads but its own. The child must end as it should, with nothing on stderr.
-fn alone(test: fn()) {
-    let mut errors = tempfile::tempfile().unwrap();
-    // SAFETY: the child only runs the test and ends; it makes a runtime of its own.
-    let status = unsafe {
-        let child = libc::fork();
-        if child == 0 {
-            libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&errors), 2);
-            let passed = std::panic::catch_unwind(test).is_ok();
-            libc::_exit(if passed { 0 } else { 1 });
-        }
-        let mut status = -1;
-        libc::waitpid(child, &mut status, 0);
-        status
-    };
-    let mut text = String::new();
-    errors.seek(SeekFrom::Start(0)).unwrap();
-    errors.read_to_string(&mut text).unwrap();
-    assert_eq!((status, text.as_str()), (0, ""));
+/// Set where a test runs alone.
+const ALONE: &str = "LITEFLARE_TEST_ALONE";
+
+/// Runs a test in a process of its own. It must pass there, with nothing on stderr.
+fn alone(name: &str, test: fn()) {
+    if std::env::var_os(ALONE).is_some() {
+        test();
+        // Not by way of the harness, which wants to change the panic hook at its end: a thread that rests in there keeps it from that.
+        print!("passed");
+        let _ = std::io::stdout().flush();
+        std::process::exit(0);
+    }
+    let done = Command::new(std::env::current_exe().unwrap())
+        .args([&format!("runtime::tests::{name}"), "--exact", "--nocapture", "--test-threads=1"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let (said, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && said.ends_with("passed") && errors.is_empty(), "{}: {said}{errors}", done.status);
 }
 
 /// Past the hook, as some programs do. (There is none in a test anyway.)
@@ -44,7 +45,7 @@ fn answer(runtime: &Runtime) -> Option<u32> {
 
 #[test]
 fn a_runtime_whose_descriptors_are_gone_starts_anew() {
-    alone(|| {
+    alone("a_runtime_whose_descriptors_are_gone_starts_anew", || {
         for _ in 0..20 {
             assert_eq!(answer(&Runtime::current().unwrap()), Some(7));
             close_all();
@@ -54,14 +55,14 @@ fn a_runtime_whose_descriptors_are_gone_starts_anew() {
 
 #[test]
 fn who_waits_meanwhile_is_told_that_there_is_no_answer() {
-    alone(|| {
+    alone("who_waits_meanwhile_is_told_that_there_is_no_answer", || {
         let runtime = Runtime::current().unwrap();
         let closing = std::thread::spawn(|| {
             std::thread::sleep(Duration::from_millis(50));
             close_all();
         });
         let start = Instant::now();
-        assert_eq!(runtime.wait(tokio::time::sleep(Duration::from_secs(3600))), None);
+        assert_eq!(runtime.wait(async { tokio::time::sleep(Duration::from_secs(3600)).await }), None);
         assert!(start.elapsed() < LOOK * 10 && !runtime.is_good());
         closing.join().unwrap();
         assert_eq!(answer(&runtime), None, "at once, and for ever");
@@ -72,7 +73,7 @@ fn who_waits_meanwhile_is_told_that_there_is_no_answer() {
 /// The host's new files get the numbers: nothing is written to them, and they stay open, although timers of the dead runtime fire.
 #[test]
 fn a_runtime_does_not_touch_files_that_got_its_numbers() {
-    alone(|| {
+    alone("a_runtime_does_not_touch_files_that_got_its_numbers", || {
         let runtime = Runtime::current().unwrap();
         runtime.later(Duration::from_millis(30), || unreachable!("the runtime is dead by then"));
         assert_eq!(answer(&runtime), Some(7));
@@ -94,9 +95,10 @@ fn a_runtime_does_not_touch_files_that_got_its_numbers() {
 /// Whichever of its descriptors it is: without the canaries' help, tokio panics, and nobody hears of it.
 #[test]
 fn any_one_descriptor_may_be_closed() {
-    alone(|| {
-        let numbers =
-            || -> Vec<RawFd> { (3..64).filter(|fd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0).collect() };
+    alone("any_one_descriptor_may_be_closed", || {
+        // SAFETY: only asks whether the number is in use.
+        let is_open = |fd: &RawFd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0;
+        let numbers = || -> Vec<RawFd> { (3..64).filter(is_open).collect() };
         let others = numbers();
         let _ = answer(&Runtime::current().unwrap());
         let ours = numbers().into_iter().filter(|fd| !others.contains(fd)).count();
@@ -112,6 +114,33 @@ fn any_one_descriptor_may_be_closed() {
                 assert!(start.elapsed() < Duration::from_secs(5));
             }
         }
+    });
+}
+
+/// Another thread may be about to start one at that moment.
+#[test]
+fn a_child_gets_a_runtime_of_its_own() {
+    alone("a_child_gets_a_runtime_of_its_own", || {
+        let starting = std::thread::spawn(|| {
+            for _ in 0..30 {
+                let _ = answer(&Runtime::current().unwrap());
+                close_all();
+            }
+        });
+        while !starting.is_finished() {
+            // SAFETY: the child makes a runtime and ends.
+            unsafe {
+                let child = libc::fork();
+                if child == 0 {
+                    libc::alarm(20);
+                    libc::_exit(if answer(&Runtime::current().unwrap()) == Some(7) { 0 } else { 1 });
+                }
+                let mut status = -1;
+                libc::waitpid(child, &mut status, 0);
+                assert_eq!(status, 0);
+            }
+        }
+        starting.join().unwrap();
     });
 }
 

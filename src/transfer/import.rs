@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use super::check::{Checked, check};
-use super::compare::schema::{fields_of, objects_of};
+use super::compare::schema::objects_of;
 use super::compare::{D1Comparison, Differences, ImportedPart, ResumePoint};
 use super::media::{scan, upload};
 use super::source::DatabaseCopy;
 use super::target::Target;
-use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, load, requests};
+use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, requests, send};
 use crate::config;
 use crate::d1::Client;
 use crate::image::Seq;
 use crate::invokeai::DATABASE;
+use crate::ledger::{Loader, header, state};
 use crate::metrics::RequestCount;
-use crate::replica::load::{Loader, mark, unmark};
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -84,7 +84,7 @@ pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<Impo
 
     database.verify(loader.as_ref(), plan.as_ref())?;
     if let Some(mut loader) = loader {
-        loader.commit(vec![unmark()])?;
+        loader.commit(vec![state::end_import()])?;
     }
     summary.requests = requests(&client, bucket.as_ref());
     Ok(summary)
@@ -128,7 +128,11 @@ impl<'a> DatabaseImport<'a> {
         let local = objects_of(&self.source.connection)?;
         let comparison = self.comparison(seq);
         super::compare::schema::compare_objects(&target.objects, &local, comparison.local_name, &mut other);
-        super::compare::schema::compare_fields(&target.fields, &fields_of(&self.source.connection)?, &mut other);
+        super::compare::schema::compare_fields(
+            &target.fields,
+            &header::fields_of(&self.source.connection)?,
+            &mut other,
+        );
         if other.count > 0 {
             return Ok(Err(target.describe()));
         }
@@ -167,13 +171,13 @@ impl<'a> DatabaseImport<'a> {
         // One batch deletes the old content and creates the new tables, so that D1 never has neither.
         let cleared = if matches!(wanted, RowsToSend::AllAfterClearing) { target.clear()? } else { Vec::new() };
         if !cleared.is_empty() || !target.importing {
-            let body = cleared.into_iter().chain([mark()]).chain(self.checked.creation.iter().cloned());
+            let body = cleared.into_iter().chain([state::begin_import()]).chain(self.checked.creation.iter().cloned());
             loader.commit(body.collect())?;
         }
         let present = self.rows_before(place);
         summary.rows_sent = summary.rows - present;
         (self.progress)(Event::Begins(Step::SendRows, summary.rows_sent));
-        load::rows(&mut loader, &self.source.connection, &self.checked.schema, place, self.progress)?;
+        send::rows(&mut loader, &self.source.connection, &self.checked.schema, place, self.progress)?;
         (self.progress)(Event::Ends);
         Ok(Some(loader))
     }
@@ -195,7 +199,7 @@ impl<'a> DatabaseImport<'a> {
 
     /// Rows that come before a resume point.
     fn rows_before(&self, place: ResumePoint) -> u64 {
-        let tables = crate::plan::load::parents_first(&self.checked.schema);
+        let tables = crate::plan::whole::parents_first(&self.checked.schema);
         let whole: u64 = tables.iter().take(place.table).map(|table| self.checked.rows[&table.name]).sum();
         whole + place.rows
     }

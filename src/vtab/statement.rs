@@ -173,8 +173,8 @@ fn bound(
     let (mut text, mut at) = (String::new(), span.start);
     for (number, token) in variables {
         text.push_str(&sql[at..token.start]);
-        let value = forms.get(number.wrapping_sub(1)).map(|form| form.expression(number - 1));
-        text.push_str(&value.unwrap_or_default().replace("_lfj.value", "?1"));
+        let value = forms.get(number.wrapping_sub(1)).map(|form| form.expression_in("?1", number - 1));
+        text.push_str(&value.unwrap_or_default());
         at = token.end;
     }
     text.push_str(&sql[at..span.end]);

@@ -17,23 +17,23 @@ use crate::hook::real;
 /// A path, a mode, a name: null, or a C string that stays as it is during the call.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Text<'a>(*const c_char, PhantomData<&'a CStr>);
+pub(crate) struct Text<'a>(*const c_char, PhantomData<&'a CStr>);
 
 impl<'a> Text<'a> {
     /// SAFETY (of the callers): the pointer is null, or leads to a C string that stays as it is for `'a`.
-    pub unsafe fn new(text: *const c_char) -> Text<'a> {
+    pub(crate) unsafe fn new(text: *const c_char) -> Text<'a> {
         Text(text, PhantomData)
     }
 
     /// The string; `None` for a null pointer.
     #[inline]
-    pub fn get(self) -> Option<&'a CStr> {
+    pub(crate) fn get(self) -> Option<&'a CStr> {
         // SAFETY: whoever passed the pointer promises a C string, unless it is null.
         (!self.0.is_null()).then(|| unsafe { CStr::from_ptr(self.0) })
     }
 
     /// Whether there is nothing to read.
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.get().is_none_or(CStr::is_empty)
     }
 }
@@ -52,11 +52,11 @@ impl From<Text<'_>> for *const c_char {
 
 /// Where the caller wants an answer: room for a `T`, which nobody else uses during the call.
 #[repr(transparent)]
-pub struct Room<'a, T>(*mut T, PhantomData<&'a mut T>);
+pub(crate) struct Room<'a, T>(*mut T, PhantomData<&'a mut T>);
 
 impl<T> Room<'_, T> {
     /// Gives the answer.
-    pub fn fill(&self, answer: T) {
+    pub(crate) fn fill(&self, answer: T) {
         // SAFETY: whoever passed the pointer promises room for a `T`. (A null pointer is that caller's defect, as it is with libc.)
         unsafe { self.0.write(answer) };
     }
@@ -76,22 +76,22 @@ impl<T> From<Room<'_, T>> for *mut T {
 
 /// A `DIR*`: an open directory stream, which this thread alone uses during the call. It may be libc's or ours.
 #[repr(transparent)]
-pub struct Directory<'a>(*mut DIR, PhantomData<&'a mut DIR>);
+pub(crate) struct Directory<'a>(*mut DIR, PhantomData<&'a mut DIR>);
 
 impl Directory<'_> {
     /// SAFETY (of the callers): the pointer is an open directory stream, and this thread alone uses it.
-    pub unsafe fn new(directory: *mut DIR) -> Self {
+    pub(crate) unsafe fn new(directory: *mut DIR) -> Self {
         Directory(directory, PhantomData)
     }
 
     /// Does something with the stream if it is ours. `None`: it is libc's.
-    pub fn if_ours<R>(&self, ours: impl FnOnce(&mut Stream) -> Result<R>) -> Option<Result<R>> {
+    pub(crate) fn if_ours<R>(&self, ours: impl FnOnce(&mut Stream) -> Result<R>) -> Option<Result<R>> {
         // SAFETY: whoever passed the pointer promises that it is open and that no other thread uses it.
         unsafe { borrow(self.0) }.map(ours)
     }
 
     /// Takes the stream back if it is ours: the caller closes it.
-    pub fn take_back(&self) -> Option<Stream> {
+    pub(crate) fn take_back(&self) -> Option<Stream> {
         take_back(self.0)
     }
 }
@@ -105,23 +105,23 @@ impl From<Directory<'_>> for *mut DIR {
 /// A `FILE*`: null, or an open stream of libc's.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct File<'a>(*mut FILE, PhantomData<&'a FILE>);
+pub(crate) struct File<'a>(*mut FILE, PhantomData<&'a FILE>);
 
 impl File<'_> {
     /// The descriptor below the stream. `None`: there is none.
-    pub fn descriptor(self) -> Option<c_int> {
+    pub(crate) fn descriptor(self) -> Option<c_int> {
         // SAFETY: whoever passed the pointer promises an open stream, unless it is null.
         (!self.0.is_null()).then(|| unsafe { libc::fileno(self.0) }).filter(|fd| *fd >= 0)
     }
 
     /// Writes what the stream still holds to its descriptor.
-    pub fn flush(self) -> Result<()> {
+    pub(crate) fn flush(self) -> Result<()> {
         // SAFETY: as above; null would stand for all streams, and flushing them does no harm.
         checked(unsafe { libc::fflush(self.0) })
     }
 
     /// Closes the stream: for `fclose` alone, whose caller does not use it again.
-    pub fn close(self) -> Result<()> {
+    pub(crate) fn close(self) -> Result<()> {
         // SAFETY: as above.
         checked(unsafe { real::fclose()(self.0) })
     }

@@ -9,11 +9,11 @@ use super::arguments::{Room, Text};
 use super::database;
 use super::frame::hooked;
 use super::whose::{at, of};
-use crate::hook::Hook;
-use crate::hook::database::Face;
+use crate::hook::database::View;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
 use crate::hook::stat::{Attributes, is_valid_time};
+use crate::hook::state::Hook;
 use crate::hook::table::Handle;
 
 const NOFOLLOW: c_int = libc::AT_SYMLINK_NOFOLLOW;
@@ -126,21 +126,21 @@ hooked! {
 /// What is known of a name or a descriptor.
 enum Found {
     Ours(Attributes),
-    Database(Arc<Face>),
+    Database(Arc<View>),
 }
 
 impl Found {
     fn stat(&self) -> stat64 {
         match self {
             Found::Ours(attributes) => attributes.stat(),
-            Found::Database(face) => face.stat,
+            Found::Database(view) => view.stat,
         }
     }
 
     fn statx(&self) -> statx {
         match self {
             Found::Ours(attributes) => attributes.statx(),
-            Found::Database(face) => face.statx,
+            Found::Database(view) => view.statx,
         }
     }
 }
@@ -151,7 +151,7 @@ fn look_up(directory: c_int, path: Text, flags: c_int) -> Option<Result<Found>> 
         return by_descriptor(directory);
     }
     at(directory, path, |hook, place| attributes(hook, place).map(Found::Ours))
-        .or_else(|| Some(database::face(directory, path, flags)?.map(|face| Found::Database(Arc::new(face)))))
+        .or_else(|| Some(database::view(directory, path, flags)?.map(|view| Found::Database(Arc::new(view)))))
 }
 
 /// What is known of a descriptor, if it is one of ours.
@@ -159,7 +159,7 @@ fn by_descriptor(fd: c_int) -> Option<Result<Found>> {
     of(fd, |_, handle| match handle {
         Handle::File(file) => file.inode.attributes().map(Found::Ours),
         Handle::Directory(prefix) => Ok(Found::Ours(Attributes::directory(prefix.as_str()))),
-        Handle::Database(face) => Ok(Found::Database(face)),
+        Handle::Database(view) => Ok(Found::Database(view)),
     })
 }
 
@@ -177,7 +177,7 @@ fn stat_of(fd: c_int, out: &Room<stat64>) -> Option<Result<c_int>> {
     })
 }
 
-pub fn attributes(hook: &Hook, place: &Place) -> Result<Attributes> {
+pub(crate) fn attributes(hook: &Hook, place: &Place) -> Result<Attributes> {
     hook.store()?.attributes(place)
 }
 

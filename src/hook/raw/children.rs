@@ -1,46 +1,12 @@
-//! Child processes: what this process knows of the bucket may be out of date once one of them has ended.
+//! Starting and waiting for child processes.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use libc::{FILE, id_t, pid_t};
 
 use super::frame::hooked;
+use crate::hook::children::{begins, ended};
 use crate::hook::real;
-
-/// What has happened since somebody last looked. It is only noted here: shells wait for their children in signal handlers, where no
-/// lock may be taken.
-static NOTED: AtomicU8 = AtomicU8::new(0);
-const BEGAN: u8 = 1;
-const ENDED: u8 = 2;
-
-/// What has happened to child processes since the last look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChildEvent {
-    /// Nothing.
-    None,
-    /// One began: it may put something into the directories made here.
-    Began,
-    /// One ended: it may have written anything.
-    Ended,
-}
-
-/// What has happened since the last call.
-pub fn take_event() -> ChildEvent {
-    if NOTED.load(Ordering::Acquire) == 0 {
-        return ChildEvent::None;
-    }
-    if NOTED.swap(0, Ordering::AcqRel) & ENDED == 0 { ChildEvent::Began } else { ChildEvent::Ended }
-}
-
-/// A child begins. One made by `vfork` says so itself: it shares its parent's memory.
-pub fn begins() {
-    NOTED.fetch_or(BEGAN, Ordering::AcqRel);
-}
-
-fn ended() {
-    NOTED.fetch_or(ENDED, Ordering::AcqRel);
-}
 
 fn waited(pid: pid_t) -> pid_t {
     if pid > 0 {

@@ -4,17 +4,14 @@ use std::ffi::{c_int, c_uint, c_void};
 
 use super::arguments::File;
 use super::frame::{checked, conclude, hooked, keeping_errno};
+use super::hook;
 use crate::ffi::guard;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::memfd::HIGH;
+use crate::hook::real;
+use crate::hook::state::Hook;
 use crate::hook::table::Handle;
-use crate::hook::{Hook, hook, real};
 use crate::runtime::{is_our_work, numbers};
-
-/// Closes a descriptor, which the caller must own, without asking whose it is.
-pub fn close_descriptor(fd: c_int) {
-    let _ = closed(fd); // it is gone whatever the answer
-}
 
 /// libc's own `close`.
 fn closed(fd: c_int) -> Result<()> {
@@ -39,7 +36,7 @@ fn released(hook: &Hook, fd: c_int) -> Result<()> {
 }
 
 /// A descriptor gets another file, and nobody is told of errors with the one before.
-pub fn let_go(fd: c_int) {
+pub(crate) fn let_go(fd: c_int) {
     if let Some(hook) = ours(fd) {
         let _ = released(hook, fd);
     }
@@ -69,7 +66,7 @@ fn sync(hook: &Hook, fd: c_int) -> Result<c_int> {
     match hook.table.get(fd) {
         Some(Handle::File(file)) if file.writes => hook.store()?.flush(&file.inode)?,
         // New names are in the bucket as soon as the call that made them has returned; removed ones may still wait.
-        Some(Handle::Directory(prefix)) => hook.store()?.delete_doomed_below(&prefix)?,
+        Some(Handle::Directory(prefix)) => hook.store()?.deferred.delete_below(&prefix)?,
         Some(Handle::File(_) | Handle::Database(_)) | None => {}
     }
     Ok(0)

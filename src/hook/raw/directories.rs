@@ -1,19 +1,21 @@
 //! Making, removing and reading directories.
 
 use std::ffi::{c_int, c_long};
+use std::os::fd::IntoRawFd;
 
 use libc::{AT_FDCWD, DIR, dirent64, mode_t};
 
 use super::arguments::{Directory, Room, Text};
 use super::descriptors::lf_close;
 use super::frame::{checked, hooked, keeping_errno};
+use super::hook;
 use super::whose::{at, of, place};
 use crate::hook::dir::{Stream, fill, hand_out};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::{Place, Prefix};
 use crate::hook::real::{Compare, Filter};
+use crate::hook::state::Hook;
 use crate::hook::table::Handle;
-use crate::hook::{Hook, hook};
 
 hooked! {
     fn lf_mkdir(path: Text, mode: mode_t) -> c_int, or mkdir {
@@ -104,6 +106,7 @@ fn descriptor_of(stream: &mut Stream) -> Result<c_int> {
     let hook = hook().ok_or(Errno(libc::EIO))?;
     let place = place_of(&stream.prefix);
     let (fd, handle) = hook.store()?.open(&place, libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC)?;
+    let fd = fd.into_raw_fd();
     hook.table.insert(fd, handle);
     stream.fd = Some(fd);
     Ok(fd)

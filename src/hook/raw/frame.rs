@@ -67,7 +67,7 @@ macro_rules! hooked {
 pub(super) use hooked;
 
 /// What the result of a C function can be, and how it says that the call has failed: with `errno` set.
-pub trait Answer {
+pub(crate) trait Answer {
     /// The answer of a call that has failed.
     const FAILED: Self;
 }
@@ -94,13 +94,13 @@ impl<T> Answer for *mut T {
 
 /// What the caller gets if the call is ours. `None`: libc has to answer.
 #[inline]
-pub fn decide<R: Answer>(body: impl FnOnce() -> Option<Result<R>>) -> Option<R> {
+pub(crate) fn decide<R: Answer>(body: impl FnOnce() -> Option<Result<R>>) -> Option<R> {
     guard(Some(Err(Errno(libc::EIO))), body).map(said)
 }
 
 /// What the caller gets after libc has answered.
 #[inline]
-pub fn conclude<R: Answer>(answer: R, body: impl FnOnce(R) -> R) -> R {
+pub(crate) fn conclude<R: Answer>(answer: R, body: impl FnOnce(R) -> R) -> R {
     said(guard(Err(Errno(libc::EIO)), || Ok(body(answer))))
 }
 
@@ -118,7 +118,7 @@ fn set_errno(errno: Errno) {
 
 /// Does something that may leave anything in `errno`, and puts back what was there: a call that succeeds leaves it alone, and libc's
 /// function finds it as the caller left it.
-pub fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
     let before = Errno::last();
     let done = work();
     set_errno(before);
@@ -126,7 +126,7 @@ pub fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// What a function of libc's has answered that says 0 for success and leaves its error in `errno`.
-pub fn checked(answer: c_int) -> Result<()> {
+pub(crate) fn checked(answer: c_int) -> Result<()> {
     if answer == 0 { Ok(()) } else { Err(Errno::last()) }
 }
 

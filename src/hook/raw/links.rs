@@ -8,11 +8,13 @@ use libc::{AT_FDCWD, size_t, ssize_t};
 
 use super::arguments::Text;
 use super::frame::{checked, hooked, keeping_errno};
+use super::hook;
 use super::whose::{at, of, place};
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::{Place, Prefix, as_path};
+use crate::hook::state::Hook;
 use crate::hook::table::Handle;
-use crate::hook::{Hook, disk, hook, real};
+use crate::hook::{disk, real};
 
 /// `RENAME_NOREPLACE` and `RENAME_EXCHANGE` of `renameat2`.
 const NOREPLACE: c_uint = 1;

@@ -14,7 +14,7 @@
 
 mod arguments;
 mod attributes;
-pub(super) mod children;
+mod children;
 mod database;
 mod descriptors;
 mod directories;
@@ -22,11 +22,17 @@ mod extended;
 mod frame;
 mod links;
 mod open;
-pub(super) mod process;
+mod process;
 mod runtime;
 mod streams;
 mod temporary;
 mod walks;
 mod whose;
 
-pub(super) use descriptors::close_descriptor;
+use crate::hook::state::{self, Hook};
+
+/// The hook, when it is switched on.
+#[inline]
+fn hook() -> Option<&'static Hook> {
+    state::hook(process::watch)
+}

@@ -1,19 +1,21 @@
 //! Opening by path.
 
 use std::ffi::{CString, c_int};
+use std::os::fd::{AsRawFd, IntoRawFd};
 
 use libc::{AT_FDCWD, FILE, mode_t};
 
 use super::arguments::{File, Text};
-use super::close_descriptor;
 use super::database;
 use super::descriptors::let_go;
 use super::frame::hooked;
+use super::hook;
 use super::streams::{stream_flags, stream_of};
 use super::whose::at;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
-use crate::hook::{Hook, hook, real};
+use crate::hook::real;
+use crate::hook::state::Hook;
 
 hooked! {
     fn lf_open(path: Text, flags: c_int, mode: mode_t) -> c_int, or open {
@@ -50,6 +52,7 @@ hooked! {
 
 fn open(hook: &Hook, place: &Place, flags: c_int) -> Result<c_int> {
     let (fd, handle) = hook.store()?.open(place, flags)?;
+    let fd = fd.into_raw_fd();
     hook.table.insert(fd, handle);
     Ok(fd)
 }
@@ -91,14 +94,14 @@ fn reopen(hook: &Hook, place: &Place, mode: Text, stream: File) -> Result<*mut F
     let (fd, handle) = hook.store()?.open(place, flags | libc::O_CLOEXEC)?;
     // The file is there now: "x" has been obeyed. libc opens it by the descriptor's name and gives it the stream's.
     let mode: Vec<u8> = mode.to_bytes().iter().copied().filter(|letter| *letter != b'x').collect();
-    let (Ok(mode), Ok(path)) = (CString::new(mode), CString::new(format!("/proc/self/fd/{fd}"))) else {
+    let (Ok(mode), Ok(path)) = (CString::new(mode), CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd()))) else {
         return Err(Errno(libc::EINVAL));
     };
     leave(stream);
     // SAFETY: two C strings, and a stream that is open, as `File` promises.
     let reopened = unsafe { real::freopen64()(path.as_ptr(), mode.as_ptr(), stream.into()) };
     let errno = Errno::last();
-    close_descriptor(fd);
+    drop(fd);
     if reopened.is_null() {
         return Err(errno);
     }

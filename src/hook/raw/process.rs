@@ -12,10 +12,11 @@ use libc::pid_t;
 
 use super::frame::{hooked, keeping_errno};
 use crate::ffi::guard;
-use crate::hook::{HOOK, connected, inherit, real};
+use crate::hook::state::{HOOK, connected};
+use crate::hook::{children, inherit, real};
 
 /// Called once, when the hook is switched on.
-pub fn watch() {
+pub(crate) fn watch() {
     // SAFETY: both only register functions that stay where they are: the library is never unloaded.
     unsafe {
         libc::atexit(at_exit);
@@ -42,7 +43,7 @@ extern "C" fn at_exit() {
 /// Whether there is something that the bucket does not have yet.
 fn has_work() -> bool {
     HOOK.get().is_some_and(|hook| hook.table.files().iter().any(|file| file.is_ours_to_put()))
-        || connected().is_some_and(|store| !store.doomed.lock().is_empty())
+        || connected().is_some_and(|store| !store.deferred.is_empty())
 }
 
 /// Puts into the bucket what it does not have yet.
@@ -52,7 +53,7 @@ fn finish() {
         let _ = hook.store().and_then(|store| store.flush(&file.inode)); // it was logged; nobody is left to be told
     }
     if let Some(store) = connected() {
-        let _ = store.delete_doomed_where(|_| true);
+        let _ = store.deferred.delete_all();
     }
 }
 
@@ -65,7 +66,7 @@ thread_local! {
 extern "C" fn before_fork() {
     guard((), || {
         let Some(hook) = HOOK.get() else { return };
-        super::children::begins();
+        children::begins();
         let locks: Box<dyn Any> =
             Box::new((hook.table.lock(), connected().map(|store| store.lock_all()), hook.databases.lock()));
         HELD.with(|held| *held.borrow_mut() = Some(locks));
@@ -139,10 +140,10 @@ unsafe fn replace<T>(
     environment: List,
 ) -> c_int {
     let offered = keeping_errno(|| {
-        super::children::begins();
+        children::begins();
         guard((), finish);
         // SAFETY: the environment is a list as `exec` demands it.
-        guard(None, || unsafe { inherit::offer(environment) })
+        guard(None, || unsafe { inherit::offer(&HOOK.get()?.table, environment) })
     });
     // SAFETY: as above; the environment that is offered in place of the given one lives until `exec` has failed.
     unsafe { function(program, arguments, offered.as_ref().map_or(environment, |offered| offered.as_ptr())) }
@@ -162,9 +163,9 @@ unsafe fn spawn(
     arguments: List,
     environment: List,
 ) -> c_int {
-    super::children::begins();
+    children::begins();
     // SAFETY: the environment is a list as `posix_spawn` demands it.
-    let offered = guard(None, || unsafe { inherit::offer(environment) });
+    let offered = guard(None, || unsafe { inherit::offer(&HOOK.get()?.table, environment) });
     let environment = offered.as_ref().map_or(environment, |offered| offered.as_ptr());
     // SAFETY: as above; the environment that is offered in place of the given one lives until the new program has its own.
     unsafe { function(pid, path, actions, attributes, arguments, environment) }

@@ -2,6 +2,7 @@
 //! likes (`dup2`), and what we send to R2 must not end up there.
 
 use std::ffi::{c_int, c_uint};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
 use super::frame::hooked;
 use crate::hook::memfd::out_of_the_way;
@@ -11,7 +12,8 @@ fn placed(fd: c_int) -> c_int {
     if fd < 0 || !is_our_work() {
         return fd;
     }
-    let fd = out_of_the_way(fd);
+    // SAFETY: libc has just made the descriptor, and nobody else has seen it.
+    let fd = out_of_the_way(unsafe { OwnedFd::from_raw_fd(fd) }).into_raw_fd();
     numbers::add(fd);
     fd
 }

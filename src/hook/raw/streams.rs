@@ -8,7 +8,7 @@ use super::descriptors::lf_close;
 use crate::hook::errno::{Errno, Result};
 
 /// A stream over a descriptor, which is closed if there can be none.
-pub fn stream_of(fd: c_int, mode: &CStr) -> Result<*mut FILE> {
+pub(crate) fn stream_of(fd: c_int, mode: &CStr) -> Result<*mut FILE> {
     // SAFETY: the mode is a C string; a descriptor that does not allow it is refused.
     let stream = unsafe { libc::fdopen(fd, mode.as_ptr()) };
     if stream.is_null() {
@@ -21,7 +21,7 @@ pub fn stream_of(fd: c_int, mode: &CStr) -> Result<*mut FILE> {
 }
 
 /// `open`'s flags for a mode of `fopen`'s.
-pub fn stream_flags(mode: &CStr) -> Option<c_int> {
+pub(crate) fn stream_flags(mode: &CStr) -> Option<c_int> {
     let mode = mode.to_bytes();
     let both = mode.contains(&b'+');
     let access = |alone| if both { libc::O_RDWR } else { alone };

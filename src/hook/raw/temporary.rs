@@ -38,7 +38,7 @@ const MARKS: &[u8; 6] = b"XXXXXX";
 
 /// What `mkstemp` and its like are given: null, or a C string that may be written and that nobody else uses during the call.
 #[repr(transparent)]
-pub struct Template<'a>(*mut c_char, PhantomData<&'a mut CStr>);
+pub(crate) struct Template<'a>(*mut c_char, PhantomData<&'a mut CStr>);
 
 impl Template<'_> {
     fn text(&self) -> Text<'_> {

@@ -11,17 +11,19 @@ use super::arguments::{Directory, Room, Text};
 use super::attributes::{lf_lstat, lf_stat};
 use super::directories::{lf_closedir, lf_opendir, lf_readdir};
 use super::frame::{checked, hooked, keeping_errno};
+use super::hook;
 use super::links::lf_chdir;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::as_path;
+use crate::hook::real;
 use crate::hook::real::{Ftw, GlobError, Nftw};
-use crate::hook::{Hook, hook, local_path, real};
+use crate::hook::state::{Hook, local_path};
 
 const ALTDIRFUNC: c_int = 1 << 9; // glibc's `glob.h`
 
 /// glibc's `glob_t`.
 #[repr(C)]
-pub struct Glob {
+pub(crate) struct Glob {
     count: size_t,
     paths: *mut *mut c_char,
     offset: size_t,
@@ -98,7 +100,7 @@ enum Kind {
 
 /// `struct FTW`.
 #[repr(C)]
-pub struct Position {
+pub(crate) struct Position {
     base: c_int,
     level: c_int,
 }

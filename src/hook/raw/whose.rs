@@ -4,14 +4,19 @@ use std::ffi::{CStr, c_int};
 
 use super::arguments::Text;
 use super::frame::keeping_errno;
+use super::hook;
 use crate::hook::errno::{Errno, Result};
 use crate::hook::paths::Place;
+use crate::hook::state::{Hook, is_broken};
 use crate::hook::table::Handle;
-use crate::hook::{Hook, hook, is_broken};
 
 /// Does `ours` with the place that a path leads to from a directory. `None`: it is in no mapped folder, or there is no path.
 #[inline]
-pub fn at<R>(directory: c_int, path: Text, ours: impl FnOnce(&'static Hook, &Place) -> Result<R>) -> Option<Result<R>> {
+pub(crate) fn at<R>(
+    directory: c_int,
+    path: Text,
+    ours: impl FnOnce(&'static Hook, &Place) -> Result<R>,
+) -> Option<Result<R>> {
     let (hook, path) = match candidate(path) {
         Ok(candidate) => candidate?,
         Err(errno) => return Some(Err(errno)),
@@ -23,7 +28,7 @@ pub fn at<R>(directory: c_int, path: Text, ours: impl FnOnce(&'static Hook, &Pla
 }
 
 /// The place that a path leads to; for functions with two paths. It may leave anything in `errno`.
-pub fn place(directory: c_int, path: Text) -> Result<Option<(&'static Hook, Place)>> {
+pub(crate) fn place(directory: c_int, path: Text) -> Result<Option<(&'static Hook, Place)>> {
     let Some((hook, path)) = candidate(path)? else { return Ok(None) };
     Ok(hook.place(directory, path).map(|place| (hook, place)))
 }
@@ -40,7 +45,7 @@ fn candidate(path: Text<'_>) -> Result<Option<(&'static Hook, &CStr)>> {
 
 /// Does `ours` with what a descriptor stands for. `None`: it is not one of ours.
 #[inline]
-pub fn of<R>(fd: c_int, ours: impl FnOnce(&'static Hook, Handle) -> Result<R>) -> Option<Result<R>> {
+pub(crate) fn of<R>(fd: c_int, ours: impl FnOnce(&'static Hook, Handle) -> Result<R>) -> Option<Result<R>> {
     let hook = hook().filter(|hook| hook.table.may_have(fd))?;
     let handle = hook.table.get(fd)?;
     Some(keeping_errno(|| ours(hook, handle)))
@@ -54,6 +59,6 @@ mod tests {
     fn no_path_is_anybodys_when_the_start_has_failed() {
         let path = Text::from(c"/usr/lib/anything");
         assert!(matches!(candidate(path), Ok(None)), "without LITEFLARE=1, every path is libc's");
-        crate::hook::as_if_broken(|| assert_eq!(candidate(path).err(), Some(Errno(libc::EIO))));
+        crate::hook::state::as_if_broken(|| assert_eq!(candidate(path).err(), Some(Errno(libc::EIO))));
     }
 }

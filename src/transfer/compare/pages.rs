@@ -7,7 +7,7 @@ use super::{D1Comparison, Event};
 use crate::schema::Table;
 use crate::transfer::Error;
 use crate::transfer::check::each_row;
-use crate::transfer::load::size;
+use crate::transfer::send::size;
 use crate::value::Value;
 
 /// Bytes of values in one request. D1 returns them as hex digits, in an answer of up to 15 MB (seen on workerd).

@@ -1,9 +1,9 @@
-//! What changes names: making and removing directories, deleting and renaming.
+//! Renaming: within the bucket, and between the bucket and the disk.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -12,150 +12,14 @@ use super::errno::{Errno, Result};
 use super::file::{Inode, Stored};
 use super::paths::{ObjectKey, Place, Prefix};
 use super::store::{Node, Store, check_name};
-use crate::r2::{Name, PutMode};
+use crate::r2::PutMode;
 
 /// A directory with more files than this is not renamed: each takes a copy and a delete. `mv` then copies file by file.
 const RENAMED_FILES: usize = 1_000;
 
 impl Store {
-    /// Makes a directory, without a request: a bucket has no directories, only keys with `/` in them.
-    pub fn mkdir(&self, place: &Place) -> Result<()> {
-        let key = place.key().ok_or(Errno(libc::EEXIST))?;
-        self.check_new(key)?;
-        let prefix = key.prefix();
-        let known = self.objects.known_name(key.as_str());
-        let is_doomed = self.doomed.lock().contains(key);
-        let is_there = match known {
-            // Asked again if that is a while ago: it may not be there any more.
-            Name::Present { .. } if !is_doomed => !matches!(self.node(key)?, Node::Missing),
-            _ => self.open_for_writing(key).is_some() || self.is_known_directory(&prefix),
-        };
-        if is_there {
-            return Err(Errno(libc::EEXIST));
-        }
-        // Known to be new only if a listing says so; nobody is asked.
-        let is_absent = is_doomed || matches!(known, Name::Absent { .. });
-        let is_new = is_absent && self.objects.known_below(prefix.folder()) == Some(false);
-        self.made.lock().make(&prefix, is_new);
-        Ok(())
-    }
-
-    /// Removes an empty directory.
-    pub fn rmdir(&self, place: &Place) -> Result<()> {
-        let key = place.key().ok_or(Errno(libc::EBUSY))?;
-        match self.node(key)? {
-            Node::Directory => {}
-            Node::Missing => return Err(self.absent(key)),
-            Node::Open(_) | Node::File(_) => return Err(Errno(libc::ENOTDIR)),
-        }
-        let prefix = key.prefix();
-        self.delete_doomed_below(&prefix)?;
-        if !self.is_empty(place)? {
-            return Err(Errno(libc::ENOTEMPTY));
-        }
-        let mut made = self.made.lock();
-        made.remove(&prefix)?;
-        made.keep_parent(key);
-        Ok(())
-    }
-
-    /// Whether a directory has no entry. One that was made here, and is known to no one else, is not asked for.
-    fn is_empty(&self, place: &Place) -> Result<bool> {
-        let prefix = place.prefix();
-        let is_known_empty = self.objects.known_below(prefix.folder()) == Some(false);
-        if is_known_empty && self.made.lock().is_private(&prefix.join("x")) {
-            let has_open = !self.written_below(&prefix).is_empty();
-            return Ok(!has_open && self.made.lock().names_in(&prefix).is_empty());
-        }
-        Ok(self.entries(place)?.is_empty())
-    }
-
-    /// Deletes a file.
-    pub fn unlink(&self, place: &Place) -> Result<()> {
-        let key = place.key().ok_or(Errno(libc::EISDIR))?;
-        // What was there once is deleted without a question: should another process have been first, there is nothing left to do.
-        let is_file = self.open_for_writing(key).is_none() && self.is_known_file(key.as_str());
-        let node = if is_file && !self.is_known_directory(&key.prefix()) { None } else { Some(self.node(key)?) };
-        match node {
-            Some(Node::Directory) => Err(Errno(libc::EISDIR)),
-            Some(Node::Missing) => Err(self.absent(key)),
-            _ if place.says_folder() => Err(Errno(libc::ENOTDIR)),
-            None | Some(Node::File(_)) => {
-                self.detach(key);
-                self.delete(key)
-            }
-            Some(Node::Open(inode)) => {
-                let _turn = inode.turn();
-                let is_stored = self.may_be_stored(key, &inode);
-                self.let_go(key, &inode);
-                if is_stored { self.delete(key) } else { Ok(()) }
-            }
-        }
-    }
-
-    /// Whether the bucket may have an object under the key of a file that is open for writing: this file, or the one it replaces.
-    fn may_be_stored(&self, key: &ObjectKey, inode: &Inode) -> bool {
-        let state = inode.state.lock();
-        match state.stored {
-            Stored::Object { .. } | Stored::Before(_) => true,
-            Stored::Nothing if state.must_be_new => false,
-            Stored::Nothing => !matches!(self.objects.known_name(key.as_str()), Name::Absent { fresh: true }),
-        }
-    }
-
-    /// Who has the file of this name open keeps it, without a name.
-    fn detach(&self, key: &ObjectKey) {
-        let open = self.open.lock().get(key).and_then(Weak::upgrade);
-        if let Some(inode) = open {
-            let _turn = inode.turn();
-            self.let_go(key, &inode);
-        }
-    }
-
-    fn let_go(&self, key: &ObjectKey, inode: &Inode) {
-        self.open.lock().remove(key);
-        inode.state.lock().key = None;
-    }
-
-    fn delete(&self, key: &ObjectKey) -> Result<()> {
-        let is_private = self.made.lock().is_private(key);
-        if is_private {
-            // Whoever empties a directory is about to remove it: one request deletes all of it then.
-            self.doomed.lock().insert(key.clone());
-            super::later::delete_doomed();
-        } else {
-            self.objects.delete(&[key.as_str()])?;
-        }
-        self.made.lock().keep_parent(key);
-        Ok(())
-    }
-
-    /// Deletes what waits for it below a directory.
-    pub fn delete_doomed_below(&self, prefix: &Prefix) -> Result<()> {
-        self.delete_doomed_where(|key| key.as_str().starts_with(prefix.as_str()))
-    }
-
-    /// Deletes what waits for it.
-    pub(super) fn delete_doomed_where(&self, which: impl Fn(&ObjectKey) -> bool) -> Result<()> {
-        if self.doomed.lock().is_empty() {
-            return Ok(());
-        }
-        let _turn = self.deleting.lock();
-        let keys: Vec<ObjectKey> = self.doomed.lock().iter().filter(|key| which(key)).cloned().collect();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<&str> = keys.iter().map(ObjectKey::as_str).collect();
-        self.objects.delete(&names)?;
-        let mut doomed = self.doomed.lock();
-        for key in &keys {
-            doomed.remove(key);
-        }
-        Ok(())
-    }
-
     /// Renames within the bucket.
-    pub fn rename(&self, from: &Place, to: &Place, replaces: bool) -> Result<()> {
+    pub(crate) fn rename(&self, from: &Place, to: &Place, replaces: bool) -> Result<()> {
         let (Some(source), Some(target)) = (from.key(), to.key()) else { return Err(Errno(libc::EBUSY)) };
         let node = self.node(source)?;
         // In the kernel's order: the directories of both names first.
@@ -206,7 +70,7 @@ impl Store {
         }
         inode.state.lock().must_be_new = false; // whatever is there is replaced now
         self.reopen_as(from, to);
-        self.made.lock().keep_parent(from);
+        self.directories.lock().keep_parent(from);
         Ok(())
     }
 
@@ -221,27 +85,27 @@ impl Store {
         }
     }
 
-    /// What a name stood for is about to be replaced: whoever has the old file open keeps it, as on a disk.
+    /// Something is about to be replaced: whoever has the old file open keeps it, as on a disk.
     fn make_way(&self, key: &ObjectKey) -> Result<()> {
         if self.is_known_directory(&key.prefix()) {
             return Err(Errno(libc::EISDIR));
         }
         self.detach(key);
-        self.spare(key);
+        self.deferred.cancel(key);
         Ok(())
     }
 
-    /// A copy made by the server, then a delete: should we die in between, both are there and nothing is lost.
+    /// A copy within R2, then a deletion: if the process dies in between, both are there and nothing is lost.
     fn move_object(&self, from: &ObjectKey, to: &ObjectKey) -> Result<()> {
         self.objects.rename(from.as_str(), to.as_str())?;
-        self.made.lock().keep_parent(from);
+        self.directories.lock().keep_parent(from);
         Ok(())
     }
 
     fn rename_directory(&self, from: &ObjectKey, to: &ObjectKey) -> Result<()> {
         let (old, new) = (from.prefix(), to.prefix());
         let is_below = |prefix: &Prefix, key: &ObjectKey| key.as_str().starts_with(prefix.as_str());
-        self.delete_doomed_where(|key| is_below(&old, key) || is_below(&new, key) || key == to)?;
+        self.deferred.delete_where(|key| is_below(&old, key) || is_below(&new, key) || key == to)?;
         match self.node(to)? {
             Node::Missing => {}
             Node::Directory if self.is_empty(&Place::Below(to.clone()))? => {}
@@ -260,7 +124,7 @@ impl Store {
             let _turn = inode.turn();
             self.reopen_as(&key, &new.join(&key.as_str()[old.as_str().len()..]));
         }
-        let mut made = self.made.lock();
+        let mut made = self.directories.lock();
         made.rename(&old, &new);
         made.keep_parent(from);
         Ok(())
@@ -273,7 +137,7 @@ impl Store {
     }
 
     /// Moves a local file into the bucket.
-    pub fn import(&self, from: &Path, to: &Place, replaces: bool) -> Result<()> {
+    pub(crate) fn import(&self, from: &Path, to: &Place, replaces: bool) -> Result<()> {
         let key = to.key().ok_or(Errno(libc::EISDIR))?;
         if !from.symlink_metadata()?.is_file() {
             return Err(Errno(libc::EXDEV)); // `shutil.move` and `mv` then copy file by file
@@ -293,7 +157,7 @@ impl Store {
     }
 
     /// Moves a file of the bucket to a local path.
-    pub fn export(&self, from: &Place, to: &Path, replaces: bool) -> Result<()> {
+    pub(crate) fn export(&self, from: &Place, to: &Path, replaces: bool) -> Result<()> {
         let key = from.key().ok_or(Errno(libc::EBUSY))?;
         check_name(key)?;
         match self.node(key)? {
@@ -307,7 +171,7 @@ impl Store {
             return Err(Errno(libc::EEXIST));
         }
         let (bytes, meta) = self.bytes(key)?.ok_or(Errno(libc::ENOENT))?;
-        // Under its name only when it is whole.
+        // It gets its name once it is complete.
         let mut temporary = to.as_os_str().to_os_string();
         temporary.push(".liteflare-part");
         let temporary = Path::new(&temporary);

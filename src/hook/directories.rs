@@ -1,5 +1,5 @@
-//! Directories without files. A bucket has none: there, a directory is what keys have in common. On a disk it would be there until it
-//! is removed; so those that are made are made on the disk as well (`disk`), where other processes of the machine find them.
+//! Directories without files. A bucket has none: there, a directory is the common beginning of some keys. On a disk a directory stays
+//! until it is removed; so each one that is made is made on the disk as well (`disk`), where the machine's other processes find it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -12,30 +12,30 @@ use crate::config::Refresh;
 
 /// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it is a directory.
-    pub is_directory: bool,
+    pub(crate) is_directory: bool,
 }
 
 /// The directories that are there without a file in them.
-pub struct Made {
+pub(crate) struct Directories {
     paths: Paths,
     refresh: Refresh,
-    /// Those that the disk did not take: it may be read-only.
+    /// Those that could not be made on the disk, which may be read-only.
     kept: BTreeSet<String>,
     /// Those that were made here and did not exist before, so that nobody else has put anything there.
     private: BTreeSet<String>,
-    /// Those that were seen to have something in the bucket, and when.
+    /// Those that had something in them when the bucket was asked, and when that was.
     seen: HashMap<String, Instant>,
 }
 
-impl Made {
+impl Directories {
     /// Of these mapped folders. What was seen in the bucket holds for the refresh interval.
-    pub fn new(paths: Paths, refresh: Refresh) -> Made {
+    pub(crate) fn new(paths: Paths, refresh: Refresh) -> Directories {
         let (kept, private, seen) = Default::default();
-        Made { paths, refresh, kept, private, seen }
+        Directories { paths, refresh, kept, private, seen }
     }
 
     fn path(&self, prefix: &Prefix) -> Option<PathBuf> {
@@ -43,7 +43,7 @@ impl Made {
     }
 
     /// A directory was made. `is_private`: it is known not to have been there before.
-    pub fn make(&mut self, prefix: &Prefix, is_private: bool) {
+    pub(crate) fn make(&mut self, prefix: &Prefix, is_private: bool) {
         if self.path(prefix).is_none_or(|path| disk::make(&path).is_err()) {
             self.kept.insert(prefix.as_str().to_string());
         }
@@ -52,19 +52,19 @@ impl Made {
         }
     }
 
-    /// A directory has something in it, says the bucket.
-    pub fn saw(&mut self, prefix: &Prefix) {
+    /// The bucket says that a directory has something in it.
+    pub(crate) fn saw(&mut self, prefix: &Prefix) {
         self.seen.insert(prefix.as_str().to_string(), Instant::now());
     }
 
     /// Other processes may work in the directories that were made here.
-    pub fn share(&mut self) {
+    pub(crate) fn share(&mut self) {
         self.private.clear();
         self.seen.clear();
     }
 
     /// A directory was removed. ENOTEMPTY: there is something in it on the disk that cannot be seen through the hook.
-    pub fn remove(&mut self, prefix: &Prefix) -> Result<()> {
+    pub(crate) fn remove(&mut self, prefix: &Prefix) -> Result<()> {
         match self.path(prefix).map(|path| disk::remove(&path)) {
             Some(Err(error @ Errno(libc::ENOTEMPTY))) => return Err(error),
             _ => self.kept.remove(prefix.as_str()),
@@ -75,15 +75,15 @@ impl Made {
     }
 
     /// Keeps a directory that has lost its last file.
-    pub fn keep_parent(&mut self, key: &ObjectKey) {
+    pub(crate) fn keep_parent(&mut self, key: &ObjectKey) {
         let Some(parent) = key.parent() else { return };
         if !self.paths.prefixes().any(|root| root == parent.as_str()) {
             self.make(&parent.prefix(), false);
         }
     }
 
-    /// A directory, and those below it, are called otherwise now.
-    pub fn rename(&mut self, from: &Prefix, to: &Prefix) {
+    /// A directory was renamed, with those below it.
+    pub(crate) fn rename(&mut self, from: &Prefix, to: &Prefix) {
         if let (Some(old), Some(new)) = (self.path(from), self.path(to))
             && disk::is_folder(&old)
             && disk::rename(&old, &new).is_err()
@@ -102,7 +102,7 @@ impl Made {
     }
 
     /// Whether this directory is there.
-    pub fn has(&self, prefix: &Prefix) -> bool {
+    pub(crate) fn has(&self, prefix: &Prefix) -> bool {
         self.is_kept(prefix) || self.is_seen(prefix) || self.path(prefix).is_some_and(|path| disk::is_folder(&path))
     }
 
@@ -115,12 +115,12 @@ impl Made {
     }
 
     /// Whether the file lies in a directory that nobody else knows of.
-    pub fn is_private(&self, key: &ObjectKey) -> bool {
+    pub(crate) fn is_private(&self, key: &ObjectKey) -> bool {
         key.parent().is_some_and(|parent| self.private.contains(parent.prefix().as_str()))
     }
 
     /// The names of directories directly below this one.
-    pub fn names_in(&self, prefix: &Prefix) -> Vec<String> {
+    pub(crate) fn names_in(&self, prefix: &Prefix) -> Vec<String> {
         let below = self.kept.range(prefix.as_str().to_string()..).take_while(|made| made.starts_with(prefix.as_str()));
         let kept = below.filter_map(|made| made[prefix.as_str().len()..].split_once('/'));
         let mut names: Vec<String> = kept.map(|(name, _)| name.to_string()).collect();
@@ -137,8 +137,8 @@ mod tests {
 
     use super::*;
 
-    fn made(folder: &Path) -> Made {
-        Made::new(Paths::new([(folder.to_path_buf(), "images".to_string())]), Refresh::Never)
+    fn made(folder: &Path) -> Directories {
+        Directories::new(Paths::new([(folder.to_path_buf(), "images".to_string())]), Refresh::Never)
     }
 
     fn prefix(path: &str) -> Prefix {
