@@ -13,11 +13,11 @@ use crate::serve::router;
 use crate::sqlite::{EntryPoint, Sqlite};
 use crate::vtab;
 
-/// SQLITE_OK_LOAD_PERMANENTLY: the library stays loaded when the connection that loaded it is closed.
-const LOADED_FOR_GOOD: c_int = 256;
+/// SQLITE_OK_LOAD_PERMANENTLY: the library stays loaded after the connection that loaded it is closed.
+const OK_LOAD_PERMANENTLY: c_int = 256;
 
-/// The entry point, as SQLite derives its name from `libliteflare.so`. Registers the router as the default VFS (the first time),
-/// and liteflare's SQL functions with the connection. It runs no statement on it.
+/// The entry point; SQLite derives its name from `libliteflare.so`. Registers the router as the default VFS (the first time) and
+/// liteflare's SQL functions with the connection, on which it runs no SQL.
 ///
 /// # Safety
 /// Called by SQLite, with a connection, a place for an error message and its routine table.
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn sqlite3_liteflare_init(
                 vtab::register(db, api, main_path(db, api)).map_err(|error| error.result_error_message())
             });
             match result {
-                Ok(()) => LOADED_FOR_GOOD,
+                Ok(()) => OK_LOAD_PERMANENTLY,
                 Err(text) => {
                     if let Some(message) = message.as_mut() {
                         *message = sqlite.string(&text);

@@ -139,7 +139,7 @@ impl<'a> DatabaseImport<'a> {
         if target.importing {
             return Ok(match comparison.imported_part()? {
                 ImportedPart::All => Ok(RowsToSend::From(ResumePoint { table: usize::MAX, rows: 0 })),
-                ImportedPart::UpTo(place) => Ok(RowsToSend::From(place)),
+                ImportedPart::UpTo(resume) => Ok(RowsToSend::From(resume)),
                 ImportedPart::Other(table) => {
                     Err(format!("it holds the beginning of another import (table {table} differs)"))
                 }
@@ -159,10 +159,10 @@ impl<'a> DatabaseImport<'a> {
         wanted: RowsToSend,
         summary: &mut ImportSummary,
     ) -> Result<Option<Loader<'a>>, Error> {
-        let place = match wanted {
+        let resume = match wanted {
             RowsToSend::Nothing => return Ok(None),
             RowsToSend::AllAfterClearing => ResumePoint::default(),
-            RowsToSend::From(place) => place,
+            RowsToSend::From(resume) => resume,
         };
         let mut loader = Loader::begin(self.client)?;
         if target.seq.unwrap_or_default() != loader.seq() {
@@ -174,10 +174,10 @@ impl<'a> DatabaseImport<'a> {
             let body = cleared.into_iter().chain([state::begin_import()]).chain(self.checked.creation.iter().cloned());
             loader.commit(body.collect())?;
         }
-        let present = self.rows_before(place);
+        let present = self.rows_before(resume);
         summary.rows_sent = summary.rows - present;
         (self.progress)(Event::Begins(Step::SendRows, summary.rows_sent));
-        send::rows(&mut loader, &self.source.connection, &self.checked.schema, place, self.progress)?;
+        send::rows(&mut loader, &self.source.connection, &self.checked.schema, resume, self.progress)?;
         (self.progress)(Event::Ends);
         Ok(Some(loader))
     }
@@ -198,9 +198,9 @@ impl<'a> DatabaseImport<'a> {
     }
 
     /// Rows that come before a resume point.
-    fn rows_before(&self, place: ResumePoint) -> u64 {
+    fn rows_before(&self, resume: ResumePoint) -> u64 {
         let tables = crate::plan::whole::parents_first(&self.checked.schema);
-        let whole: u64 = tables.iter().take(place.table).map(|table| self.checked.rows[&table.name]).sum();
-        whole + place.rows
+        let whole: u64 = tables.iter().take(resume.table).map(|table| self.checked.rows[&table.name]).sum();
+        whole + resume.rows
     }
 }

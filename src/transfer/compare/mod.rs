@@ -106,19 +106,19 @@ impl D1Comparison<'_> {
     /// Finds out how much of the local rows D1 has. D1 must have the same schema.
     pub(crate) fn imported_part(&self) -> Result<ImportedPart, Error> {
         let tables = parents_first(self.schema);
-        let (mut place, mut other, mut ended) = (ResumePoint::default(), None, false);
+        let (mut resume, mut other, mut ended) = (ResumePoint::default(), None, false);
         self.begin_progress()?;
-        self.walk(&tables, &mut |table, outcome| {
-            if table != place.table {
-                place = ResumePoint { table, rows: 0 };
+        self.walk(&tables, &mut |table, result| {
+            if table != resume.table {
+                resume = ResumePoint { table, rows: 0 };
             }
-            Ok(match outcome {
+            Ok(match result {
                 PageResult::Equal(rows) => {
-                    place.rows += rows;
+                    resume.rows += rows;
                     WalkControl::Continue
                 }
                 PageResult::Ends(rows) => {
-                    place.rows += rows;
+                    resume.rows += rows;
                     ended = true;
                     WalkControl::Stop
                 }
@@ -135,8 +135,8 @@ impl D1Comparison<'_> {
         if !ended {
             return Ok(ImportedPart::All);
         }
-        let later = tables.get(place.table + 1..).unwrap_or_default();
-        Ok(self.first_filled(later)?.map_or(ImportedPart::UpTo(place), ImportedPart::Other))
+        let later = tables.get(resume.table + 1..).unwrap_or_default();
+        Ok(self.first_filled(later)?.map_or(ImportedPart::UpTo(resume), ImportedPart::Other))
     }
 
     /// The first of `tables` that has rows on D1.
@@ -165,8 +165,8 @@ impl D1Comparison<'_> {
         let tables: Vec<&Table> = parents_first(self.schema).into_iter().filter(same).collect();
         let mut unequal = Vec::new();
         self.begin_progress()?;
-        self.walk(&tables, &mut |table, outcome| {
-            Ok(match outcome {
+        self.walk(&tables, &mut |table, result| {
+            Ok(match result {
                 PageResult::Equal(_) => WalkControl::Continue,
                 PageResult::Ends(_) | PageResult::Differs => {
                     unequal.push(tables[table]);

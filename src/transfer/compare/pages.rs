@@ -143,9 +143,9 @@ impl<'t> PageWalk<'_, 't> {
                 continue;
             }
             let rows = read::parse(page.table, answer.results.rows)?;
-            let outcome = self.comparison.outcome(page, &rows)?;
+            let result = self.comparison.compare_page(page, &rows)?;
             (self.comparison.progress)(Event::Advances(page.rows.len() as u64));
-            match (self.each)(page.number, outcome)? {
+            match (self.each)(page.number, result)? {
                 WalkControl::Continue => {}
                 WalkControl::SkipTable => self.skipped = Some(page.number),
                 WalkControl::Stop => self.stopped = true,
@@ -156,7 +156,7 @@ impl<'t> PageWalk<'_, 't> {
 }
 
 impl D1Comparison<'_> {
-    fn outcome(&self, page: &RowPage<'_>, rows: &[Vec<D1Cell>]) -> Result<PageResult, Error> {
+    fn compare_page(&self, page: &RowPage<'_>, rows: &[Vec<D1Cell>]) -> Result<PageResult, Error> {
         if rows.len() > page.rows.len() {
             return Ok(PageResult::Differs);
         }
