@@ -28,7 +28,7 @@
 //! image
 //! log
 //! config
-//! invokeai metrics retry runtime ffi sqlite
+//! invokeai metrics retry runtime lock ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
@@ -48,6 +48,7 @@ pub mod hook;
 pub mod image;
 pub mod init;
 pub mod invokeai;
+mod lock;
 pub mod log;
 pub mod metrics;
 pub mod plan;

@@ -22,12 +22,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use crate::config::{Refresh, Settings};
 use crate::d1::Client;
 use crate::error::Error;
 use crate::image::Image;
+use crate::lock::Mutex;
 use crate::metrics::Metrics;
 use hydrate::Bounds;
 use writer::Writer;
@@ -37,15 +36,15 @@ pub struct Replica {
     client: Client,
     refresh: Refresh,
     /// What goes with the newest image. Rank 1: held for the whole way of a commit or refresh, requests included, by design.
-    writer: Mutex<Writer>,
+    writer: Mutex<Writer, 1>,
     /// The image new readers pin. Rank 2. Held to clone or swap one `Arc`, never while calling anything.
-    newest: Mutex<Arc<Image>>,
+    newest: Mutex<Arc<Image>, 2>,
     /// Whether a connection is writing.
     writing: Arc<AtomicBool>,
     /// When D1 last said, or was last asked, that `newest` is what it holds. Rank 3.
-    checked: Mutex<Instant>,
+    checked: Mutex<Instant, 3>,
     /// What `PRAGMA journal_mode` answers.
-    journal_mode: Mutex<&'static str>,
+    journal_mode: parking_lot::Mutex<&'static str>,
 }
 
 /// The right to write, one per replica in this process. Dropping it lets the next writer in.
@@ -69,7 +68,7 @@ impl Replica {
             newest: Mutex::new(Arc::new(image)),
             writing: Arc::default(),
             checked: Mutex::new(Instant::now()),
-            journal_mode: Mutex::new("delete"),
+            journal_mode: parking_lot::Mutex::new("delete"),
         })
     }
 
