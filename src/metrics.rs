@@ -58,3 +58,12 @@ pub struct R2Metrics {
     /// Downloads that the object cache has spared.
     pub cache_hits: Counter,
 }
+
+/// How many requests something took, retries included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RequestCount {
+    /// To D1.
+    pub d1: u64,
+    /// To R2, of all kinds.
+    pub r2: u64,
+}

@@ -1,4 +1,4 @@
-//! What D1 and R2 hold, in few requests: two to D1, and one to R2 for each 1,000 objects.
+//! What D1 and R2 hold, in few requests: two to D1, and one to R2 per 1,000 objects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,53 +9,53 @@ use serde::Serialize;
 use crate::config::{self, R2Settings, SettingError};
 use crate::d1::{Client, Rows, SendError, Statement};
 use crate::ledger::{log, tables};
-use crate::metrics::{Metrics, R2Metrics};
+use crate::metrics::{Metrics, R2Metrics, RequestCount};
 use crate::r2::{self, Bucket, Requests};
 
-/// A view that goes on lists objects again after this time: each page of names costs money.
+/// How long a watch reuses a listing: every page of names costs money.
 const LIST_AGAIN: Duration = Duration::from_secs(60);
 
-/// A view that goes on counts rows again after this time even if nobody has committed: others may write without a commit.
+/// How long a watch reuses row counts if nobody commits: other programs write without a commit in the log.
 const COUNT_AGAIN: Duration = Duration::from_secs(30);
 
-/// Why there is no answer.
+/// Why the status is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// A setting is missing or wrong.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// D1 did not answer.
+    /// D1 refused or did not answer.
     #[error(transparent)]
     D1(#[from] SendError),
-    /// R2 did not answer.
+    /// R2 refused or did not answer.
     #[error(transparent)]
     R2(#[from] r2::Error),
 }
 
-/// What is there.
+/// What D1 and R2 hold.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    /// The database, as the setting names it.
+    /// The database, as it is named in the settings.
     pub database: String,
-    /// The newest commit's seq; 0: nobody has committed through liteflare.
+    /// The newest commit; 0: nobody has committed through liteflare.
     pub seq: u64,
     /// Bytes of the database.
     pub bytes: u64,
     /// The application's tables.
-    pub tables: Vec<Table>,
+    pub tables: Vec<TableStatus>,
     /// The last commits, newest first.
     pub commits: Vec<Commit>,
     /// The bucket's name, if there is one.
     pub bucket: Option<String>,
-    /// What stands below each folder's prefix.
-    pub prefixes: Vec<Prefix>,
-    /// What this answer cost.
-    pub requests: Cost,
+    /// The objects of each mapped folder.
+    pub prefixes: Vec<PrefixStatus>,
+    /// What this answer took.
+    pub requests: RequestCount,
 }
 
 /// One table.
 #[derive(Clone, Debug, Serialize)]
-pub struct Table {
+pub struct TableStatus {
     /// Its name.
     pub name: String,
     /// How many rows it has.
@@ -71,14 +71,14 @@ pub struct Commit {
     pub at: String,
     /// Who wrote.
     pub source: String,
-    /// The tables it names; empty when it changed the schema or more rows than it names.
+    /// The tables named in the log; empty if it changed the schema, or more rows than the log names.
     pub tables: Vec<String>,
 }
 
 /// One folder's objects.
 #[derive(Clone, Debug, Serialize)]
-pub struct Prefix {
-    /// What their keys begin with.
+pub struct PrefixStatus {
+    /// The folder's prefix.
     pub prefix: String,
     /// How many there are.
     pub objects: u64,
@@ -86,34 +86,25 @@ pub struct Prefix {
     pub bytes: u64,
 }
 
-/// Requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Cost {
-    /// To D1.
-    pub d1: u64,
-    /// To R2.
-    pub r2: u64,
-}
-
-/// Asks again and again; what cannot have changed is not asked again.
+/// Reads the status repeatedly, and asks only for what may have changed.
 pub struct Watch {
     client: Client,
     database: String,
     bucket: Option<(Bucket, R2Settings)>,
-    /// Requests until the last answer.
-    paid: Cost,
-    last: Option<Last>,
+    /// Requests up to the last answer.
+    reported: RequestCount,
+    last: Option<LastAnswer>,
 }
 
-struct Last {
+struct LastAnswer {
     status: Status,
     counted: Instant,
     listed: Instant,
 }
 
 impl Watch {
-    /// Connects to what the settings name. It costs a request when the database has a name instead of a UUID, and one when the
-    /// bucket's keys belong to the token.
+    /// Connects to the database and the bucket of the settings. A database given by name costs a request, and so do bucket keys that are
+    /// derived from the token.
     pub fn open() -> Result<Watch, StatusError> {
         let (settings, r2) = config::load()?;
         let bucket = match r2 {
@@ -121,13 +112,13 @@ impl Watch {
             None => None,
         };
         let client = Client::connect(&settings, Arc::new(Metrics::default()))?;
-        Ok(Watch { client, database: settings.database, bucket, paid: Cost::default(), last: None })
+        Ok(Watch { client, database: settings.database, bucket, reported: RequestCount::default(), last: None })
     }
 
-    /// What is there now.
-    pub fn look(&mut self) -> Result<Status, StatusError> {
+    /// What there is now.
+    pub fn poll(&mut self) -> Result<Status, StatusError> {
         let now = Instant::now();
-        let last = self.last.as_ref(); // kept when this fails: what was listed is not listed again
+        let last = self.last.as_ref(); // kept if this fails, so that its listing can be reused
         let known = last.filter(|last| now.duration_since(last.counted) < COUNT_AGAIN);
         let (mut status, counted) = match known {
             Some(last) if last.status.seq == self.seq()? => (last.status.clone(), last.counted),
@@ -144,15 +135,15 @@ impl Watch {
             }
         };
         let total = self.total();
-        status.requests = Cost { d1: total.d1 - self.paid.d1, r2: total.r2 - self.paid.r2 };
-        self.paid = total;
-        self.last = Some(Last { status: status.clone(), counted, listed });
+        status.requests = RequestCount { d1: total.d1 - self.reported.d1, r2: total.r2 - self.reported.r2 };
+        self.reported = total;
+        self.last = Some(LastAnswer { status: status.clone(), counted, listed });
         Ok(status)
     }
 
-    fn total(&self) -> Cost {
+    fn total(&self) -> RequestCount {
         let r2 = self.bucket.as_ref().map_or(0, |(bucket, _)| Requests::read(bucket.metrics()).total());
-        Cost { d1: self.client.metrics.d1_requests.get(), r2 }
+        RequestCount { d1: self.client.metrics.d1_requests.get(), r2 }
     }
 
     fn seq(&self) -> Result<u64, StatusError> {
@@ -175,7 +166,7 @@ impl Watch {
             commits: Vec::new(),
             bucket: self.bucket.as_ref().map(|(_, settings)| settings.bucket.clone()),
             prefixes: Vec::new(),
-            requests: Cost::default(),
+            requests: RequestCount::default(),
         };
         let mut ask: Vec<Statement> = tables
             .iter()
@@ -190,7 +181,8 @@ impl Watch {
         let answer = self.client.send_idempotent(&ask)?;
         status.bytes = status.bytes.max(size(&answer));
         let count = |rows: &Rows| rows.results.rows.first().and_then(|row| row.first()?.as_u64()).unwrap_or(0);
-        status.tables = tables.into_iter().zip(&answer).map(|(name, rows)| Table { name, rows: count(rows) }).collect();
+        status.tables =
+            tables.into_iter().zip(&answer).map(|(name, rows)| TableStatus { name, rows: count(rows) }).collect();
         if has_log && let Some(rows) = answer.last() {
             status.commits = log::read_recent(rows).into_iter().map(commit).collect();
             status.seq = status.commits.first().map_or(0, |commit| commit.seq);
@@ -198,13 +190,13 @@ impl Watch {
         Ok(status)
     }
 
-    fn list(&self) -> Result<Vec<Prefix>, StatusError> {
+    fn list(&self) -> Result<Vec<PrefixStatus>, StatusError> {
         let Some((bucket, settings)) = &self.bucket else { return Ok(Vec::new()) };
         let prefixes: BTreeMap<&str, ()> = settings.folders.iter().map(|folder| (folder.prefix.as_str(), ())).collect();
         let list = |prefix: &str| {
             let objects = bucket.list(prefix)?;
             let bytes = objects.iter().map(|meta| meta.size).sum();
-            Ok(Prefix { prefix: prefix.to_owned(), objects: objects.len() as u64, bytes })
+            Ok(PrefixStatus { prefix: prefix.to_owned(), objects: objects.len() as u64, bytes })
         };
         prefixes.into_keys().map(list).collect()
     }

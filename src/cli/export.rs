@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
-use liteflare::transfer::export::{Summary, export};
+use liteflare::transfer::export::{ExportSummary, export};
 
-use super::progress::{Display, sentence};
+use super::progress;
 
 const MORE: &str = "\
 The database comes as it is at one commit, the media as they are in the bucket then; the application may go on meanwhile. Every file is \
@@ -38,19 +38,11 @@ pub fn main(args: ExportArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
     liteflare::log::start();
     let dir = std::path::absolute(&args.dir).with_context(|| args.dir.display().to_string())?;
-    let display = Display::new(args.json);
-    let done = export(&dir, &|event| display.show(event));
-    drop(display);
-    let summary = done.map_err(sentence)?;
-    if args.json {
-        println!("{}", serde_json::to_string(&summary)?);
-    } else {
-        print(&summary);
-    }
+    progress::run(args.json, |progress| export(&dir, progress), print)?;
     Ok(())
 }
 
-fn print(summary: &Summary) {
+fn print(summary: &ExportSummary) {
     println!("database: {}, as of commit {}", HumanBytes(summary.database_bytes), summary.seq);
     if summary.has_bucket {
         let before = summary.files - summary.files_fetched - summary.vanished;

@@ -7,9 +7,9 @@ use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
 use liteflare::config;
 use liteflare::invokeai::DATABASE;
-use liteflare::transfer::import::{Summary, import};
+use liteflare::transfer::import::{ImportSummary, import};
 
-use super::progress::{Display, sentence};
+use super::progress;
 
 const MORE: &str = "\
 The database goes to D1 and the media folders go to R2, then both are compared, value by value and byte by byte. The local files are \
@@ -40,24 +40,19 @@ pub fn main(args: ImportArgs) -> anyhow::Result<()> {
     liteflare::log::start();
     let root = std::path::absolute(&args.root).with_context(|| args.root.display().to_string())?;
     config::use_root(root.clone());
-    let display = Display::new(args.json);
-    let done = import(&root, args.replace, &|event| display.show(event));
-    drop(display);
-    let summary = done.map_err(sentence)?;
-    if args.json {
-        println!("{}", serde_json::to_string(&summary)?);
-    } else {
-        print(&summary);
+    let print = |summary: &ImportSummary| {
+        print(summary);
         let database = root.join(DATABASE);
         println!(
             "next: move {} away (keep it as a backup), then start the application with `liteflare run`",
             database.display()
         );
-    }
+    };
+    progress::run(args.json, |progress| import(&root, args.replace, progress), print)?;
     Ok(())
 }
 
-fn print(summary: &Summary) {
+fn print(summary: &ImportSummary) {
     let before = |all: u64, sent: u64| match all - sent {
         0 => String::new(),
         present => format!(" ({} were there already)", HumanCount(present)),

@@ -1,21 +1,35 @@
-//! Shows the progress of a transfer: a bar with rate and time left on a terminal, a line at the end of each step otherwise.
+//! Runs a transfer and shows its progress: on a terminal a bar with the rate and the time left, elsewhere a line at the end of each step.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use liteflare::transfer::{Error, Event, Step};
+use liteflare::transfer::{Error, Event, Progress, Step};
 use parking_lot::Mutex;
+use serde::Serialize;
 
-/// A transfer's error as the one sentence it is: its causes are part of it already.
-pub fn sentence(error: Error) -> anyhow::Error {
-    anyhow::Error::msg(error.to_string())
+/// Runs a transfer and prints its summary: as JSON and without progress, or with `print`.
+pub fn run<S: Serialize>(
+    json: bool,
+    transfer: impl FnOnce(Progress<'_>) -> Result<S, Error>,
+    print: impl FnOnce(&S),
+) -> anyhow::Result<S> {
+    let display = Display::new(json);
+    let done = transfer(&|event| display.show(event));
+    drop(display);
+    // The message alone: it includes those of its causes.
+    let summary = done.map_err(|error| anyhow::Error::msg(error.to_string()))?;
+    if json {
+        println!("{}", serde_json::to_string(&summary)?);
+    } else {
+        print(&summary);
+    }
+    Ok(summary)
 }
 
-/// Shows a transfer's events.
-pub struct Display {
+struct Display {
     is_quiet: bool,
-    /// Held to change it, never while anything else is done.
+    /// Held while it is changed or shown, never while anything else is done.
     current: Mutex<Option<Current>>,
 }
 
@@ -26,13 +40,11 @@ struct Current {
 }
 
 impl Display {
-    /// `is_quiet`: shows nothing.
-    pub fn new(is_quiet: bool) -> Display {
+    fn new(is_quiet: bool) -> Display {
         Display { is_quiet, current: Mutex::default() }
     }
 
-    /// Takes the next event.
-    pub fn show(&self, event: Event) {
+    fn show(&self, event: Event) {
         if self.is_quiet {
             return;
         }
@@ -44,7 +56,7 @@ impl Display {
             (Event::Advances(count), Some(current)) => current.bar.inc(count),
             (Event::Ends, Some(ended)) => {
                 ended.bar.finish_and_clear();
-                // What took no time needs no line.
+                // A step that had nothing to do needs no line.
                 if ended.bar.position() > 0 {
                     eprintln!("{}", line(ended));
                 }
@@ -56,7 +68,7 @@ impl Display {
 }
 
 impl Drop for Display {
-    /// After an error the bar must not stand in its sentence.
+    /// Removes the bar before an error is printed.
     fn drop(&mut self) {
         if let Some(current) = self.current.lock().take() {
             current.bar.finish_and_clear();

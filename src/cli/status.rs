@@ -32,14 +32,14 @@ pub fn main(args: StatusArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
     liteflare::log::start();
     if !args.watch {
-        let text = show(&Watch::open()?.look()?, args.json, false)?;
+        let text = show(&Watch::open()?.poll()?, args.json, false)?;
         return Ok(io::stdout().lock().write_all(text.as_bytes())?);
     }
     end_on_interrupt()?;
     let on_terminal = io::stdout().is_terminal() && !args.json;
     let mut watch = None;
     loop {
-        let mut text = match look(&mut watch) {
+        let mut text = match poll(&mut watch) {
             Ok(status) => show(&status, args.json, true)?,
             // A wrong setting stays wrong; a network comes back.
             Err(error @ StatusError::Setting(_)) => return Err(error.into()),
@@ -62,10 +62,10 @@ pub fn main(args: StatusArgs) -> anyhow::Result<()> {
     }
 }
 
-fn look(watch: &mut Option<Watch>) -> Result<Status, StatusError> {
+fn poll(watch: &mut Option<Watch>) -> Result<Status, StatusError> {
     match watch {
-        Some(watch) => watch.look(),
-        None => watch.insert(Watch::open()?).look(),
+        Some(watch) => watch.poll(),
+        None => watch.insert(Watch::open()?).poll(),
     }
 }
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 use indicatif::HumanCount;
-use liteflare::transfer::compare::Differences;
+use liteflare::transfer::Differences;
 use liteflare::transfer::verify::{Report, verify};
 
-use super::progress::{Display, sentence};
+use super::progress;
 
 const MORE: &str = "\
 Every row on D1 is read in another way than it is done otherwise, and compared with a fresh replica, and with FILE: values, types, \
@@ -37,15 +37,7 @@ pub struct VerifyArgs {
 pub fn main(args: VerifyArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
     liteflare::log::start();
-    let display = Display::new(args.json);
-    let done = verify(args.db.as_deref(), &|event| display.show(event));
-    drop(display);
-    let report = done.map_err(sentence)?;
-    if args.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        print(&report);
-    }
+    let report = progress::run(args.json, |progress| verify(args.db.as_deref(), progress), print)?;
     if report.equal {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Reads the whole local database once, and refuses what D1 could not hold: before anything is changed.
+//! Reads the whole local database once and refuses what D1 cannot hold, before anything is changed.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -15,24 +15,23 @@ use crate::schema::{Identity, Table};
 use crate::value::Value;
 
 /// A database that D1 can hold.
-pub struct Checked {
-    /// Its schema.
-    pub schema: Schema,
-    /// Rows by table.
-    pub rows: BTreeMap<String, u64>,
-    /// The statements that make the schema and the header's fields.
-    pub creation: Vec<Statement>,
+pub(crate) struct Checked {
+    pub(crate) schema: Schema,
+    /// Row counts by table.
+    pub(crate) rows: BTreeMap<String, u64>,
+    /// The statements that create the schema and set the header's fields.
+    pub(crate) creation: Vec<Statement>,
 }
 
 impl Checked {
-    /// All rows.
-    pub fn row_count(&self) -> u64 {
+    /// Rows of all tables.
+    pub(crate) fn row_count(&self) -> u64 {
         self.rows.values().sum()
     }
 }
 
-/// Checks the database behind `connection`; `path` is its name in messages.
-pub fn check(connection: &Connection, path: &Path, progress: Progress<'_>) -> Result<Checked, Error> {
+/// `path`: of the database, for messages.
+pub(crate) fn check(connection: &Connection, path: &Path, progress: Progress<'_>) -> Result<Checked, Error> {
     refuse_damage(connection, path)?;
     refuse_virtual_tables(connection)?;
     let schema = Schema::read(connection)?;
@@ -69,7 +68,7 @@ fn refuse_damage(connection: &Connection, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// First, since the details of a virtual table cannot even be read without its module.
+/// Checked before the schema is read, because a virtual table's columns cannot even be read without its module.
 fn refuse_virtual_tables(connection: &Connection) -> Result<(), Error> {
     let sql = "SELECT name FROM sqlite_schema WHERE type='table' AND rootpage=0";
     let mut statement = connection.prepare(sql)?;
@@ -83,7 +82,7 @@ fn refuse_virtual_tables(connection: &Connection) -> Result<(), Error> {
     }
 }
 
-/// The same schema without rows. `sqlite_…` objects come by themselves.
+/// Recreates the schema without rows. SQLite creates `sqlite_…` objects by itself.
 fn copy_texts(from: &Connection, to: &Connection) -> Result<(), Error> {
     let encoding: String = from.pragma_query_value(None, "encoding", |row| row.get(0))?;
     to.pragma_update(None, "encoding", encoding)?;
@@ -120,14 +119,13 @@ fn check_rows(connection: &Connection, table: &Table, progress: Progress<'_>) ->
     })
 }
 
-/// How many rows a table has.
-pub fn count(connection: &Connection, table: &Table) -> Result<u64, Error> {
+pub(crate) fn count(connection: &Connection, table: &Table) -> Result<u64, Error> {
     let sql = format!("SELECT count(*) FROM main.{}", table.quoted());
     Ok(connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
-/// All rows of a table in the order of its key; the cells are those of `insert_names`.
-pub fn each_row(
+/// Passes each row of a table to `take`, in the order of its key, with the columns of `insert_names`.
+pub(crate) fn each_row(
     connection: &Connection,
     table: &Table,
     mut take: impl FnMut(Vec<Value>) -> Result<ControlFlow<()>, Error>,

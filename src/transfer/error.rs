@@ -1,4 +1,4 @@
-//! Why a transfer stopped. Each message names the file, the table or the object, and says what to do.
+//! Why a transfer stopped. Each message names the file, the table or the object, and says what to do about it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +14,13 @@ pub enum Error {
     /// A setting is missing or wrong.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// D1, or what is on it, refused.
+    /// D1 refused, or holds something unexpected.
     #[error(transparent)]
     D1(#[from] crate::error::Error),
     /// R2 refused.
     #[error(transparent)]
     R2(#[from] r2::Error),
-    /// Something in the database that D1 cannot hold.
+    /// The database has something that D1 cannot hold.
     #[error(transparent)]
     Unfit(#[from] PlanError),
     /// The local database cannot be read.
@@ -47,7 +47,7 @@ pub enum Error {
         /// The marker.
         path: PathBuf,
     },
-    /// The path holds something else.
+    /// The file is not a database.
     #[error("{path} is not a SQLite database", path = .path.display())]
     NotADatabase {
         /// The file.
@@ -61,27 +61,27 @@ pub enum Error {
         /// The process.
         pid: i32,
     },
-    /// A transaction in the database is neither done nor undone.
+    /// A transaction in the database was neither committed nor rolled back.
     #[error("{path} was left in the middle of a write: stop the application first; if it has crashed, start it once more without liteflare and stop it", path = .path.display())]
     HotJournal {
         /// The database.
         path: PathBuf,
     },
-    /// Somebody writes to a file that is being read.
+    /// A file changed while it was read.
     #[error("{path} changed while it was read: stop the application first", path = .path.display())]
     Changed {
         /// The file.
         path: PathBuf,
     },
-    /// SQLite finds damage.
+    /// SQLite's checks found damage.
     #[error("{path} is damaged: {problem}; restore a backup, or save what there is with `sqlite3 FILE .recover`", path = .path.display())]
     Damaged {
         /// The database.
         path: PathBuf,
-        /// SQLite's first complaint.
+        /// The first problem SQLite reports.
         problem: String,
     },
-    /// Rows that refer to rows that are not there.
+    /// Rows violate a foreign key.
     #[error(
         "table {table}: {count} rows refer to rows of {parent} that are not there (the first has rowid {rowid}); delete them \
          (`PRAGMA foreign_key_check` in sqlite3 lists them) and try again"
@@ -91,39 +91,39 @@ pub enum Error {
         table: String,
         /// The parent table.
         parent: String,
-        /// How many.
+        /// How many rows.
         count: u64,
         /// The first of them; `-` in a table without rowids.
         rowid: String,
     },
 
-    /// D1 holds something else than a beginning of what is to be brought there.
+    /// D1 holds something other than the first part of our rows.
     #[error("the D1 database is not empty: {what}; use another database, or --replace to delete what it holds")]
     NotEmpty {
-        /// What is there.
+        /// What it holds.
         what: String,
     },
-    /// D1 is written to by somebody else.
+    /// Somebody else writes to D1.
     #[error("another program writes to the D1 database: stop it and try again")]
     Moved,
-    /// D1's answer has another form than asked for.
+    /// D1's answer does not have the form that was asked for.
     #[error("D1's answer about table {table} cannot be understood")]
     Answer {
         /// The table.
         table: String,
     },
-    /// What was sent is not what is there.
+    /// After the transfer, the two sides differ.
     #[error(
         "{count} things on Cloudflare's side are not what was sent, the first: {first}; somebody else writes there: stop that, and import with --replace"
     )]
     NotEqual {
-        /// How many.
+        /// How many differences.
         count: u64,
         /// One of them.
         first: String,
     },
 
-    /// A file's name that no object can have.
+    /// A file's name cannot be part of a key.
     #[error("{path:?} cannot be the name of an object: {reason}; rename it or move it away")]
     Name {
         /// The file.
@@ -131,13 +131,13 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// Something that is neither a file nor a folder.
+    /// A mapped folder contains something other than files and folders.
     #[error("{path} is neither a file nor a folder: move it away", path = .path.display())]
     Special {
-        /// What.
+        /// Its path.
         path: PathBuf,
     },
-    /// Objects that are not those of the local files.
+    /// The bucket has objects that differ from the local files.
     #[error(
         "the bucket {bucket} is not empty: {count} objects {how}, the first is {key:?}; use another bucket or prefix, or --replace to {cure} them"
     )]
@@ -146,19 +146,19 @@ pub enum Error {
         bucket: String,
         /// How many.
         count: usize,
-        /// In which way they are not.
+        /// How they differ.
         how: &'static str,
         /// The first.
         key: String,
         /// What `--replace` does to them.
         cure: &'static str,
     },
-    /// R2 has other bytes than were sent.
+    /// R2's ETag is not the checksum of what was sent.
     #[error("R2 has other bytes of {key:?} than were sent: its ETag is {etag}; try again")]
     Arrived {
         /// The object.
         key: String,
-        /// R2's sum.
+        /// The ETag that R2 computed.
         etag: String,
     },
 
@@ -168,23 +168,23 @@ pub enum Error {
         /// The database.
         database: String,
     },
-    /// A folder that does not belong to an export.
+    /// The folder has files that do not belong to an export.
     #[error("{path} is not empty: export into a new folder", path = .path.display())]
     FolderNotEmpty {
         /// The folder.
         path: PathBuf,
     },
-    /// A folder with an unfinished export of something else.
+    /// The folder has an unfinished export of something else.
     #[error("{path} holds an unfinished export of {other}, not of {this}: export into a new folder", path = .path.display())]
     OtherExport {
         /// The folder.
         path: PathBuf,
-        /// What it is an export of.
+        /// What the folder has an export of.
         other: String,
-        /// What was to be exported.
+        /// What is exported now.
         this: String,
     },
-    /// A file that is not what an export would have written.
+    /// A file exists that is not the object's.
     #[error("{path} is in the way: it is not what the bucket holds under {key:?}; move it away", path = .path.display())]
     InTheWay {
         /// The file.
@@ -192,13 +192,13 @@ pub enum Error {
         /// The object.
         key: String,
     },
-    /// A file at the database's place in an export.
+    /// A file exists in the place of the exported database.
     #[error("{path} is in the way: this export has not written it; move it away", path = .path.display())]
     DatabaseInTheWay {
         /// The file.
         path: PathBuf,
     },
-    /// A mapped folder that has no place in an export.
+    /// A mapped folder is outside of the root.
     #[error("LITEFLARE_R2_PATHS maps {path}, which is not below the root {root}: an export has no place for it", path = .path.display(), root = .root.display())]
     Outside {
         /// The folder.
@@ -206,19 +206,19 @@ pub enum Error {
         /// The root.
         root: PathBuf,
     },
-    /// Bytes that are not those of the object.
+    /// The bytes that arrived do not match the object's checksum.
     #[error("what came for {key:?} is not what R2 says it is (MD5): try again")]
     Garbled {
         /// The object.
         key: String,
     },
-    /// A part of the work failed in a way nobody foresaw.
+    /// A thread panicked.
     #[error("a thread of this program failed; please report this")]
     Thread,
 }
 
 impl Error {
-    /// For `map_err` on what is done to a file.
+    /// For `map_err` on file operations.
     pub(super) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<> {
         let path = path.to_path_buf();
         move |source| Error::File { path, source }

@@ -1,4 +1,4 @@
-//! Which objects the application's rows stand for, and whether both are there.
+//! Compares the application's rows with the objects that they need.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,18 +12,18 @@ use crate::invokeai::{JOURNAL, MEDIA, Media};
 use crate::r2::Meta;
 use crate::schema::quoted;
 
-/// Keys without the prefix.
+/// The keys, without prefix, that the rows of one table account for.
 #[derive(Default)]
-struct Keys {
-    /// Those that must be there.
+struct MediaKeys {
+    /// Keys that must exist.
     required: BTreeSet<String>,
-    /// All that may.
+    /// Keys that may exist, including the required ones.
     possible: BTreeSet<String>,
 }
 
-impl Keys {
-    /// The keys of all rows. `None`: there is no such table.
-    fn of(media: &Media, connection: &Connection) -> Result<Option<Keys>, Error> {
+impl MediaKeys {
+    /// `None`: there is no such table.
+    fn of(media: &Media, connection: &Connection) -> Result<Option<MediaKeys>, Error> {
         let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
         let columns = columns.query_map([media.table], |row| row.get(0))?.collect::<Result<BTreeSet<String>, _>>()?;
         if !columns.contains(media.name) {
@@ -33,7 +33,7 @@ impl Keys {
         let sql = format!("SELECT {},{subfolder} FROM {}", quoted(media.name), quoted(media.table));
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
-        let mut keys = Keys::default();
+        let mut keys = MediaKeys::default();
         while let Some(row) = rows.next()? {
             let (name, subfolder): (String, Option<String>) = (row.get(0)?, row.get(1)?);
             let fill = |pattern: &&str| fill(pattern, &name, subfolder.as_deref().unwrap_or_default());
@@ -50,8 +50,8 @@ fn fill(pattern: &str, name: &str, subfolder: &str) -> String {
     pattern.replace("{sub}", &subfolder).replace("{name}", name).replace("{stem}", stem)
 }
 
-/// Adds rows without their objects, and objects without a row. Returns how many objects were looked at.
-pub fn compare(
+/// Reports rows whose objects are missing, and objects that no row needs. Returns the number of objects checked.
+pub(crate) fn compare(
     connection: &Connection,
     settings: &R2Settings,
     root: &Path,
@@ -62,7 +62,7 @@ pub fn compare(
     for media in MEDIA {
         let dir = root.join(media.folder);
         let Some(mapped) = settings.folders.iter().find(|mapped| mapped.dir == dir) else { continue };
-        let Some(Keys { required, possible }) = Keys::of(media, connection)? else { continue };
+        let Some(MediaKeys { required, possible }) = MediaKeys::of(media, connection)? else { continue };
         let below = format!("{}/", mapped.prefix);
         for name in required.iter().filter(|name| !objects.contains_key(&format!("{below}{name}"))) {
             found.add(format!("object {below}{name}"), format!("it is missing, a row of {} needs it", media.table));

@@ -1,83 +1,80 @@
-//! A local root to D1 and R2: all that may refuse, then the database, the files, and the comparison of both.
+//! Brings a local root to D1 and R2: first every check, then the database, the files, and a comparison of both.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use super::check::{Checked, check};
 use super::compare::schema::objects_of;
-use super::compare::{Beginning, Comparison, Differences, Place, Sides};
+use super::compare::{D1Comparison, Differences, ImportedPart, ResumePoint};
 use super::media::{scan, upload};
-use super::source::Source;
+use super::source::DatabaseCopy;
 use super::target::Target;
-use super::{Error, Event, Progress, Requests, Step, send};
+use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, requests, send};
 use crate::config;
 use crate::d1::Client;
 use crate::image::Seq;
 use crate::invokeai::DATABASE;
 use crate::ledger::{Loader, header, state};
-use crate::metrics::{Metrics, R2Metrics};
-use crate::r2::Bucket;
+use crate::metrics::RequestCount;
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Summary {
-    /// Tables of the database.
+pub struct ImportSummary {
+    /// Tables in the database.
     pub tables: u64,
-    /// Its rows.
+    /// Rows in the database.
     pub rows: u64,
-    /// Rows that were sent this time; the others were there.
+    /// Rows that were sent this time; D1 had the others already.
     pub rows_sent: u64,
-    /// Whether there is a bucket; without one the files stay where they are.
+    /// Whether a bucket is set; without one the files stay where they are.
     pub has_bucket: bool,
     /// Files in the mapped folders.
     pub files: u64,
-    /// Files that were sent this time; the others were there.
+    /// Files that were sent this time; the bucket had the others already.
     pub files_sent: u64,
-    /// Their bytes.
+    /// Bytes of those files.
     pub bytes_sent: u64,
-    /// Objects that were deleted.
+    /// Objects that `--replace` deleted.
     pub objects_deleted: u64,
-    /// Requests.
-    pub requests: Requests,
+    /// What it took.
+    pub requests: RequestCount,
 }
 
-/// Where the rows begin that have to be sent.
-enum Start {
-    /// Everything is there.
-    Nowhere,
-    /// Everything is to be sent, after what is there has gone.
-    Anew,
-    /// An interrupted import goes on.
-    At(Place),
+/// Which rows D1 still needs.
+enum RowsToSend {
+    /// D1 has all of them.
+    Nothing,
+    /// All, once what D1 holds is deleted.
+    AllAfterClearing,
+    /// Those from this point on: all on an empty database, or the rest of an interrupted import.
+    From(ResumePoint),
 }
 
-/// Brings the root to Cloudflare. `replace`: what is there goes first.
-pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<Summary, Error> {
+/// Imports the root. `replace`: what Cloudflare holds now may be deleted.
+pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<ImportSummary, Error> {
     let (settings, r2) = config::load()?;
-    let source = Source::open(&root.join(DATABASE))?;
+    let source = DatabaseCopy::open(&root.join(DATABASE))?;
     let checked = check(&source.connection, &root.join(DATABASE), progress)?;
     let files = r2.as_ref().map(|r2| scan(&r2.folders)).transpose()?;
 
-    let (d1_metrics, r2_metrics) = (Arc::new(Metrics::default()), Arc::new(R2Metrics::default()));
-    let client = Client::connect(&settings, Arc::clone(&d1_metrics)).map_err(crate::error::Error::from)?;
-    let database = Database { client: &client, source: &source, checked: &checked, progress };
+    let client = connect_d1(&settings)?;
+    let database = DatabaseImport { client: &client, source: &source, checked: &checked, progress };
     let target = Target::read(&client)?;
-    let start = database.start(&target, replace)?;
-    let bucket = r2.as_ref().map(|r2| Bucket::connect(r2, Arc::clone(&r2_metrics))).transpose()?;
+    let wanted = database.rows_to_send(&target, replace)?;
+    let bucket = connect_bucket(r2.as_ref())?;
     let mut plan = match (&r2, &bucket, files) {
         (Some(r2), Some(bucket), Some(files)) => Some(upload::plan(r2, bucket, files, replace, progress)?),
         _ => None,
     };
 
-    // Nothing was changed until here.
-    let mut summary = Summary {
+    // From here on, things are changed.
+    let mut summary = ImportSummary {
         tables: checked.schema.tables.len() as u64,
         rows: checked.row_count(),
         has_bucket: bucket.is_some(),
-        files: plan.as_ref().map_or(0, upload::Plan::file_count) as u64,
-        ..Summary::default()
+        files: plan.as_ref().map_or(0, upload::UploadPlan::file_count) as u64,
+        ..ImportSummary::default()
     };
-    let loader = database.send(&target, start, &mut summary)?;
+    let loader = database.send(&target, wanted, &mut summary)?;
     if let Some(plan) = &mut plan {
         let sent = plan.carry_out(progress)?;
         summary.files_sent = sent.files;
@@ -85,61 +82,52 @@ pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<Summ
         summary.objects_deleted = sent.deleted;
     }
 
-    let mut found = Differences::default();
-    if let Some(loader) = &loader {
-        found.extend(database.comparison(loader.seq()).differences()?);
-    }
-    if let Some(plan) = &plan {
-        found.extend(plan.verify()?);
-    }
-    if let Some(first) = found.first.first() {
-        return Err(Error::NotEqual { count: found.count, first: first.to_string() });
-    }
+    database.verify(loader.as_ref(), plan.as_ref())?;
     if let Some(mut loader) = loader {
         loader.commit(vec![state::end_import()])?;
     }
-    summary.requests = Requests::of(&d1_metrics, bucket.is_some().then_some(&r2_metrics));
+    summary.requests = requests(&client, bucket.as_ref());
     Ok(summary)
 }
 
-struct Database<'a> {
+struct DatabaseImport<'a> {
     client: &'a Client,
-    source: &'a Source,
+    source: &'a DatabaseCopy,
     checked: &'a Checked,
     progress: Progress<'a>,
 }
 
-impl<'a> Database<'a> {
-    fn comparison(&self, seq: Seq) -> Comparison<'a> {
-        Comparison {
+impl<'a> DatabaseImport<'a> {
+    fn comparison(&self, seq: Seq) -> D1Comparison<'a> {
+        D1Comparison {
             client: self.client,
             local: &self.source.connection,
             schema: &self.checked.schema,
-            sides: Sides { local: "the local database" },
+            local_name: "the local database",
             seq,
             progress: self.progress,
         }
     }
 
-    /// Refuses a target that holds anything but a beginning of the source, unless it may be replaced.
-    fn start(&self, target: &Target, replace: bool) -> Result<Start, Error> {
+    /// Refuses a target that holds anything but the first part of our rows, unless it may be replaced.
+    fn rows_to_send(&self, target: &Target, replace: bool) -> Result<RowsToSend, Error> {
         if target.is_empty() {
-            return Ok(Start::At(Place::default()));
+            return Ok(RowsToSend::From(ResumePoint::default()));
         }
-        match self.start_of(target)? {
-            Ok(start) => Ok(start),
-            Err(_) if replace => Ok(Start::Anew),
+        match self.find_start(target)? {
+            Ok(wanted) => Ok(wanted),
+            Err(_) if replace => Ok(RowsToSend::AllAfterClearing),
             Err(what) => Err(Error::NotEmpty { what }),
         }
     }
 
-    /// Or what is there instead.
-    fn start_of(&self, target: &Target) -> Result<Result<Start, String>, Error> {
+    /// The inner error describes what D1 holds instead of our rows.
+    fn find_start(&self, target: &Target) -> Result<Result<RowsToSend, String>, Error> {
         let Some(seq) = target.seq else { return Ok(Err(target.describe())) };
         let mut other = Differences::default();
         let local = objects_of(&self.source.connection)?;
         let comparison = self.comparison(seq);
-        super::compare::schema::compare_objects(&target.objects, &local, &comparison.sides, &mut other);
+        super::compare::schema::compare_objects(&target.objects, &local, comparison.local_name, &mut other);
         super::compare::schema::compare_fields(
             &target.fields,
             &header::fields_of(&self.source.connection)?,
@@ -149,34 +137,39 @@ impl<'a> Database<'a> {
             return Ok(Err(target.describe()));
         }
         if target.importing {
-            return Ok(match comparison.beginning()? {
-                Beginning::Whole => Ok(Start::At(Place { table: usize::MAX, rows: 0 })),
-                Beginning::Until(place) => Ok(Start::At(place)),
-                Beginning::Other(table) => {
+            return Ok(match comparison.imported_part()? {
+                ImportedPart::All => Ok(RowsToSend::From(ResumePoint { table: usize::MAX, rows: 0 })),
+                ImportedPart::UpTo(place) => Ok(RowsToSend::From(place)),
+                ImportedPart::Other(table) => {
                     Err(format!("it holds the beginning of another import (table {table} differs)"))
                 }
             });
         }
         let found = comparison.differences()?;
         Ok(match found.first.first() {
-            None => Ok(Start::Nowhere),
+            None => Ok(RowsToSend::Nothing),
             Some(first) => Err(format!("it has the same tables with other rows ({first})")),
         })
     }
 
-    /// Returns the loader, if there was anything to send.
-    fn send(&self, target: &Target, start: Start, summary: &mut Summary) -> Result<Option<Loader<'a>>, Error> {
-        let place = match start {
-            Start::Nowhere => return Ok(None),
-            Start::Anew => Place::default(),
-            Start::At(place) => place,
+    /// `None`: there was nothing to send.
+    fn send(
+        &self,
+        target: &Target,
+        wanted: RowsToSend,
+        summary: &mut ImportSummary,
+    ) -> Result<Option<Loader<'a>>, Error> {
+        let place = match wanted {
+            RowsToSend::Nothing => return Ok(None),
+            RowsToSend::AllAfterClearing => ResumePoint::default(),
+            RowsToSend::From(place) => place,
         };
         let mut loader = Loader::begin(self.client)?;
         if target.seq.unwrap_or_default() != loader.seq() {
             return Err(Error::Moved);
         }
-        // What is there goes in the batch that makes the new tables: there is never neither.
-        let cleared = if matches!(start, Start::Anew) { target.clear()? } else { Vec::new() };
+        // One batch deletes the old content and creates the new tables, so that D1 never has neither.
+        let cleared = if matches!(wanted, RowsToSend::AllAfterClearing) { target.clear()? } else { Vec::new() };
         if !cleared.is_empty() || !target.importing {
             let body = cleared.into_iter().chain([state::begin_import()]).chain(self.checked.creation.iter().cloned());
             loader.commit(body.collect())?;
@@ -189,7 +182,23 @@ impl<'a> Database<'a> {
         Ok(Some(loader))
     }
 
-    fn rows_before(&self, place: Place) -> u64 {
+    /// Compares what was sent with what is there now.
+    fn verify(&self, loader: Option<&Loader<'_>>, files: Option<&upload::UploadPlan<'_>>) -> Result<(), Error> {
+        let mut found = Differences::default();
+        if let Some(loader) = loader {
+            found.extend(self.comparison(loader.seq()).differences()?);
+        }
+        if let Some(files) = files {
+            found.extend(files.verify()?);
+        }
+        match found.first.first() {
+            Some(first) => Err(Error::NotEqual { count: found.count, first: first.to_string() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Rows that come before a resume point.
+    fn rows_before(&self, place: ResumePoint) -> u64 {
         let tables = crate::plan::whole::parents_first(&self.checked.schema);
         let whole: u64 = tables.iter().take(place.table).map(|table| self.checked.rows[&table.name]).sum();
         whole + place.rows

@@ -1,4 +1,4 @@
-//! What a transfer tells of its progress. Whoever shows it decides how.
+//! What a transfer reports of its progress. How it is shown is up to the caller.
 
 /// A part of a transfer that takes time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// For people.
+    /// As people read it.
     pub fn name(self) -> &'static str {
         match self {
             Step::CheckDatabase => "checking the database",
@@ -30,22 +30,22 @@ impl Step {
         }
     }
 
-    /// Whether it counts bytes, and not rows.
+    /// Whether it counts bytes rather than rows.
     pub fn counts_bytes(self) -> bool {
         matches!(self, Step::CompareFiles | Step::SendFiles | Step::FetchFiles)
     }
 }
 
-/// News of a transfer.
+/// A report of progress.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// A step begins that has so much to do.
+    /// A step begins. The number: how much it has to do.
     Begins(Step, u64),
-    /// So much more of it is done.
+    /// This much more of the step is done.
     Advances(u64),
-    /// It is done.
+    /// The step is done.
     Ends,
 }
 
-/// Where the news goes; called from any thread.
+/// Receives the events; may be called from any thread.
 pub type Progress<'p> = &'p (dyn Fn(Event) + Sync);

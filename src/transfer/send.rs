@@ -1,12 +1,12 @@
-//! Sends the rows of a database to D1: tables with the parents first, rows in the order of their keys, in commits of bounded size.
-//! Whatever moment it is interrupted in, D1 holds a beginning of that order.
+//! Sends the rows of a database to D1, in commits of bounded size: parent tables first, rows in the order of their keys.
+//! Whenever it is interrupted, D1 holds all rows up to some point of that order.
 
 use std::ops::ControlFlow;
 
 use rusqlite::Connection;
 
 use super::check::each_row;
-use super::compare::Place;
+use super::compare::ResumePoint;
 use super::{Error, Event, Progress};
 use crate::d1::Statement;
 use crate::ledger::Loader;
@@ -14,20 +14,20 @@ use crate::plan::whole::{Inserts, counters, parents_first};
 use crate::schema::{Schema, Table};
 use crate::value::Value;
 
-/// Bytes of values in a commit. Its request may have 4 MB, and texts grow a little by their escapes, blobs to twice their size.
+/// Bytes of values in a commit. Its request may have 4 MB; escaping makes texts a little longer, and blobs double in size.
 const COMMIT_BYTES: usize = 2_000_000;
-/// Rows in a commit. workerd took 50,000 small ones a second; D1 gives a batch 30 s.
+/// Rows in a commit. workerd wrote 50,000 small rows a second; D1 allows a batch 30 s.
 const COMMIT_ROWS: usize = 20_000;
 
-/// Sends what comes after `from`.
-pub fn rows(
+/// Sends the rows from the resume point on.
+pub(crate) fn rows(
     loader: &mut Loader<'_>,
     source: &Connection,
     schema: &Schema,
-    from: Place,
+    from: ResumePoint,
     progress: Progress<'_>,
 ) -> Result<(), Error> {
-    let mut commit = Commit { loader, progress, body: Vec::new(), bytes: 0, rows: 0 };
+    let mut commit = CommitBuilder { loader, progress, body: Vec::new(), bytes: 0, rows: 0 };
     for (index, table) in parents_first(schema).into_iter().enumerate().skip(from.table) {
         let skipped = if index == from.table { from.rows } else { 0 };
         commit.table(source, table, skipped)?;
@@ -36,7 +36,8 @@ pub fn rows(
     commit.send()
 }
 
-struct Commit<'a, 'c> {
+/// Collects rows until there are enough for a commit.
+struct CommitBuilder<'a, 'c> {
     loader: &'a mut Loader<'c>,
     progress: Progress<'a>,
     body: Vec<Statement>,
@@ -44,7 +45,7 @@ struct Commit<'a, 'c> {
     rows: usize,
 }
 
-impl Commit<'_, '_> {
+impl CommitBuilder<'_, '_> {
     fn table(&mut self, source: &Connection, table: &Table, mut skipped: u64) -> Result<(), Error> {
         let mut inserts = Inserts::into(table);
         each_row(source, table, |row| {
@@ -79,8 +80,8 @@ impl Commit<'_, '_> {
     }
 }
 
-/// Bytes of a row, about.
-pub fn size(row: &[Value]) -> usize {
+/// Roughly the bytes of a row in a request.
+pub(crate) fn size(row: &[Value]) -> usize {
     let cell = |value: &Value| match value {
         Value::Text(bytes) => bytes.len() + 4,
         Value::Blob(bytes) => 2 * bytes.len() + 4,

@@ -1,8 +1,8 @@
-//! The local database, read without touching it.
+//! Reads the local database without touching it.
 //!
-//! A connection to the file itself would leave a `-shm` behind or move the WAL's content into the file. So the file and its WAL are
-//! copied to a temporary folder, and the copy is opened: what the WAL holds is then part of it. Nobody may write meanwhile: that the
-//! files have not changed is checked after the copy, and a process that has the database open is refused before.
+//! A connection to the file itself could leave a `-shm` file behind, or move the WAL's content into the database. So the file and its WAL
+//! are copied to a temporary folder, and the copy is opened. Nobody may write meanwhile: a database that another process has open is
+//! refused, and so is one whose files have changed by the end of the copy.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -16,17 +16,16 @@ use tempfile::TempDir;
 use super::Error;
 use crate::serve::marker;
 
-/// A copy of a database.
-pub struct Source {
-    /// Reads the copy.
-    pub connection: Connection,
-    _folder: TempDir, // last: it goes when the connection is closed
+/// A temporary copy of a database, with what its WAL holds.
+pub(crate) struct DatabaseCopy {
+    pub(crate) connection: Connection,
+    _folder: TempDir, // last: removed only after the connection is closed
 }
 
-impl Source {
+impl DatabaseCopy {
     /// Copies the database at `path`.
-    pub fn open(path: &Path) -> Result<Source, Error> {
-        refuse_what_is_none(path)?;
+    pub(crate) fn open(path: &Path) -> Result<DatabaseCopy, Error> {
+        refuse_other_files(path)?;
         refuse_a_journal(path)?;
         refuse_users(path)?;
         let folder =
@@ -38,13 +37,13 @@ impl Source {
         if before[1].is_some() {
             fs::copy(&wal, beside(&copy, "-wal")).map_err(Error::file(&wal))?;
         }
-        // The permissions came along.
+        // The copy inherited the permissions of the original, which may be read-only.
         let _ = rustix::fs::chmod(&copy, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
         refuse_users(path)?;
         if stamps(path)? != before {
             return Err(Error::Changed { path: path.to_path_buf() });
         }
-        Ok(Source { connection: open(&copy)?, _folder: folder })
+        Ok(DatabaseCopy { connection: open(&copy)?, _folder: folder })
     }
 }
 
@@ -62,7 +61,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn refuse_what_is_none(path: &Path) -> Result<(), Error> {
+fn refuse_other_files(path: &Path) -> Result<(), Error> {
     let mut first = Vec::new();
     match File::open(path).and_then(|file| file.take(100).read_to_end(&mut first)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NoDatabase { path: path.to_path_buf() }),
@@ -73,7 +72,7 @@ fn refuse_what_is_none(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// A journal with a header is a transaction that has not ended. (`journal_mode=PERSIST` leaves one whose header is zeros.)
+/// A journal with a header means an unfinished transaction. (`journal_mode=PERSIST` leaves a journal whose header is all zeros.)
 fn refuse_a_journal(path: &Path) -> Result<(), Error> {
     let mut first = [0_u8; 1];
     match File::open(beside(path, "-journal")).and_then(|mut file| file.read(&mut first)) {
@@ -82,8 +81,8 @@ fn refuse_a_journal(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// SQLite's locks (`os_unix.c`): 512 bytes from 1 GiB on. In WAL mode an open connection holds one of them all the time, else while it
-/// is in a transaction. Asking does not take any.
+/// SQLite's locks (`os_unix.c`) cover 512 bytes from 1 GiB on. In WAL mode an open connection holds one of them all the time, otherwise
+/// only during a transaction. Asking for the holder takes no lock.
 fn refuse_users(path: &Path) -> Result<(), Error> {
     let file = File::open(path).map_err(Error::file(path))?;
     let wanted = Flock {
@@ -98,11 +97,11 @@ fn refuse_users(path: &Path) -> Result<(), Error> {
             let pid = held.pid.map_or(0, |pid| pid.as_raw_nonzero().get());
             Err(Error::InUse { path: path.to_path_buf(), pid })
         }
-        _ => Ok(()), // not all file systems have locks
+        _ => Ok(()), // not every file system has locks
     }
 }
 
-/// What changes when somebody writes.
+/// Size and modification time, which change when somebody writes.
 type Stamp = Option<(u64, SystemTime)>;
 
 fn stamps(path: &Path) -> Result<[Stamp; 2], Error> {

@@ -1,56 +1,54 @@
-//! D1 against a fresh replica, against a file, and rows against objects.
+//! Compares D1 with a fresh replica and with a file, and the rows with the objects in the bucket.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::compare::{Comparison, Differences, Sides};
+use super::compare::{D1Comparison, Differences};
 use super::media::upload::objects;
-use super::source::Source;
-use super::{Error, Progress, Requests, expected};
+use super::source::DatabaseCopy;
+use super::{Error, Progress, connect_bucket, connect_d1, expected, requests};
 use crate::config::{self, R2Settings};
 use crate::d1::Client;
 use crate::image::Image;
-use crate::metrics::{Metrics, R2Metrics};
+use crate::metrics::RequestCount;
 use crate::r2::Bucket;
 use crate::replica::hydrate::{Bounds, hydrate};
 use crate::schema::Schema;
 use crate::vfs::scratch::Scratch;
 
-/// How often D1 may be written to while it is compared.
+/// Attempts at a comparison during which nobody writes to D1.
 const ATTEMPTS: usize = 3;
 
-/// What was compared, and what differs.
+/// What was compared, and which differences were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
-    /// Whether nothing differs.
+    /// Whether no difference was found.
     pub equal: bool,
-    /// The commit that was looked at.
+    /// The commit that was compared.
     pub seq: u64,
     /// Tables on D1.
     pub tables: u64,
-    /// Their rows.
+    /// Rows of those tables.
     pub rows: u64,
-    /// Objects in the bucket whose rows are known; `None`: there is no bucket.
+    /// Objects in the bucket that were checked; `None`: there is no bucket.
     pub objects: Option<u64>,
-    /// D1 and a fresh replica, and what SQLite itself finds in that.
+    /// Differences between D1 and a fresh replica, and what SQLite's own checks find in the replica.
     pub replica: Differences,
-    /// The file and D1; `None`: no file was given.
+    /// Differences between the file and D1; `None`: no file was given.
     pub file: Option<Differences>,
-    /// Rows without objects, and objects without rows; `None`: there is no bucket.
+    /// Rows without their objects, and objects without a row; `None`: there is no bucket.
     pub media: Option<Differences>,
-    /// Requests.
-    pub requests: Requests,
+    /// What it took.
+    pub requests: RequestCount,
 }
 
-/// Compares everything. What differs is in the report; an error means that something could not be compared.
+/// Compares everything. Differences are in the report; an error means that something could not be compared.
 pub fn verify(file: Option<&Path>, progress: Progress<'_>) -> Result<Report, Error> {
     let (settings, r2) = config::load()?;
-    let file = file.map(Source::open).transpose()?;
-    let (d1_metrics, r2_metrics) = (Arc::new(Metrics::default()), Arc::new(R2Metrics::default()));
-    let client = Client::connect(&settings, Arc::clone(&d1_metrics)).map_err(crate::error::Error::from)?;
-    let bucket = r2.as_ref().map(|r2| Bucket::connect(r2, Arc::clone(&r2_metrics))).transpose()?;
+    let file = file.map(DatabaseCopy::open).transpose()?;
+    let client = connect_d1(&settings)?;
+    let bucket = connect_bucket(r2.as_ref())?;
     let mut left = ATTEMPTS;
     let mut report = loop {
         left -= 1;
@@ -63,13 +61,13 @@ pub fn verify(file: Option<&Path>, progress: Progress<'_>) -> Result<Report, Err
         .into_iter()
         .flatten()
         .all(|found| found.count == 0);
-    report.requests = Requests::of(&d1_metrics, bucket.is_some().then_some(&r2_metrics));
+    report.requests = requests(&client, bucket.as_ref());
     Ok(report)
 }
 
 fn attempt(
     client: &Client,
-    file: Option<&Source>,
+    file: Option<&DatabaseCopy>,
     r2: Option<(&R2Settings, &Bucket)>,
     progress: Progress<'_>,
 ) -> Result<Report, Error> {
@@ -78,16 +76,15 @@ fn attempt(
     scratch.show(&image);
     let replica = scratch.reader()?;
     let schema = Schema::read(&replica)?;
-    let compare = |local: &Connection, schema: &Schema, name: &'static str| {
-        let (sides, seq) = (Sides { local: name }, image.seq);
-        Comparison { client, local, schema, sides, seq, progress }.differences()
+    let compare = |local: &Connection, schema: &Schema, local_name: &'static str| {
+        D1Comparison { client, local, schema, local_name, seq: image.seq, progress }.differences()
     };
     let mut report = Report { seq: image.seq.0, tables: schema.tables.len() as u64, ..Report::default() };
     for table in schema.tables.values() {
         report.rows += super::check::count(&replica, table)?;
     }
     report.replica = compare(&replica, &schema, "the replica")?;
-    own_checks(&replica, &mut report.replica)?;
+    run_sqlite_checks(&replica, &mut report.replica)?;
     if let Some(file) = file {
         let schema = Schema::read(&file.connection)?;
         report.file = Some(compare(&file.connection, &schema, "the file")?);
@@ -101,8 +98,8 @@ fn attempt(
     Ok(report)
 }
 
-/// What SQLite itself finds wrong.
-fn own_checks(replica: &Connection, found: &mut Differences) -> Result<(), Error> {
+/// SQLite's own checks.
+fn run_sqlite_checks(replica: &Connection, found: &mut Differences) -> Result<(), Error> {
     let mut statement = replica.prepare("PRAGMA integrity_check")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

@@ -1,17 +1,17 @@
-//! A plain database (a file, or a replica's image) against what D1 holds: schema, rows, types, rowids, counters.
+//! Compares a local database (a file, or a replica's image) with D1: schema, rows, types, rowids, counters.
 //!
-//! The plain side decides how the rows are cut into pages of bounded size, and D1 is asked for the same pages. As long as both sides are
-//! equal that is one walk over both. A table that is not is looked at once more, row by row (`rows`).
+//! The local rows are cut into pages of bounded size, and D1 is asked for the same pages. While the sides are equal, that is a single walk
+//! over both. A table that differs is compared once more, row by row (`rows`).
 
 mod pages;
-pub mod read;
+pub(crate) mod read;
 mod rows;
-pub mod schema;
+pub(crate) mod schema;
 
 use rusqlite::Connection;
 use serde_json::Value as Json;
 
-pub use pages::{Outcome, Then};
+pub(crate) use pages::{PageResult, WalkControl};
 
 use super::check::count;
 use super::{Error, Event, Progress, Step, target};
@@ -21,36 +21,25 @@ use crate::ledger::{header, log};
 use crate::plan::whole::parents_first;
 use crate::schema::{Schema, Table};
 
-/// Differences told one by one; all are counted.
+/// Differences that are described one by one; all are counted.
 const MOST_TOLD: usize = 20;
 
-/// A place in the order in which rows are sent: so many rows of the table with this number.
+/// Where an import resumes: so many rows of this table, and all tables before it, have been sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// The table's number, parents first.
-    pub table: usize,
-    /// Rows of it.
-    pub rows: u64,
+pub(crate) struct ResumePoint {
+    /// Index of the table, parents first.
+    pub(crate) table: usize,
+    /// Rows of it that have been sent.
+    pub(crate) rows: u64,
 }
 
-/// What the plain side is called.
-#[derive(Clone, Debug)]
-pub struct Sides {
-    /// `the file`, `the replica`.
-    pub local: &'static str,
+const ONLY_ON_D1: &str = "only on D1";
+
+fn only_in(local_name: &str) -> String {
+    format!("only in {local_name}")
 }
 
-impl Sides {
-    fn only_local(&self) -> String {
-        format!("only in {}", self.local)
-    }
-
-    fn only_d1(&self) -> String {
-        "only on D1".to_owned()
-    }
-}
-
-/// Something that is not the same on both sides.
+/// A difference between two sides.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Difference {
     /// Where: `table images, rowid 5`.
@@ -65,97 +54,92 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// All that is not the same.
+/// The differences of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Differences {
-    /// How many things differ.
+    /// How many there are.
     pub count: u64,
     /// The first of them.
     pub first: Vec<Difference>,
 }
 
 impl Differences {
-    /// Notes one.
-    pub fn add(&mut self, place: String, problem: String) {
+    pub(crate) fn add(&mut self, place: String, problem: String) {
         self.count += 1;
         if self.first.len() < MOST_TOLD {
             self.first.push(Difference { place, problem });
         }
     }
 
-    /// Takes another's.
-    pub fn extend(&mut self, other: Differences) {
+    pub(crate) fn extend(&mut self, other: Differences) {
         self.count += other.count;
         self.first.extend(other.first);
         self.first.truncate(MOST_TOLD);
     }
 }
 
-/// How D1's rows relate to the plain side's, in the order in which they are sent.
+/// How much of the local rows D1 has, in the order in which they are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Beginning {
-    /// They are the same.
-    Whole,
-    /// They are a beginning.
-    Until(Place),
-    /// They are something else; the table in which that shows.
+pub(crate) enum ImportedPart {
+    /// All of them.
+    All,
+    /// Those before this point, and no others.
+    UpTo(ResumePoint),
+    /// Other rows. The name: of the first table that shows it.
     Other(String),
 }
 
-/// A plain database and the D1 database it is compared with.
-pub struct Comparison<'a> {
-    /// D1.
-    pub client: &'a Client,
-    /// The plain side.
-    pub local: &'a Connection,
-    /// Its schema.
-    pub schema: &'a Schema,
-    /// What it is called.
-    pub sides: Sides,
-    /// The commit at which D1 must stand all the time.
-    pub seq: Seq,
-    /// Where the news goes.
-    pub progress: Progress<'a>,
+/// A comparison of a local database with D1.
+pub(crate) struct D1Comparison<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) local: &'a Connection,
+    /// The local database's.
+    pub(crate) schema: &'a Schema,
+    /// The local side's name in differences: `the file`, `the replica`.
+    pub(crate) local_name: &'static str,
+    /// D1's newest commit, which must stay the newest during the comparison.
+    pub(crate) seq: Seq,
+    pub(crate) progress: Progress<'a>,
 }
 
-impl Comparison<'_> {
-    /// Whether D1's rows are a beginning of the plain side's. D1 must have the same schema.
-    pub fn beginning(&self) -> Result<Beginning, Error> {
+impl D1Comparison<'_> {
+    /// Finds out how much of the local rows D1 has. D1 must have the same schema.
+    pub(crate) fn imported_part(&self) -> Result<ImportedPart, Error> {
         let tables = parents_first(self.schema);
-        let (mut place, mut other, mut ended) = (Place::default(), None, false);
-        self.begin()?;
+        let (mut place, mut other, mut ended) = (ResumePoint::default(), None, false);
+        self.begin_progress()?;
         self.walk(&tables, &mut |table, outcome| {
             if table != place.table {
-                place = Place { table, rows: 0 };
+                place = ResumePoint { table, rows: 0 };
             }
             Ok(match outcome {
-                Outcome::Equal(rows) => {
+                PageResult::Equal(rows) => {
                     place.rows += rows;
-                    Then::GoOn
+                    WalkControl::Continue
                 }
-                Outcome::Ends(rows) => {
+                PageResult::Ends(rows) => {
                     place.rows += rows;
                     ended = true;
-                    Then::Stop
+                    WalkControl::Stop
                 }
-                Outcome::Differs => {
+                PageResult::Differs => {
                     other = Some(tables[table].name.clone());
-                    Then::Stop
+                    WalkControl::Stop
                 }
             })
         })?;
         (self.progress)(Event::Ends);
         if let Some(table) = other {
-            return Ok(Beginning::Other(table));
+            return Ok(ImportedPart::Other(table));
         }
         if !ended {
-            return Ok(Beginning::Whole);
+            return Ok(ImportedPart::All);
         }
         let later = tables.get(place.table + 1..).unwrap_or_default();
-        Ok(self.first_filled(later)?.map_or(Beginning::Until(place), Beginning::Other))
+        Ok(self.first_filled(later)?.map_or(ImportedPart::UpTo(place), ImportedPart::Other))
     }
 
-    /// The name of one of `tables` that has rows on D1.
+    /// The first of `tables` that has rows on D1.
     fn first_filled(&self, tables: &[&Table]) -> Result<Option<String>, Error> {
         if tables.is_empty() {
             return Ok(None);
@@ -166,27 +150,27 @@ impl Comparison<'_> {
         Ok(filled.map(|(table, _)| table.name.clone()))
     }
 
-    /// Everything that differs. `Error::Moved`: D1 was written to meanwhile.
-    pub fn differences(&self) -> Result<Differences, Error> {
+    /// Finds all differences. `Error::Moved`: somebody wrote to D1 meanwhile.
+    pub(crate) fn differences(&self) -> Result<Differences, Error> {
         let mut found = Differences::default();
         let target = target::Target::read(self.client)?;
-        schema::compare_objects(&target.objects, &schema::objects_of(self.local)?, &self.sides, &mut found);
+        schema::compare_objects(&target.objects, &schema::objects_of(self.local)?, self.local_name, &mut found);
         schema::compare_fields(&target.fields, &header::fields_of(self.local)?, &mut found);
         self.compare_counters(&target.objects, &mut found)?;
-        // Rows are comparable where the tables' texts are the same.
+        // Rows can be compared only in tables that are declared alike.
         let same = |table: &&Table| {
             let text = self.schema.object(crate::schema::Kind::Table, &table.name).map(|object| &object.sql);
             target.objects.iter().any(|object| object.name == table.name && Some(&object.sql) == text)
         };
         let tables: Vec<&Table> = parents_first(self.schema).into_iter().filter(same).collect();
         let mut unequal = Vec::new();
-        self.begin()?;
+        self.begin_progress()?;
         self.walk(&tables, &mut |table, outcome| {
             Ok(match outcome {
-                Outcome::Equal(_) => Then::GoOn,
-                Outcome::Ends(_) | Outcome::Differs => {
+                PageResult::Equal(_) => WalkControl::Continue,
+                PageResult::Ends(_) | PageResult::Differs => {
                     unequal.push(tables[table]);
-                    Then::SkipTable
+                    WalkControl::SkipTable
                 }
             })
         })?;
@@ -197,7 +181,7 @@ impl Comparison<'_> {
         Ok(found)
     }
 
-    fn begin(&self) -> Result<(), Error> {
+    fn begin_progress(&self) -> Result<(), Error> {
         let mut total: u64 = 0;
         for table in self.schema.tables.values() {
             total += count(self.local, table)?;
@@ -214,10 +198,10 @@ impl Comparison<'_> {
         if seq == Some(self.seq) { Ok(answers) } else { Err(Error::Moved) }
     }
 
-    /// The counters of AUTOINCREMENT tables.
-    fn compare_counters(&self, on_d1: &[schema::Object], found: &mut Differences) -> Result<(), Error> {
+    /// Compares the counters of AUTOINCREMENT tables.
+    fn compare_counters(&self, on_d1: &[schema::DeclaredObject], found: &mut Differences) -> Result<(), Error> {
         let counted: Vec<&Table> = self.schema.tables.values().filter(|table| table.autoincrement).collect();
-        // Without such a table there is no sqlite_sequence.
+        // sqlite_sequence exists only if there is such a table.
         if counted.is_empty() || !counted.iter().any(|table| on_d1.iter().any(|object| object.name == table.name)) {
             return Ok(());
         }

@@ -1,67 +1,68 @@
-//! The walk over both sides, page by page. The pages of small tables share a request.
+//! Walks over both sides page by page. The pages of small tables share a request.
 
 use std::ops::ControlFlow;
 
-use super::read::{self, Cell, MOST_INLINE};
-use super::{Comparison, Event};
+use super::read::{self, D1Cell, MOST_INLINE};
+use super::{D1Comparison, Event};
 use crate::schema::Table;
 use crate::transfer::Error;
 use crate::transfer::check::each_row;
 use crate::transfer::send::size;
 use crate::value::Value;
 
-/// Bytes of values in one request. D1's answer has them as hex digits, and may have 15 MB (seen on workerd).
+/// Bytes of values in one request. D1 returns them as hex digits, in an answer of up to 15 MB (seen on workerd).
 const REQUEST_BYTES: usize = 2_000_000;
 /// Rows of one page.
 const PAGE_ROWS: usize = 10_000;
 /// Pages in one request.
 const PAGES: usize = 20;
 
-/// What a page is like on D1.
+/// How a page compares with D1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The same; so many rows.
+pub(crate) enum PageResult {
+    /// It is the same. The number: its rows.
     Equal(u64),
-    /// So many of its rows are there, and no more rows of the table.
+    /// D1's table ends within the page. The number: rows that D1 has of it.
     Ends(u64),
-    /// Something else.
+    /// D1 has other rows.
     Differs,
 }
 
-/// What comes after a page.
+/// How the walk goes on after a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// The next one.
-    GoOn,
-    /// The next table.
+pub(crate) enum WalkControl {
+    /// With the next page.
+    Continue,
+    /// With the next table.
     SkipTable,
-    /// Nothing.
+    /// Not at all.
     Stop,
 }
 
-/// Some rows of a table.
-struct Page<'t> {
+/// Consecutive rows of a table.
+struct RowPage<'t> {
+    /// Index of the table.
     number: usize,
     table: &'t Table,
-    /// The key of the row before.
+    /// The key of the row before the page.
     after: Option<Vec<Value>>,
     rows: Vec<Vec<Value>>,
     bytes: usize,
-    /// Whether the plain side has no more rows of the table.
+    /// Whether the local table ends with this page.
     is_last: bool,
 }
 
-impl<'t> Page<'t> {
-    fn new(number: usize, table: &'t Table) -> Page<'t> {
-        Page { number, table, after: None, rows: Vec::new(), bytes: 0, is_last: false }
+impl<'t> RowPage<'t> {
+    fn new(number: usize, table: &'t Table) -> RowPage<'t> {
+        RowPage { number, table, after: None, rows: Vec::new(), bytes: 0, is_last: false }
     }
 
-    fn next(&self) -> Page<'t> {
+    fn next(&self) -> RowPage<'t> {
         let after = self.rows.last().map(|row| read::key_of(self.table, row));
-        Page { after, ..Page::new(self.number, self.table) }
+        RowPage { after, ..RowPage::new(self.number, self.table) }
     }
 
-    /// Larger cells than the largest one here need not come along: they differ.
+    /// D1 need not send cells larger than the largest local one: those differ anyway.
     fn inline(&self) -> usize {
         let bytes = |value: &Value| match value {
             Value::Text(bytes) | Value::Blob(bytes) => bytes.len(),
@@ -71,30 +72,30 @@ impl<'t> Page<'t> {
     }
 
     fn statement(&self) -> crate::d1::Statement {
-        // One more than there are shows whether D1 has more.
+        // Asking for one row more shows whether D1 has more.
         let limit = self.rows.len() + usize::from(self.is_last);
         read::page(self.table, self.after.as_deref(), limit, self.inline())
     }
 }
 
-/// Pages that go into one request, and what has become of the walk.
-struct Walk<'w, 't> {
-    comparison: &'w Comparison<'w>,
-    each: &'w mut dyn FnMut(usize, Outcome) -> Result<Then, Error>,
-    pages: Vec<Page<'t>>,
+/// The state of a walk, with the pages of the next request.
+struct PageWalk<'w, 't> {
+    comparison: &'w D1Comparison<'w>,
+    each: &'w mut dyn FnMut(usize, PageResult) -> Result<WalkControl, Error>,
+    pages: Vec<RowPage<'t>>,
     bytes: usize,
     skipped: Option<usize>,
     stopped: bool,
 }
 
-impl Comparison<'_> {
-    /// Calls `each` with the number of the table for every page, in order.
+impl D1Comparison<'_> {
+    /// Calls `each` for every page, in order, with the index of its table.
     pub(super) fn walk(
         &self,
         tables: &[&Table],
-        each: &mut dyn FnMut(usize, Outcome) -> Result<Then, Error>,
+        each: &mut dyn FnMut(usize, PageResult) -> Result<WalkControl, Error>,
     ) -> Result<(), Error> {
-        let mut walk = Walk { comparison: self, each, pages: Vec::new(), bytes: 0, skipped: None, stopped: false };
+        let mut walk = PageWalk { comparison: self, each, pages: Vec::new(), bytes: 0, skipped: None, stopped: false };
         for (number, table) in tables.iter().enumerate() {
             walk.table(number, table)?;
         }
@@ -102,13 +103,13 @@ impl Comparison<'_> {
     }
 }
 
-impl<'t> Walk<'_, 't> {
+impl<'t> PageWalk<'_, 't> {
     fn is_over(&self, table: usize) -> bool {
         self.stopped || self.skipped == Some(table)
     }
 
     fn table(&mut self, number: usize, table: &'t Table) -> Result<(), Error> {
-        let mut page = Page::new(number, table);
+        let mut page = RowPage::new(number, table);
         let local = self.comparison.local;
         each_row(local, table, |row| {
             page.bytes += size(&row);
@@ -123,7 +124,7 @@ impl<'t> Walk<'_, 't> {
         self.push(page)
     }
 
-    fn push(&mut self, page: Page<'t>) -> Result<(), Error> {
+    fn push(&mut self, page: RowPage<'t>) -> Result<(), Error> {
         self.bytes += page.bytes;
         self.pages.push(page);
         if self.bytes >= REQUEST_BYTES || self.pages.len() >= PAGES { self.ask() } else { Ok(()) }
@@ -131,12 +132,12 @@ impl<'t> Walk<'_, 't> {
 
     fn ask(&mut self) -> Result<(), Error> {
         self.bytes = 0;
-        let pages: Vec<Page<'t>> = std::mem::take(&mut self.pages);
-        let pages: Vec<Page<'t>> = pages.into_iter().filter(|page| !self.is_over(page.number)).collect();
+        let pages: Vec<RowPage<'t>> = std::mem::take(&mut self.pages);
+        let pages: Vec<RowPage<'t>> = pages.into_iter().filter(|page| !self.is_over(page.number)).collect();
         if pages.is_empty() {
             return Ok(());
         }
-        let answers = self.comparison.ask(pages.iter().map(Page::statement).collect())?;
+        let answers = self.comparison.ask(pages.iter().map(RowPage::statement).collect())?;
         for (page, answer) in pages.iter().zip(answers) {
             if self.is_over(page.number) {
                 continue;
@@ -145,31 +146,31 @@ impl<'t> Walk<'_, 't> {
             let outcome = self.comparison.outcome(page, &rows)?;
             (self.comparison.progress)(Event::Advances(page.rows.len() as u64));
             match (self.each)(page.number, outcome)? {
-                Then::GoOn => {}
-                Then::SkipTable => self.skipped = Some(page.number),
-                Then::Stop => self.stopped = true,
+                WalkControl::Continue => {}
+                WalkControl::SkipTable => self.skipped = Some(page.number),
+                WalkControl::Stop => self.stopped = true,
             }
         }
         Ok(())
     }
 }
 
-impl Comparison<'_> {
-    fn outcome(&self, page: &Page<'_>, rows: &[Vec<Cell>]) -> Result<Outcome, Error> {
+impl D1Comparison<'_> {
+    fn outcome(&self, page: &RowPage<'_>, rows: &[Vec<D1Cell>]) -> Result<PageResult, Error> {
         if rows.len() > page.rows.len() {
-            return Ok(Outcome::Differs);
+            return Ok(PageResult::Differs);
         }
         for (d1, local) in rows.iter().zip(&page.rows) {
             if self.different_cell(page.table, d1, local)?.is_some() {
-                return Ok(Outcome::Differs);
+                return Ok(PageResult::Differs);
             }
         }
         let count = rows.len() as u64;
-        Ok(if rows.len() == page.rows.len() { Outcome::Equal(count) } else { Outcome::Ends(count) })
+        Ok(if rows.len() == page.rows.len() { PageResult::Equal(count) } else { PageResult::Ends(count) })
     }
 
-    /// The number of the first cell that differs.
-    pub(super) fn different_cell(&self, table: &Table, d1: &[Cell], local: &[Value]) -> Result<Option<usize>, Error> {
+    /// The index of the first cell that differs.
+    pub(super) fn different_cell(&self, table: &Table, d1: &[D1Cell], local: &[Value]) -> Result<Option<usize>, Error> {
         for (index, (cell, value)) in d1.iter().zip(local).enumerate() {
             if !self.is_same(table, index, cell, value, local)? {
                 return Ok(Some(index));
@@ -178,10 +179,10 @@ impl Comparison<'_> {
         Ok(None)
     }
 
-    fn is_same(&self, table: &Table, index: usize, cell: &Cell, value: &Value, row: &[Value]) -> Result<bool, Error> {
+    fn is_same(&self, table: &Table, index: usize, cell: &D1Cell, value: &Value, row: &[Value]) -> Result<bool, Error> {
         let (is_text, size) = match cell {
-            Cell::Value(other) => return Ok(other == value),
-            Cell::Large { is_text, size } => (*is_text, *size),
+            D1Cell::Value(other) => return Ok(other == value),
+            D1Cell::Large { is_text, size } => (*is_text, *size),
         };
         let bytes = match value {
             Value::Text(bytes) if is_text => bytes,

@@ -1,7 +1,7 @@
-//! Reads rows from D1 for a comparison: in another way than replicas are filled, so that a mistake made there shows here.
+//! Reads rows from D1 for a comparison. It does not share the code that fills replicas, so that a mistake there shows here.
 //!
-//! A cell is a text whose first letter is its type, its bytes as hex digits; a REAL is a JSON number. Cells that are larger than asked
-//! for are told by their size.
+//! D1 sends a cell as a text: a letter for the type, then the value, bytes as hex digits. A REAL is a JSON number. Of cells larger than the
+//! limit only the size is sent.
 
 use serde_json::Value as Json;
 
@@ -12,27 +12,26 @@ use crate::schema::Table;
 use crate::transfer::Error;
 use crate::value::Value;
 
-/// The largest cell that comes along in any case: as hex digits it stays below half of what D1 takes for a value.
-pub const MOST_INLINE: usize = 400_000;
-/// Pieces of the largest value there can be (2 MB).
+/// The largest cell ever sent with its row: as hex digits it is less than half of D1's limit for a value.
+pub(crate) const MOST_INLINE: usize = 400_000;
+/// How many pieces the largest possible value (2 MB) has.
 const PIECES: usize = 5;
 
-/// A cell as D1 has it.
+/// A cell as D1 sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cell {
-    /// Its value.
+pub(crate) enum D1Cell {
     Value(Value),
-    /// Too large to come along.
+    /// Too large to be sent with its row.
     Large {
-        /// Text, else a blob.
+        /// Otherwise a blob.
         is_text: bool,
-        /// Its bytes.
+        /// In bytes.
         size: usize,
     },
 }
 
-/// The rows after `after` (all, if `None`), at most `limit`, in the order of the key.
-pub fn page(table: &Table, after: Option<&[Value]>, limit: usize, inline: usize) -> Statement {
+/// Reads at most `limit` rows in the order of the key, from the first one after `after`. `inline`: the largest cell to send.
+pub(crate) fn page(table: &Table, after: Option<&[Value]>, limit: usize, inline: usize) -> Statement {
     let start = if after.is_some() { format!(" WHERE {}", after_key(table)) } else { String::new() };
     let sql = format!(
         "SELECT {} FROM {}{start} ORDER BY {} LIMIT {limit}",
@@ -51,7 +50,7 @@ fn list(table: &Table, inline: usize) -> String {
 }
 
 fn cell(name: &str, inline: usize) -> String {
-    // JavaScript writes -0.0 and infinities otherwise.
+    // JavaScript would turn -0.0 into 0 and infinities into null.
     let real = format!(
         "CASE WHEN {name}=0 THEN CASE WHEN atan2({name},-1)<0 THEN 'r-0.0' ELSE 'r0.0' END \
          WHEN abs({name})>1.7976931348623157e308 THEN 'r'||CASE WHEN {name}>0 THEN 'inf' ELSE '-inf' END ELSE {name} END"
@@ -64,42 +63,42 @@ fn cell(name: &str, inline: usize) -> String {
     )
 }
 
-/// Understands the rows of an answer to [`page`].
-pub fn parse(table: &Table, rows: Vec<Vec<Json>>) -> Result<Vec<Vec<Cell>>, Error> {
-    // A cell too few must not pass for one that is equal.
+/// Parses the answer to [`page`].
+pub(crate) fn parse(table: &Table, rows: Vec<Vec<Json>>) -> Result<Vec<Vec<D1Cell>>, Error> {
+    // A missing cell must not pass for an equal one.
     let cells = insert_names(table).len();
     let row = |row: Vec<Json>| {
-        let row = row.into_iter().map(parse_cell).collect::<Option<Vec<Cell>>>();
+        let row = row.into_iter().map(parse_cell).collect::<Option<Vec<D1Cell>>>();
         row.filter(|row| row.len() == cells)
     };
     rows.into_iter().map(row).collect::<Option<_>>().ok_or_else(|| unknown(table))
 }
 
-/// An answer that has another form than asked for.
-pub fn unknown(table: &Table) -> Error {
+/// The answer does not have the form that was asked for.
+pub(crate) fn unknown(table: &Table) -> Error {
     Error::Answer { table: table.name.clone() }
 }
 
-fn parse_cell(cell: Json) -> Option<Cell> {
+fn parse_cell(cell: Json) -> Option<D1Cell> {
     let text = match cell {
-        Json::Null => return Some(Cell::Value(Value::Null)),
-        Json::Number(number) => return Some(Cell::Value(Value::Real(number.as_f64()?))),
+        Json::Null => return Some(D1Cell::Value(Value::Null)),
+        Json::Number(number) => return Some(D1Cell::Value(Value::Real(number.as_f64()?))),
         Json::String(text) => text,
         _ => return None,
     };
     let (kind, rest) = text.split_at_checked(1)?;
-    Some(Cell::Value(match kind {
+    Some(D1Cell::Value(match kind {
         "i" => Value::Integer(rest.parse().ok()?),
         "r" => Value::Real(rest.parse().ok()?),
         "t" => Value::Text(hex::decode(rest).ok()?),
         "b" => Value::Blob(hex::decode(rest).ok()?),
-        ">" => return Some(Cell::Large { is_text: rest.starts_with('t'), size: rest.get(1..)?.parse().ok()? }),
+        ">" => return Some(D1Cell::Large { is_text: rest.starts_with('t'), size: rest.get(1..)?.parse().ok()? }),
         _ => return None,
     }))
 }
 
-/// The bytes of one large cell. `None`: the row is gone.
-pub fn large(client: &Client, table: &Table, key: &[Value], cell: usize) -> Result<Option<Vec<u8>>, Error> {
+/// Reads the bytes of a large cell. `None`: the row is gone.
+pub(crate) fn large(client: &Client, table: &Table, key: &[Value], cell: usize) -> Result<Option<Vec<u8>>, Error> {
     let name = insert_names(table).swap_remove(cell);
     let pieces = (0..PIECES).map(|piece| {
         format!("hex(substr(CAST({name} AS BLOB),{},{MOST_INLINE})) AS p{piece}", piece * MOST_INLINE + 1)
@@ -112,8 +111,8 @@ pub fn large(client: &Client, table: &Table, key: &[Value], cell: usize) -> Resu
     hex::decode(digits.concat()).map(Some).map_err(|_| unknown(table))
 }
 
-/// The values of a row that identify it.
-pub fn key_of(table: &Table, row: &[Value]) -> Vec<Value> {
+/// The values of a row's key.
+pub(crate) fn key_of(table: &Table, row: &[Value]) -> Vec<Value> {
     let names = insert_names(table);
     let at = |name: &String| names.iter().position(|other| other == name).and_then(|place| row.get(place).cloned());
     table.key_names().iter().filter_map(at).collect()

@@ -1,11 +1,11 @@
-//! A table that is not the same on both sides, row by row: which rows only one side has, and which have other values.
+//! Compares a table that differs row by row: which rows only one side has, and which have other values.
 
 use std::ops::ControlFlow;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row, params_from_iter};
 
-use super::read::{self, Cell};
-use super::{Comparison, Differences};
+use super::read::{self, D1Cell};
+use super::{D1Comparison, Differences, ONLY_ON_D1, only_in};
 use crate::d1::Statement;
 use crate::plan::insert_names;
 use crate::replica::rows::key_among;
@@ -15,22 +15,22 @@ use crate::transfer::check::each_row;
 use crate::value::Value;
 use crate::value::to_d1::keys_param;
 
-/// Rows of one page of D1's.
+/// Rows of one page from D1.
 const PAGE_ROWS: usize = 100;
-/// Cells up to this size come along; others cost a request each, if their sizes are the same.
+/// Cells up to this size are sent with their row. Larger ones cost a request each, if both sides have the same size.
 const INLINE: usize = 8_000;
-/// Keys that D1 is asked for at once.
+/// Keys looked up in one request.
 const KEYS: usize = 500;
 
-impl Comparison<'_> {
-    /// Adds what differs in `table`.
+impl D1Comparison<'_> {
+    /// Reports the differences of `table`.
     pub(super) fn compare_rows(&self, table: &Table, found: &mut Differences) -> Result<(), Error> {
-        self.walk_d1(table, found)?;
+        self.compare_d1_rows(table, found)?;
         self.find_missing(table, found)
     }
 
-    /// Rows that D1 has: those that only D1 has, and those with other values.
-    fn walk_d1(&self, table: &Table, found: &mut Differences) -> Result<(), Error> {
+    /// Walks over D1's rows: finds those that only D1 has, and those with other values.
+    fn compare_d1_rows(&self, table: &Table, found: &mut Differences) -> Result<(), Error> {
         let names = insert_names(table);
         let terms = table.key_terms("");
         let matches = terms.iter().enumerate().map(|(index, term)| format!("{term}=?{}", index + 1));
@@ -44,15 +44,10 @@ impl Comparison<'_> {
             let is_last = rows.len() < PAGE_ROWS;
             for row in rows {
                 let key = self.d1_key(table, &row)?;
-                let local = by_key
-                    .query_row(rusqlite::params_from_iter(&key), |row| {
-                        (0..names.len())
-                            .map(|index| Ok(Value::from(row.get_ref(index)?)))
-                            .collect::<Result<Vec<_>, _>>()
-                    })
-                    .optional()?;
+                let cells = |row: &Row<'_>| (0..names.len()).map(|cell| Ok(row.get_ref(cell)?.into())).collect();
+                let local: Option<Vec<Value>> = by_key.query_row(params_from_iter(&key), cells).optional()?;
                 match local {
-                    None => found.add(place(table, &key), self.sides.only_d1()),
+                    None => found.add(place(table, &key), ONLY_ON_D1.to_owned()),
                     Some(local) => {
                         if let Some(cell) = self.different_cell(table, &row, &local)? {
                             found.add(place(table, &key), other_value(&names[cell], &row[cell], &local[cell]));
@@ -67,30 +62,30 @@ impl Comparison<'_> {
         }
     }
 
-    fn d1_key(&self, table: &Table, row: &[Cell]) -> Result<Vec<Value>, Error> {
+    fn d1_key(&self, table: &Table, row: &[D1Cell]) -> Result<Vec<Value>, Error> {
         let values = row.iter().map(|cell| match cell {
-            Cell::Value(value) => value.clone(),
-            Cell::Large { .. } => Value::Null,
+            D1Cell::Value(value) => value.clone(),
+            D1Cell::Large { .. } => Value::Null,
         });
         let key = read::key_of(table, &values.collect::<Vec<_>>());
-        // A key of more than 8 KB: it cannot be told which row that is.
+        // The key is larger than `INLINE`, so that the row cannot be identified.
         if key.contains(&Value::Null) { Err(read::unknown(table)) } else { Ok(key) }
     }
 
-    /// Rows that only the plain side has.
+    /// Walks over the local rows: finds those that D1 does not have.
     fn find_missing(&self, table: &Table, found: &mut Differences) -> Result<(), Error> {
         let mut keys: Vec<Vec<Value>> = Vec::new();
         each_row(self.local, table, |row| {
             keys.push(read::key_of(table, &row));
             if keys.len() == KEYS {
-                self.ask_for(table, &std::mem::take(&mut keys), found)?;
+                self.find_missing_among(table, &std::mem::take(&mut keys), found)?;
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        self.ask_for(table, &keys, found)
+        self.find_missing_among(table, &keys, found)
     }
 
-    fn ask_for(&self, table: &Table, keys: &[Vec<Value>], found: &mut Differences) -> Result<(), Error> {
+    fn find_missing_among(&self, table: &Table, keys: &[Vec<Value>], found: &mut Differences) -> Result<(), Error> {
         if keys.is_empty() {
             return Ok(());
         }
@@ -104,7 +99,7 @@ impl Comparison<'_> {
         for row in answers.iter().flat_map(|answer| &answer.results.rows) {
             let index = row.first().and_then(|cell| cell.as_str()?.parse::<usize>().ok());
             let key = index.and_then(|index| keys.get(index)).ok_or_else(|| read::unknown(table))?;
-            found.add(place(table, key), self.sides.only_local());
+            found.add(place(table, key), only_in(self.local_name));
         }
         Ok(())
     }
@@ -124,8 +119,8 @@ fn place(table: &Table, key: &[Value]) -> String {
     format!("table {}, {what} {}", table.name, key.join(", "))
 }
 
-/// Without the values: they are nobody's business who reads a log.
-fn other_value(column: &str, d1: &Cell, local: &Value) -> String {
+/// Types and sizes only: values do not belong into a log.
+fn other_value(column: &str, d1: &D1Cell, local: &Value) -> String {
     let kind = |value: &Value| match value {
         Value::Null => "NULL".to_owned(),
         Value::Integer(_) => "an integer".to_owned(),
@@ -134,9 +129,9 @@ fn other_value(column: &str, d1: &Cell, local: &Value) -> String {
         Value::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
     };
     let on_d1 = match d1 {
-        Cell::Value(value) => kind(value),
-        Cell::Large { is_text: true, size } => format!("text of {size} bytes"),
-        Cell::Large { size, .. } => format!("a blob of {size} bytes"),
+        D1Cell::Value(value) => kind(value),
+        D1Cell::Large { is_text: true, size } => format!("text of {size} bytes"),
+        D1Cell::Large { size, .. } => format!("a blob of {size} bytes"),
     };
     let here = kind(local);
     let what = if on_d1 == here {

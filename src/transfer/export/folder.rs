@@ -1,5 +1,5 @@
-//! The folder of an export. Until it is finished it has `.liteflare-export/`, which says what is exported and holds files that are not
-//! whole yet; they get their names when they are.
+//! The folder of an export. Until the export is finished it contains `.liteflare-export/`, with a manifest that says what is exported and
+//! the files that are not complete yet.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -9,28 +9,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::invokeai::DATABASE;
 use crate::transfer::Error;
-use crate::transfer::media::upload::sum;
+use crate::transfer::media::upload::checksum;
 
 const OURS: &str = ".liteflare-export";
 
-/// The folder of an export.
-pub struct Folder {
+pub(crate) struct ExportFolder {
     dir: PathBuf,
     source: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
-    /// What is exported.
+struct Manifest {
+    /// Describes what is exported.
     source: String,
-    /// The MD5 of the database this export has put in its place.
+    /// The MD5 of the database that this export put in its place.
     database: Option<String>,
 }
 
-impl Folder {
-    /// Refuses a folder that holds anything but an unfinished export of `source`. Changes nothing.
-    pub fn check(dir: &Path, source: &str) -> Result<Folder, Error> {
-        let folder = Folder { dir: dir.to_path_buf(), source: source.to_owned() };
+impl ExportFolder {
+    /// Refuses a folder that holds anything but an unfinished export of `source`. Writes nothing.
+    pub(crate) fn check(dir: &Path, source: &str) -> Result<ExportFolder, Error> {
+        let folder = ExportFolder { dir: dir.to_path_buf(), source: source.to_owned() };
         let mut entries = match fs::read_dir(dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(folder),
             entries => entries.map_err(Error::file(dir))?,
@@ -38,17 +37,17 @@ impl Folder {
         if entries.next().is_none() {
             return Ok(folder);
         }
-        let Some(record) = folder.record()? else { return Err(Error::FolderNotEmpty { path: dir.to_path_buf() }) };
-        if record.source != source {
+        let Some(manifest) = folder.manifest()? else { return Err(Error::FolderNotEmpty { path: dir.to_path_buf() }) };
+        if manifest.source != source {
             let (path, this) = (dir.to_path_buf(), source.to_owned());
-            return Err(Error::OtherExport { path, other: record.source, this });
+            return Err(Error::OtherExport { path, other: manifest.source, this });
         }
         let database = dir.join(DATABASE);
         match File::open(&database) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(Error::file(&database)(error)),
             Ok(file) => {
-                if record.database != Some(md5(file, &database)?) {
+                if manifest.database != Some(md5(file, &database)?) {
                     return Err(Error::DatabaseInTheWay { path: database });
                 }
             }
@@ -56,8 +55,8 @@ impl Folder {
         Ok(folder)
     }
 
-    fn record(&self) -> Result<Option<Record>, Error> {
-        let path = self.record_path();
+    fn manifest(&self) -> Result<Option<Manifest>, Error> {
+        let path = self.manifest_path();
         match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::file(&path)(error)),
@@ -65,16 +64,16 @@ impl Folder {
         }
     }
 
-    fn record_path(&self) -> PathBuf {
+    fn manifest_path(&self) -> PathBuf {
         self.dir.join(OURS).join("source.json")
     }
 
-    /// Makes the folder this export's. What an earlier attempt left half done is removed.
-    pub fn claim(&self) -> Result<(), Error> {
+    /// Creates the manifest, and removes the incomplete files of an earlier attempt.
+    pub(crate) fn claim(&self) -> Result<(), Error> {
         let ours = self.dir.join(OURS);
         fs::create_dir_all(&ours).map_err(Error::file(&ours))?;
-        if self.record()?.is_none() {
-            self.write_record(None)?;
+        if self.manifest()?.is_none() {
+            self.write_manifest(None)?;
         }
         for entry in fs::read_dir(&ours).map_err(Error::file(&ours))? {
             let path = entry.map_err(Error::file(&ours))?.path();
@@ -85,15 +84,15 @@ impl Folder {
         Ok(())
     }
 
-    /// The place of a file that is not whole yet.
-    pub fn part(&self, name: &str) -> PathBuf {
+    /// Where a file is until it is complete.
+    pub(crate) fn part(&self, name: &str) -> PathBuf {
         self.dir.join(OURS).join(format!("{name}.part"))
     }
 
-    /// Puts the database in its place, last of all: until then the application does not start on a part of its files.
-    pub fn finish(&self, database: &Path, place: &Path) -> Result<(), Error> {
+    /// Puts the database in its place. It comes last, so that the application cannot start while files are missing.
+    pub(crate) fn finish(&self, database: &Path, place: &Path) -> Result<(), Error> {
         let sum = md5(File::open(database).map_err(Error::file(database))?, database)?;
-        self.write_record(Some(sum))?;
+        self.write_manifest(Some(sum))?;
         let parent = place.parent().unwrap_or(&self.dir);
         fs::create_dir_all(parent).map_err(Error::file(parent))?;
         fs::rename(database, place).map_err(Error::file(place))?;
@@ -103,13 +102,13 @@ impl Folder {
         fs::remove_dir_all(&ours).map_err(Error::file(&ours))
     }
 
-    /// At once or not at all.
-    fn write_record(&self, database: Option<String>) -> Result<(), Error> {
-        let record = Record { source: self.source.clone(), database };
-        let (new, path) = (self.part("source"), self.record_path());
+    /// Atomically.
+    fn write_manifest(&self, database: Option<String>) -> Result<(), Error> {
+        let manifest = Manifest { source: self.source.clone(), database };
+        let (new, path) = (self.part("source"), self.manifest_path());
         let write = || {
             let mut file = File::create(&new)?;
-            file.write_all(serde_json::to_string(&record)?.as_bytes())?;
+            file.write_all(serde_json::to_string(&manifest)?.as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, &path)
         };
@@ -119,6 +118,6 @@ impl Folder {
 
 fn md5(file: File, path: &Path) -> Result<String, Error> {
     let size = file.metadata().map_err(Error::file(path))?.len();
-    let [md5, _] = sum(file, size).map_err(Error::file(path))?.etags();
+    let [md5, _] = checksum(file, size).map_err(Error::file(path))?.etags();
     Ok(md5)
 }

@@ -1,7 +1,7 @@
-//! What is on D1 and R2 to a folder that the application starts from without liteflare.
+//! Brings D1 and R2 to a folder from which the application starts without liteflare.
 //!
-//! The database is one state: that of the commit the replica was built at. The bucket has no such states. It is listed after that, so
-//! that the objects of all rows are found, unless they are deleted meanwhile; what came or went is told in the end.
+//! The database is consistent: it is the state of one commit. A bucket has no such states. It is listed after the database was read, so
+//! that the listing has the objects of all rows unless they were deleted meanwhile; the summary counts what appeared or vanished.
 
 mod folder;
 
@@ -9,55 +9,52 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
 
-use self::folder::Folder;
+use self::folder::ExportFolder;
 use super::media::{download, upload::objects};
 use super::target::Target;
-use super::{Error, Progress, Requests};
+use super::{Error, Progress, connect_bucket, connect_d1, requests};
 use crate::config::{self, MappedFolder, R2Settings, Settings};
-use crate::d1::Client;
 use crate::image::{Image, PageNo};
 use crate::invokeai::DATABASE;
-use crate::metrics::{Metrics, R2Metrics};
-use crate::r2::{Bucket, Meta};
+use crate::metrics::RequestCount;
+use crate::r2::Meta;
 use crate::replica::hydrate::{Bounds, hydrate};
 
 /// What an export did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Summary {
-    /// The commit that the database stands for.
+pub struct ExportSummary {
+    /// The commit whose state the database has.
     pub seq: u64,
-    /// Whether others committed meanwhile; that is not in the export.
+    /// Whether others committed meanwhile; the export does not have that.
     pub has_gone_on: bool,
     /// Bytes of the database file.
     pub database_bytes: u64,
-    /// Whether there is a bucket.
+    /// Whether a bucket is set.
     pub has_bucket: bool,
     /// Objects under the mapped prefixes.
     pub files: u64,
-    /// Files that were fetched this time; the others were there.
+    /// Files that were fetched this time; the folder had the others already.
     pub files_fetched: u64,
-    /// Their bytes.
+    /// Bytes of those files.
     pub bytes_fetched: u64,
     /// Objects that were deleted before they could be fetched.
     pub vanished: u64,
-    /// Objects that came, or changed, after the bucket was listed.
+    /// Objects that are new, or have changed, since the bucket was listed.
     pub appeared: u64,
-    /// Requests.
-    pub requests: Requests,
+    /// What it took.
+    pub requests: RequestCount,
 }
 
-/// Exports to `dir`, which is empty, not there, or has an unfinished export of the same.
-pub fn export(dir: &Path, progress: Progress<'_>) -> Result<Summary, Error> {
+/// Exports to `dir`, which is empty, does not exist, or has an unfinished export of the same data.
+pub fn export(dir: &Path, progress: Progress<'_>) -> Result<ExportSummary, Error> {
     let (settings, r2) = config::load()?;
-    let folders = r2.as_ref().map(|r2| below(r2, dir)).transpose()?.unwrap_or_default();
-    let folder = Folder::check(dir, &source(&settings, r2.as_ref()))?;
-    let (d1_metrics, r2_metrics) = (Arc::new(Metrics::default()), Arc::new(R2Metrics::default()));
-    let client = Client::connect(&settings, Arc::clone(&d1_metrics)).map_err(crate::error::Error::from)?;
-    let bucket = r2.as_ref().map(|r2| Bucket::connect(r2, Arc::clone(&r2_metrics))).transpose()?;
+    let folders = r2.as_ref().map(|r2| moved_to(dir, r2)).transpose()?.unwrap_or_default();
+    let folder = ExportFolder::check(dir, &describe_source(&settings, r2.as_ref()))?;
+    let client = connect_d1(&settings)?;
+    let bucket = connect_bucket(r2.as_ref())?;
     if Target::read(&client)?.is_empty() {
         return Err(Error::NothingThere { database: settings.database.clone() });
     }
@@ -69,16 +66,16 @@ pub fn export(dir: &Path, progress: Progress<'_>) -> Result<Summary, Error> {
     let objects: Vec<&Meta> = listed.values().collect();
     let plan = download::plan(&folders, &objects, progress)?;
 
-    // Nothing was written until here.
+    // From here on, files are written.
     folder.claim()?;
     let database = folder.part("database");
     write_image(&image, &database)?;
-    let mut summary = Summary {
+    let mut summary = ExportSummary {
         seq: image.seq.0,
         database_bytes: image.size(),
         has_bucket: bucket.is_some(),
         files: listed.len() as u64,
-        ..Summary::default()
+        ..ExportSummary::default()
     };
     drop(image);
     if let Some(bucket) = &bucket {
@@ -94,12 +91,12 @@ pub fn export(dir: &Path, progress: Progress<'_>) -> Result<Summary, Error> {
     }
     summary.has_gone_on = Target::read(&client)?.seq.is_some_and(|seq| seq.0 != summary.seq);
     folder.finish(&database, &dir.join(DATABASE))?;
-    summary.requests = Requests::of(&d1_metrics, bucket.is_some().then_some(&r2_metrics));
+    summary.requests = requests(&client, bucket.as_ref());
     Ok(summary)
 }
 
-/// The mapped folders, moved from the root to `dir`.
-fn below(settings: &R2Settings, dir: &Path) -> Result<Vec<MappedFolder>, Error> {
+/// The mapped folders, with `dir` in place of the root.
+fn moved_to(dir: &Path, settings: &R2Settings) -> Result<Vec<MappedFolder>, Error> {
     let root: PathBuf = config::root().components().collect();
     let moved = |folder: &MappedFolder| match folder.dir.strip_prefix(&root) {
         Ok(relative) => Ok(MappedFolder { dir: dir.join(relative), prefix: folder.prefix.clone() }),
@@ -108,8 +105,8 @@ fn below(settings: &R2Settings, dir: &Path) -> Result<Vec<MappedFolder>, Error> 
     settings.folders.iter().map(moved).collect()
 }
 
-/// What is exported, in words: an unfinished export is gone on with when they are the same.
-fn source(settings: &Settings, r2: Option<&R2Settings>) -> String {
+/// Describes what is exported. An unfinished export is continued only if its description is the same.
+fn describe_source(settings: &Settings, r2: Option<&R2Settings>) -> String {
     let Settings { account, database, .. } = settings;
     let bucket = r2.map(|r2| {
         let prefixes: Vec<&str> = r2.folders.iter().map(|folder| folder.prefix.as_str()).collect();
@@ -118,7 +115,7 @@ fn source(settings: &Settings, r2: Option<&R2Settings>) -> String {
     format!("D1 database {database} of account {account}{}", bucket.unwrap_or_default())
 }
 
-/// Writes an image as a plain SQLite file, and has SQLite check it.
+/// Writes an image as a plain SQLite file and lets SQLite check it.
 fn write_image(image: &Image, path: &Path) -> Result<(), Error> {
     let write = || {
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);

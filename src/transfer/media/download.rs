@@ -1,4 +1,4 @@
-//! Objects to files: what is there already is found out first, then the rest is fetched. A file gets its name when it is whole.
+//! Downloads objects: first finds out which files exist already, then fetches the others. A file gets its name once it is complete.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -7,32 +7,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{CWD, RenameFlags};
 
-use super::upload::sum;
-use super::{AT_ONCE, is_object, pool};
+use super::upload::checksum;
+use super::{AT_ONCE, has_bytes_of, pool};
 use crate::config::MappedFolder;
 use crate::r2::{self, Bucket, FileError, Meta};
 use crate::transfer::{Error, Event, Progress, Step};
 
-/// An object to fetch.
+/// An object to fetch, and the path of its file.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub(crate) struct Download {
     meta: Meta,
     path: PathBuf,
 }
 
-/// What was fetched.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fetched {
-    /// Files.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Objects that were gone.
-    pub vanished: u64,
+pub(crate) struct DownloadTotals {
+    /// Files that were fetched.
+    pub(crate) files: u64,
+    /// Bytes of those files.
+    pub(crate) bytes: u64,
+    /// Objects that had been deleted meanwhile.
+    pub(crate) vanished: u64,
 }
 
-/// What is not there yet. Refuses files that are in the way.
-pub fn plan(folders: &[MappedFolder], objects: &[&Meta], progress: Progress<'_>) -> Result<Vec<Wanted>, Error> {
+/// The objects whose files do not exist yet. Refuses other files in their places.
+pub(crate) fn plan(
+    folders: &[MappedFolder],
+    objects: &[&Meta],
+    progress: Progress<'_>,
+) -> Result<Vec<Download>, Error> {
     let placed: Vec<(&Meta, PathBuf)> =
         objects.iter().filter_map(|meta| Some((*meta, path_of(folders, &meta.key)?))).collect();
     progress(Event::Begins(Step::CompareFiles, placed.iter().map(|(meta, _)| meta.size).sum()));
@@ -45,14 +48,14 @@ pub fn plan(folders: &[MappedFolder], objects: &[&Meta], progress: Progress<'_>)
     })?;
     progress(Event::Ends);
     let wanted = placed.into_iter().zip(found).filter(|(_, is_there)| !is_there);
-    Ok(wanted.map(|((meta, path), _)| Wanted { meta: meta.clone(), path }).collect())
+    Ok(wanted.map(|((meta, path), _)| Download { meta: meta.clone(), path }).collect())
 }
 
 fn path_of(folders: &[MappedFolder], key: &str) -> Option<PathBuf> {
     folders.iter().find_map(|folder| Some(folder.dir.join(key.strip_prefix(&folder.prefix)?.strip_prefix('/')?)))
 }
 
-/// Whether an object's file is there. Another file at its place is refused, be it an older state of the object: nobody knows.
+/// Whether an object's file exists. Any other file in its place is refused: it might be an older state of the object, or not.
 fn is_there(meta: &Meta, path: &Path) -> Result<bool, Error> {
     let found = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -63,28 +66,28 @@ fn is_there(meta: &Meta, path: &Path) -> Result<bool, Error> {
         return Err(in_the_way());
     }
     let modified = found.modified().map_err(Error::file(path))?;
-    let sum = File::open(path).and_then(|file| sum(file, found.len())).map_err(Error::file(path))?;
-    match is_object(meta, found.len(), &sum.etags()) {
+    let sum = File::open(path).and_then(|file| checksum(file, found.len())).map_err(Error::file(path))?;
+    match has_bytes_of(meta, found.len(), &sum.etags()) {
         Some(true) => Ok(true),
-        // Uploaded by somebody else, in parts of another size. The files of an export have the time of their object.
+        // Uploaded by another program, in parts of another size. Exported files carry the modification time of their object.
         None if modified == meta.modified => Ok(true),
         _ => Err(in_the_way()),
     }
 }
 
-/// Fetches what is wanted. `part`: the place of a file until it is whole.
-pub fn fetch(
+/// Fetches the objects. `part`: where the file with this number is until it is complete.
+pub(crate) fn fetch(
     bucket: &Bucket,
-    wanted: &[Wanted],
+    wanted: &[Download],
     part: impl Fn(usize) -> PathBuf + Sync,
     progress: Progress<'_>,
-) -> Result<Fetched, Error> {
+) -> Result<DownloadTotals, Error> {
     progress(Event::Begins(Step::FetchFiles, wanted.iter().map(|wanted| wanted.meta.size).sum()));
-    let numbered: Vec<(usize, &Wanted)> = wanted.iter().enumerate().collect();
+    let numbered: Vec<(usize, &Download)> = wanted.iter().enumerate().collect();
     let (large, small): (Vec<_>, Vec<_>) =
         numbered.into_iter().partition(|(_, wanted)| Bucket::is_large(wanted.meta.size));
     let vanished = AtomicU64::new(0);
-    let fetch = |(number, wanted): &(usize, &Wanted)| {
+    let fetch = |(number, wanted): &(usize, &Download)| {
         let part = part(*number);
         let fetched = match fetch_one(bucket, wanted, &part) {
             Err(Error::R2(r2::Error::NotFound { .. })) => {
@@ -101,10 +104,10 @@ pub fn fetch(
     sizes.extend(pool::each(&large, 1, fetch)?);
     progress(Event::Ends);
     let sizes: Vec<u64> = sizes.into_iter().flatten().collect();
-    Ok(Fetched { files: sizes.len() as u64, bytes: sizes.iter().sum(), vanished: vanished.into_inner() })
+    Ok(DownloadTotals { files: sizes.len() as u64, bytes: sizes.iter().sum(), vanished: vanished.into_inner() })
 }
 
-fn fetch_one(bucket: &Bucket, wanted: &Wanted, part: &Path) -> Result<u64, Error> {
+fn fetch_one(bucket: &Bucket, wanted: &Download, part: &Path) -> Result<u64, Error> {
     let (path, key) = (&wanted.path, &wanted.meta.key);
     let file = File::create(part).map_err(Error::file(part))?;
     let (meta, sum) = bucket.get_file(key, &wanted.meta, &file).map_err(|error| match error {
@@ -112,10 +115,10 @@ fn fetch_one(bucket: &Bucket, wanted: &Wanted, part: &Path) -> Result<u64, Error
         FileError::File(error) => Error::file(part)(error),
     })?;
     let size = sum.size();
-    if is_object(&meta, size, &sum.etags()) == Some(false) {
+    if has_bytes_of(&meta, size, &sum.etags()) == Some(false) {
         return Err(Error::Garbled { key: key.clone() });
     }
-    // As the bucket's listing has it: the answer to a download has no fractions of a second.
+    // From the listing: a download's answer has no fractions of a second.
     let modified = if meta.etag == wanted.meta.etag { wanted.meta.modified } else { meta.modified };
     file.set_modified(modified).map_err(Error::file(part))?;
     drop(file);
@@ -125,13 +128,13 @@ fn fetch_one(bucket: &Bucket, wanted: &Wanted, part: &Path) -> Result<u64, Error
     Ok(size)
 }
 
-/// Gives a whole file its name. A file that has come there meanwhile stays.
-fn place(wanted: &Wanted, part: &Path) -> Result<(), Error> {
+/// Gives a complete file its name, without overwriting a file that has appeared there meanwhile.
+fn place(wanted: &Download, part: &Path) -> Result<(), Error> {
     let path = &wanted.path;
     match rustix::fs::renameat_with(CWD, part, CWD, path, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
         Err(rustix::io::Errno::EXIST) => Err(Error::InTheWay { path: path.clone(), key: wanted.meta.key.clone() }),
-        // Not all file systems know that flag.
+        // Not every file system supports the flag.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !path.exists() => {
             fs::rename(part, path).map_err(Error::file(path))
         }

@@ -1,22 +1,24 @@
-//! The files in the mapped folders and the objects in the bucket.
+//! The files in the mapped folders, and the objects in the bucket.
 //!
-//! Files and objects are the same when their sizes and MD5 sums are; R2's ETag is the sum. Each file is read once: to compare it with an
-//! object that is there, or to send it. Small files go many at a time, large ones part by part, so that memory does not grow with them.
+//! A file and an object are the same if their sizes and MD5 checksums are; R2's ETag is the checksum. Each file is read once, either to
+//! compare it with an existing object or to send it. Small files are sent many at a time, large ones in parts, so that memory use does
+//! not depend on their size.
 
-pub mod download;
+pub(crate) mod download;
 mod pool;
 mod scan;
-pub mod upload;
+pub(crate) mod upload;
 
-pub use scan::{LocalFile, scan};
+pub(crate) use scan::{LocalFile, scan};
 
 use crate::r2::Meta;
 
-/// Small files on the way at once.
+/// How many small files are transferred at a time.
 const AT_ONCE: usize = 16;
 
-/// Whether an object is what a file with this sum is. `None`: it was sent in parts of a size that is not ours, and its ETag does not tell.
-fn is_object(meta: &Meta, size: u64, etags: &[String; 2]) -> Option<bool> {
+/// Whether an object has the bytes of a file with these checksums. `None`: it was uploaded in parts of another size than ours, so that
+/// its ETag does not tell.
+fn has_bytes_of(meta: &Meta, size: u64, etags: &[String; 2]) -> Option<bool> {
     if meta.size != size {
         return Some(false);
     }

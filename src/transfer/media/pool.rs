@@ -1,4 +1,4 @@
-//! The same work on many things, a few at a time. The first failure ends it.
+//! Works on many items with a few threads. The first failure stops the others.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use crate::transfer::Error;
 
-/// Calls `work` for each of `items`, on `threads` threads. Results come in the items' order.
-pub fn each<I: Sync, T: Send>(
+/// Calls `work` for each item, on `threads` threads. The results are in the order of the items.
+pub(crate) fn each<I: Sync, T: Send>(
     items: &[I],
     threads: usize,
     work: impl Fn(&I) -> Result<T, Error> + Sync,

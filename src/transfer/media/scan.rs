@@ -1,8 +1,8 @@
-//! What is in the mapped folders.
+//! Finds the files in the mapped folders.
 //!
-//! Symbolic links are followed, to files and to folders: people keep large folders on another disk. Everything is taken along, also what
-//! begins with a dot: such names may be the application's journals (`invokeai::JOURNAL`). Empty folders are not; the application makes
-//! those it needs.
+//! Symbolic links to files and folders are followed, because people keep large folders on another disk. Names that begin with a dot are
+//! included: they may be the application's journals (`invokeai::JOURNAL`). Empty folders are left out: the application creates those it
+//! needs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,28 +17,24 @@ use crate::transfer::Error;
 
 /// A file and the key it has in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LocalFile {
-    /// The mapped folder's number.
+pub(crate) struct LocalFile {
+    /// Index of its mapped folder.
     folder: usize,
-    /// Its key.
-    pub key: String,
-    /// Its bytes.
-    pub size: u64,
-    /// When it was changed.
-    pub modified: SystemTime,
+    pub(crate) key: String,
+    pub(crate) size: u64,
+    pub(crate) modified: SystemTime,
 }
 
 impl LocalFile {
-    /// Where it is.
-    pub fn path(&self, folders: &[MappedFolder]) -> PathBuf {
+    pub(crate) fn path(&self, folders: &[MappedFolder]) -> PathBuf {
         let folder = &folders[self.folder];
         let below = self.key.strip_prefix(&folder.prefix).unwrap_or_default();
         folder.dir.join(below.trim_start_matches('/'))
     }
 }
 
-/// All files in `folders`, by key. A folder that is not there has none.
-pub fn scan(folders: &[MappedFolder]) -> Result<Vec<LocalFile>, Error> {
+/// All files in `folders`, sorted by key. A folder that does not exist has none.
+pub(crate) fn scan(folders: &[MappedFolder]) -> Result<Vec<LocalFile>, Error> {
     let mut files = Vec::new();
     for (number, folder) in folders.iter().enumerate() {
         match fs::metadata(&folder.dir) {
@@ -47,7 +43,7 @@ pub fn scan(folders: &[MappedFolder]) -> Result<Vec<LocalFile>, Error> {
             Ok(found) if !found.is_dir() => return Err(Error::Special { path: folder.dir.clone() }),
             Ok(found) => {
                 let mut above = BTreeSet::from([(found.dev(), found.ino())]);
-                Scan { number, files: &mut files }.folder(&folder.dir, &folder.prefix, &mut above)?;
+                FolderScan { number, files: &mut files }.folder(&folder.dir, &folder.prefix, &mut above)?;
             }
         }
     }
@@ -55,13 +51,13 @@ pub fn scan(folders: &[MappedFolder]) -> Result<Vec<LocalFile>, Error> {
     Ok(files)
 }
 
-struct Scan<'f> {
+struct FolderScan<'f> {
     number: usize,
     files: &'f mut Vec<LocalFile>,
 }
 
-impl Scan<'_> {
-    /// `above`: the folders on the way here, so that a link to one of them is found.
+impl FolderScan<'_> {
+    /// `above`: the folders that this one is in, to detect links that form a cycle.
     fn folder(&mut self, dir: &Path, prefix: &str, above: &mut BTreeSet<(u64, u64)>) -> Result<(), Error> {
         for entry in fs::read_dir(dir).map_err(Error::file(dir))? {
             let path = entry.map_err(Error::file(dir))?.path();
@@ -87,7 +83,7 @@ impl Scan<'_> {
     }
 }
 
-/// The name of a file as part of a key: what the path hook would find again under it.
+/// A file's name as part of a key. Refuses names that the path hook could not map back to the file.
 fn name(path: &Path) -> Result<&str, Error> {
     let wrong = |reason: &str| Error::Name { path: path.to_path_buf(), reason: reason.to_owned() };
     let name = path.file_name().unwrap_or_default().to_str().ok_or_else(|| wrong("it is not UTF-8"))?;

@@ -1,4 +1,4 @@
-//! Files to the bucket: what is there already is found out first, then the rest is sent.
+//! Uploads files: first finds out which of them the bucket has already, then sends the others.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -7,64 +7,52 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::{AT_ONCE, LocalFile, is_object, pool};
+use super::{AT_ONCE, LocalFile, has_bytes_of, pool};
 use crate::config::{MappedFolder, R2Settings};
 use crate::r2::{Bucket, Checksum, FileError, Meta, PutMode};
 use crate::transfer::compare::Differences;
 use crate::transfer::{Error, Event, Progress, Step};
 
-/// What has to be done so that the bucket has the local files and nothing else under the mapped prefixes.
-pub struct Plan<'a> {
+/// What is left to do until the bucket has exactly the local files under the mapped prefixes.
+pub(crate) struct UploadPlan<'a> {
     settings: &'a R2Settings,
     bucket: &'a Bucket,
     files: Vec<LocalFile>,
-    /// Files that are there already, with their ETags.
+    /// ETags of the files that the bucket has, by key.
     present: BTreeMap<String, String>,
-    /// Numbers of files to send.
+    /// Indexes of the files to send.
     missing: Vec<usize>,
-    /// Objects that are not those of the files; only with `--replace`.
+    /// Keys of objects without a file, to be deleted; empty without `--replace`.
     foreign: Vec<String>,
 }
 
-/// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
+pub(crate) struct UploadTotals {
     /// Files that were sent.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Files that were there already.
-    pub present: u64,
-    /// Objects that were deleted.
-    pub deleted: u64,
+    pub(crate) files: u64,
+    /// Bytes of those files.
+    pub(crate) bytes: u64,
+    /// Files that the bucket had already.
+    pub(crate) present: u64,
+    /// Objects without a file that were deleted.
+    pub(crate) deleted: u64,
 }
 
-/// Finds out what the bucket has. Refuses objects that are not those of the files, unless they may be replaced.
-pub fn plan<'a>(
+/// Compares the bucket with the files. Refuses objects that differ from them, or have no file, unless they may be replaced.
+pub(crate) fn plan<'a>(
     settings: &'a R2Settings,
     bucket: &'a Bucket,
     files: Vec<LocalFile>,
     replace: bool,
     progress: Progress<'_>,
-) -> Result<Plan<'a>, Error> {
+) -> Result<UploadPlan<'a>, Error> {
     let objects = objects(settings, bucket)?;
-    let mut plan = Plan { settings, bucket, files, present: BTreeMap::new(), missing: Vec::new(), foreign: Vec::new() };
-    let known = |file: &LocalFile| objects.get(&file.key).filter(|meta| meta.size == file.size);
-    let comparable: Vec<(usize, &Meta)> =
-        plan.files.iter().enumerate().filter_map(|(index, file)| Some((index, known(file)?))).collect();
-    progress(Event::Begins(Step::CompareFiles, comparable.iter().map(|(_, meta)| meta.size).sum()));
-    let same = pool::each(&comparable, AT_ONCE, |(index, meta)| {
-        let file = &plan.files[*index];
-        let same = plan.is_same(file, meta)?;
-        progress(Event::Advances(file.size));
-        Ok(same)
-    })?;
-    progress(Event::Ends);
-    let same: BTreeMap<usize, &Meta> =
-        comparable.iter().zip(same).filter(|(_, same)| *same).map(|(pair, _)| *pair).collect();
+    let mut plan =
+        UploadPlan { settings, bucket, files, present: BTreeMap::new(), missing: Vec::new(), foreign: Vec::new() };
+    let same = plan.find_present(&objects, progress)?;
     plan.missing = (0..plan.files.len()).filter(|index| !same.contains_key(index)).collect();
     plan.present = same.values().map(|meta| (meta.key.clone(), meta.etag.clone())).collect();
-    let others: Vec<&str> = plan
+    let different: Vec<&str> = plan
         .missing
         .iter()
         .map(|index| plan.files[*index].key.as_str())
@@ -73,7 +61,7 @@ pub fn plan<'a>(
     let names: BTreeMap<&str, ()> = plan.files.iter().map(|file| (file.key.as_str(), ())).collect();
     let foreign: Vec<String> = objects.keys().filter(|key| !names.contains_key(key.as_str())).cloned().collect();
     if !replace {
-        refuse(settings, &others, "have other bytes than the local files", "overwrite")?;
+        refuse(settings, &different, "have other bytes than the local files", "overwrite")?;
         let foreign: Vec<&str> = foreign.iter().map(String::as_str).collect();
         refuse(settings, &foreign, "are not among the local files", "delete")?;
     }
@@ -88,7 +76,7 @@ fn refuse(settings: &R2Settings, keys: &[&str], how: &'static str, cure: &'stati
 }
 
 /// All objects under the mapped prefixes.
-pub fn objects(settings: &R2Settings, bucket: &Bucket) -> Result<BTreeMap<String, Meta>, Error> {
+pub(crate) fn objects(settings: &R2Settings, bucket: &Bucket) -> Result<BTreeMap<String, Meta>, Error> {
     let mut objects = BTreeMap::new();
     for MappedFolder { prefix, .. } in &settings.folders {
         objects.extend(bucket.list(prefix)?.into_iter().map(|meta| (meta.key.clone(), meta)));
@@ -96,14 +84,33 @@ pub fn objects(settings: &R2Settings, bucket: &Bucket) -> Result<BTreeMap<String
     Ok(objects)
 }
 
-impl Plan<'_> {
-    /// How many files there are.
-    pub fn file_count(&self) -> usize {
+impl UploadPlan<'_> {
+    /// The files that the bucket has already, by their indexes. Only objects of the same size are compared.
+    fn find_present<'o>(
+        &self,
+        objects: &'o BTreeMap<String, Meta>,
+        progress: Progress<'_>,
+    ) -> Result<BTreeMap<usize, &'o Meta>, Error> {
+        let candidate = |file: &LocalFile| objects.get(&file.key).filter(|meta| meta.size == file.size);
+        let candidates: Vec<(usize, &Meta)> =
+            self.files.iter().enumerate().filter_map(|(index, file)| Some((index, candidate(file)?))).collect();
+        progress(Event::Begins(Step::CompareFiles, candidates.iter().map(|(_, meta)| meta.size).sum()));
+        let same = pool::each(&candidates, AT_ONCE, |(index, meta)| {
+            let file = &self.files[*index];
+            let same = self.is_on_r2(file, meta)?;
+            progress(Event::Advances(file.size));
+            Ok(same)
+        })?;
+        progress(Event::Ends);
+        Ok(candidates.into_iter().zip(same).filter(|(_, same)| *same).map(|(candidate, _)| candidate).collect())
+    }
+
+    pub(crate) fn file_count(&self) -> usize {
         self.files.len()
     }
 
-    /// Sends what is missing, and deletes what is foreign.
-    pub fn carry_out(&mut self, progress: Progress<'_>) -> Result<Sent, Error> {
+    /// Sends the missing files and deletes foreign objects.
+    pub(crate) fn carry_out(&mut self, progress: Progress<'_>) -> Result<UploadTotals, Error> {
         let (large, small): (Vec<usize>, Vec<usize>) =
             self.missing.iter().partition(|index| Bucket::is_large(self.files[**index].size));
         let bytes = self.missing.iter().map(|index| self.files[*index].size).sum();
@@ -118,7 +125,7 @@ impl Plan<'_> {
         sent.extend(pool::each(&large, 1, send)?);
         self.bucket.delete(&self.foreign)?;
         progress(Event::Ends);
-        let done = Sent {
+        let done = UploadTotals {
             files: sent.len() as u64,
             bytes,
             present: self.present.len() as u64,
@@ -128,8 +135,8 @@ impl Plan<'_> {
         Ok(done)
     }
 
-    /// Lists the bucket once more: whether it has exactly what was sent or was there.
-    pub fn verify(&self) -> Result<Differences, Error> {
+    /// Lists the bucket once more, to check that it has exactly the files.
+    pub(crate) fn verify(&self) -> Result<Differences, Error> {
         let objects = objects(self.settings, self.bucket)?;
         let mut found = Differences::default();
         for file in &self.files {
@@ -149,12 +156,12 @@ impl Plan<'_> {
 
     fn send(&self, file: &LocalFile) -> Result<String, Error> {
         let path = file.path(&self.settings.folders);
-        let opened = File::open(&path).map_err(gone(&path))?;
+        let opened = File::open(&path).map_err(changed_or_unreadable(&path))?;
         let (meta, etags) = if Bucket::is_large(file.size) {
             let meta = self.bucket.put_file(&file.key, opened, file.size).map_err(file_error(&path))?;
-            // The file is read once more: what the parts held is not kept.
-            let opened = File::open(&path).map_err(gone(&path))?;
-            let etags = sum(opened, file.size).map_err(gone(&path))?.etags();
+            // Read once more, because the upload does not keep what the parts held.
+            let opened = File::open(&path).map_err(changed_or_unreadable(&path))?;
+            let etags = checksum(opened, file.size).map_err(changed_or_unreadable(&path))?.etags();
             unchanged(&path, file)?;
             (meta, etags)
         } else {
@@ -172,14 +179,15 @@ impl Plan<'_> {
         }
     }
 
-    fn is_same(&self, file: &LocalFile, meta: &Meta) -> Result<bool, Error> {
+    fn is_on_r2(&self, file: &LocalFile, meta: &Meta) -> Result<bool, Error> {
         let path = file.path(&self.settings.folders);
-        let sum = sum(File::open(&path).map_err(gone(&path))?, file.size).map_err(gone(&path))?;
+        let sum = checksum(File::open(&path).map_err(changed_or_unreadable(&path))?, file.size)
+            .map_err(changed_or_unreadable(&path))?;
         unchanged(&path, file)?;
         let (size, etags) = (sum.size(), sum.etags());
-        match is_object(meta, size, &etags) {
+        match has_bytes_of(meta, size, &etags) {
             Some(same) => Ok(same),
-            // Sent by somebody else, in parts of another size: only its bytes tell.
+            // Uploaded by another program, in parts of another size: only its bytes tell.
             None => {
                 let temporary = tempfile::tempfile().map_err(Error::file(&std::env::temp_dir()))?;
                 let (_, sum) = self.bucket.get_file(&file.key, meta, &temporary).map_err(file_error(&path))?;
@@ -189,8 +197,8 @@ impl Plan<'_> {
     }
 }
 
-/// Reads a file to its end.
-pub fn sum(mut file: File, size: u64) -> std::io::Result<Checksum> {
+/// Reads a whole file.
+pub(crate) fn checksum(mut file: File, size: u64) -> std::io::Result<Checksum> {
     let mut sum = Checksum::new(size);
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -203,14 +211,14 @@ pub fn sum(mut file: File, size: u64) -> std::io::Result<Checksum> {
     }
 }
 
-/// Refuses a file that is no longer what it was when the folders were read.
+/// Refuses a file that has changed since the folders were scanned.
 fn unchanged(path: &Path, file: &LocalFile) -> Result<(), Error> {
-    let now = std::fs::metadata(path).map_err(gone(path))?;
+    let now = std::fs::metadata(path).map_err(changed_or_unreadable(path))?;
     let same = now.len() == file.size && now.modified().is_ok_and(|modified| modified == file.modified);
     if same { Ok(()) } else { Err(Error::Changed { path: path.to_path_buf() }) }
 }
 
-fn gone(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<'_> {
+fn changed_or_unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<'_> {
     move |error| match error.kind() {
         ErrorKind::NotFound => Error::Changed { path: path.to_path_buf() },
         _ => Error::file(path)(error),
@@ -220,7 +228,7 @@ fn gone(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<'_> {
 fn file_error(path: &Path) -> impl FnOnce(FileError) -> Error + use<'_> {
     move |error| match error {
         FileError::R2(error) => Error::R2(error),
-        // It has become shorter.
+        // The file has become shorter.
         FileError::File(error) if error.kind() == ErrorKind::UnexpectedEof => {
             Error::Changed { path: path.to_path_buf() }
         }
