@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// The place after this one.
+    /// The place after it.
     pub fn next(self) -> Seq {
         Seq(self.0 + 1)
     }
@@ -127,8 +127,8 @@ impl Image {
     /// This image without the pages behind `size` bytes, which its header does not count. `None`: there are none.
     pub fn cut(&self, size: u64) -> Option<Image> {
         let count = usize::try_from(size / self.page_size.max(1) as u64).ok()?;
-        let is_so = count < self.pages.len() && self.header_u32(28) as usize == count;
-        is_so.then(|| Image { seq: self.seq, page_size: self.page_size, pages: self.pages.take(count) })
+        let ends_there = count < self.pages.len() && self.header_u32(28) as usize == count;
+        ends_there.then(|| Image { seq: self.seq, page_size: self.page_size, pages: self.pages.take(count) })
     }
 
     /// Fills `buffer` from byte `offset` on, with zeros past the end. Returns whether all bytes existed.
@@ -137,7 +137,7 @@ impl Image {
     }
 
     /// The image after `overlay`, and the pages whose content differs from this image, in ascending order.
-    /// Rewriting a page with what it held before does not count (`DECODE.md`, R11).
+    /// Rewriting a page with what it held before does not count (`docs/DECODING.md`, R11).
     pub fn with(&self, overlay: &Overlay) -> (Image, Vec<PageNo>) {
         let page_size = overlay.page_size;
         let mut after = Image { seq: self.seq, page_size, pages: self.pages.clone() };

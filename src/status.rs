@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use crate::config::{self, R2Settings, SettingError};
 use crate::d1::{Client, Rows, SendError, Statement};
+use crate::ledger::{log, tables};
 use crate::metrics::{Metrics, R2Metrics};
 use crate::r2::{self, Bucket, Requests};
-
-/// Commits that are shown.
-const COMMITS: usize = 5;
 
 /// A view that goes on lists objects again after this time: each page of names costs money.
 const LIST_AGAIN: Duration = Duration::from_secs(60);
@@ -159,9 +156,8 @@ impl Watch {
     }
 
     fn seq(&self) -> Result<u64, StatusError> {
-        let sql = "SELECT CAST(coalesce(max(seq),0) AS TEXT) AS seq FROM _lf_commit";
-        match self.client.send_idempotent(&[Statement::new(sql)]) {
-            Ok(answer) => Ok(answer.first().and_then(|rows| number(rows.results.rows.first()?, 0)).unwrap_or(0)),
+        match self.client.send_idempotent(&[log::newest()]) {
+            Ok(answer) => Ok(log::newest_in(&answer[0]).unwrap_or_default().0),
             Err(SendError::Refused(refusal)) if refusal.message.contains("no such table") => Ok(0),
             Err(error) => Err(error.into()),
         }
@@ -169,17 +165,8 @@ impl Watch {
 
     /// Two requests: which tables there are, and what is in them.
     fn count(&self) -> Result<Status, StatusError> {
-        let schema = [
-            "SELECT name FROM sqlite_schema WHERE type='table' AND substr(name,1,4) NOT IN ('_cf_','_lf_') \
-             AND substr(name,1,7)<>'sqlite_' ORDER BY name",
-            "SELECT name FROM sqlite_schema WHERE type='table' AND name='_lf_commit'",
-        ];
-        let answer = self.client.send_idempotent(&schema.map(Statement::new))?;
-        let names = |index: usize| -> Vec<String> {
-            let rows = answer.get(index).map(|rows| rows.results.rows.as_slice()).unwrap_or_default();
-            rows.iter().map(|row| text(row, 0)).collect()
-        };
-        let (tables, has_log) = (names(0), !names(1).is_empty());
+        let answer = self.client.send_idempotent(&[tables::names(), tables::has_log()])?;
+        let (tables, has_log) = (tables::read_names(&answer[0]), tables::read_has_log(&answer[1]));
         let mut status = Status {
             database: self.database.clone(),
             seq: 0,
@@ -195,11 +182,7 @@ impl Watch {
             .map(|table| Statement::new(format!("SELECT count(*) AS n FROM {}", crate::schema::quoted(table))))
             .collect();
         if has_log {
-            ask.push(Statement::new(format!(
-                "SELECT CAST(seq AS TEXT) AS seq, at, source, (SELECT json_group_array(key) FROM (\
-                 SELECT key FROM json_each(changes,'$.rowids') UNION SELECT key FROM json_each(changes,'$.keys'))) AS tables \
-                 FROM _lf_commit ORDER BY _lf_commit.seq DESC LIMIT {COMMITS}"
-            )));
+            ask.push(log::recent());
         }
         if ask.is_empty() {
             return Ok(status);
@@ -209,7 +192,7 @@ impl Watch {
         let count = |rows: &Rows| rows.results.rows.first().and_then(|row| row.first()?.as_u64()).unwrap_or(0);
         status.tables = tables.into_iter().zip(&answer).map(|(name, rows)| Table { name, rows: count(rows) }).collect();
         if has_log && let Some(rows) = answer.last() {
-            status.commits = rows.results.rows.iter().map(|row| commit(row)).collect();
+            status.commits = log::read_recent(rows).into_iter().map(commit).collect();
             status.seq = status.commits.first().map_or(0, |commit| commit.seq);
         }
         Ok(status)
@@ -227,18 +210,8 @@ impl Watch {
     }
 }
 
-fn commit(row: &[Json]) -> Commit {
-    let tables = serde_json::from_str(&text(row, 3)).unwrap_or_default();
-    Commit { seq: number(row, 0).unwrap_or(0), at: text(row, 1), source: text(row, 2), tables }
-}
-
-fn text(row: &[Json], index: usize) -> String {
-    row.get(index).and_then(Json::as_str).unwrap_or_default().to_owned()
-}
-
-/// A number that came as a text, which keeps all its digits.
-fn number(row: &[Json], index: usize) -> Option<u64> {
-    row.get(index)?.as_str()?.parse().ok()
+fn commit(entry: log::Entry) -> Commit {
+    Commit { seq: entry.seq.0, at: entry.at, source: entry.source, tables: entry.tables }
 }
 
 fn size(answer: &[Rows]) -> u64 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use liteflare::config::{Refresh, Secret, Settings};
 use liteflare::d1::Client;
-use liteflare::dev::{Cloud, Options};
+use liteflare::dev::{Cloud, CloudOptions};
 use liteflare::image::{Image, PageNo};
 use liteflare::serve::router;
 use liteflare::sqlite::Sqlite;
@@ -41,7 +41,7 @@ impl World {
         router::install(Sqlite::bundled()).expect("the VFS is registered");
         // In memory: the cloud's fsyncs are not what is measured here.
         let cloud_folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
-        let cloud = Cloud::start(&Options { dir: Some(cloud_folder.path().into()), ..Options::default() })
+        let cloud = Cloud::start(&CloudOptions { dir: Some(cloud_folder.path().into()), ..CloudOptions::default() })
             .expect("the cloud starts");
         let relay = Relay::keeping_connections(&cloud.api());
         let [database, twin] = ["one", "two"].map(|name| cloud.create_database(name).expect("the name is new"));

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use liteflare::dev::{Cloud, Options};
+use liteflare::dev::{Cloud, CloudOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -26,7 +26,7 @@ pub struct DevArgs {
 pub fn main(args: DevArgs) -> anyhow::Result<()> {
     // Before `ready`: whoever reads that may stop us at once.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let cloud = Cloud::start(&Options { dir: args.dir, port: args.port, s3_port: args.s3_port })?;
+    let cloud = Cloud::start(&CloudOptions { dir: args.dir, port: args.port, s3_port: args.s3_port })?;
     announce(&cloud)?;
     signals.forever().next();
     Ok(())

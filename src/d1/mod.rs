@@ -4,13 +4,11 @@ mod answer;
 mod client;
 pub mod limits;
 mod scanner;
-mod settle;
 mod statement;
 mod stream;
 
 pub use crate::cloudflare::Refusal;
 pub use answer::{Meta, Rows, SendError, Table};
 pub use client::Client;
-pub use settle::{Batch, CommitError};
-pub use statement::Statement;
+pub use statement::{Sql, Statement};
 pub use stream::RowStream;

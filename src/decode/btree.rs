@@ -1,13 +1,13 @@
 //! B-tree pages and their cells (SQLite's file format, section 1.6).
 //!
-//! Everything is checked against the page's bounds; what is found outside of them is [`Corrupt`].
+//! Everything is checked against the page's bounds; what lies outside them is [`Corrupt`].
 
 use super::Corrupt;
 use crate::image::{Image, PageNo};
 
-/// The four sorts of b-tree page, by their type byte.
+/// The four kinds of b-tree page, by their type byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageKind {
+pub(crate) enum PageKind {
     /// 5: rowids and children.
     TableInterior,
     /// 13: rowids and rows.
@@ -30,7 +30,7 @@ impl PageKind {
     }
 
     /// Whether the page points to children.
-    pub fn is_interior(self) -> bool {
+    pub(crate) fn is_interior(self) -> bool {
         matches!(self, PageKind::TableInterior | PageKind::IndexInterior)
     }
 
@@ -45,7 +45,7 @@ impl PageKind {
 
 /// A b-tree page of an image.
 #[derive(Clone, Copy)]
-pub struct BTreePage<'a> {
+pub(crate) struct BTreePage<'a> {
     image: &'a Image,
     no: PageNo,
     data: &'a [u8],
@@ -59,7 +59,7 @@ pub struct BTreePage<'a> {
 
 /// One cell of a b-tree page.
 #[derive(Clone, Copy, Debug)]
-pub struct Cell<'a> {
+pub(crate) struct Cell<'a> {
     /// The child left of the cell, on interior pages.
     pub child: Option<PageNo>,
     /// The rowid, on table pages; 0 elsewhere.
@@ -74,7 +74,7 @@ pub struct Cell<'a> {
 
 impl<'a> BTreePage<'a> {
     /// Reads the page's header.
-    pub fn read(image: &'a Image, no: PageNo) -> Result<BTreePage<'a>, Corrupt> {
+    pub(crate) fn read(image: &'a Image, no: PageNo) -> Result<BTreePage<'a>, Corrupt> {
         let data = &image.page(no).ok_or(Corrupt::NoPage(no.get()))?[..];
         let data = data.get(..image.usable_size()).unwrap_or(data);
         let start = if no == PageNo::FIRST { 100 } else { 0 };
@@ -91,18 +91,13 @@ impl<'a> BTreePage<'a> {
         Ok(BTreePage { image, no, data, kind, cell_count, pointers, right })
     }
 
-    /// The page's number.
-    pub fn no(&self) -> PageNo {
-        self.no
-    }
-
     /// The number of cells.
-    pub fn cell_count(&self) -> usize {
+    pub(crate) fn cell_count(&self) -> usize {
         self.cell_count
     }
 
     /// The cell number `index`, from 0.
-    pub fn cell(&self, index: usize) -> Result<Cell<'a>, Corrupt> {
+    pub(crate) fn cell(&self, index: usize) -> Result<Cell<'a>, Corrupt> {
         self.try_cell(index).ok_or(Corrupt::Cell { page: self.no, cell: index })
     }
 
@@ -153,8 +148,8 @@ impl<'a> BTreePage<'a> {
         if fitting <= max { fitting } else { min }
     }
 
-    /// The children, left to right; none on a leaf.
-    pub fn children(&self) -> Result<Vec<PageNo>, Corrupt> {
+    /// The children from left to right; a leaf has none.
+    pub(crate) fn children(&self) -> Result<Vec<PageNo>, Corrupt> {
         if !self.kind.is_interior() {
             return Ok(Vec::new());
         }
@@ -174,13 +169,13 @@ impl<'a> BTreePage<'a> {
     }
 
     /// Whether the cells of this page are rows: those of leaves, and on WITHOUT ROWID tables those of interior pages too.
-    pub fn holds_rows(&self) -> bool {
+    pub(crate) fn holds_rows(&self) -> bool {
         self.kind.has_payload()
     }
 }
 
 /// The pages of an overflow chain from `first` on, at most as many as `payload_len` bytes need.
-pub fn overflow_chain(image: &Image, first: PageNo, payload_len: usize) -> Result<Vec<PageNo>, Corrupt> {
+pub(crate) fn overflow_chain(image: &Image, first: PageNo, payload_len: usize) -> Result<Vec<PageNo>, Corrupt> {
     let most = (payload_len / image.usable_size().saturating_sub(4).max(1) + 1).min(image.page_count());
     let mut chain = Vec::new();
     let mut next = Some(first);
@@ -196,7 +191,7 @@ pub fn overflow_chain(image: &Image, first: PageNo, payload_len: usize) -> Resul
 }
 
 /// A cell's whole payload, overflow pages included.
-pub fn payload(image: &Image, cell: &Cell<'_>) -> Result<Vec<u8>, Corrupt> {
+pub(crate) fn payload(image: &Image, cell: &Cell<'_>) -> Result<Vec<u8>, Corrupt> {
     let mut bytes = cell.local.to_vec();
     if let Some(first) = cell.overflow {
         for no in overflow_chain(image, first, cell.payload_len)? {
@@ -209,7 +204,7 @@ pub fn payload(image: &Image, cell: &Cell<'_>) -> Result<Vec<u8>, Corrupt> {
 }
 
 /// A variable-length integer (file format, section 1.6) and the bytes after it.
-pub fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+pub(crate) fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value: u64 = 0;
     for (index, byte) in bytes.iter().take(9).enumerate() {
         if index == 8 {

@@ -17,7 +17,7 @@ use crate::value::Key;
 
 /// A table's tree on both sides of a commit.
 #[derive(Clone, Copy, Debug)]
-pub struct TreePair {
+pub(crate) struct TreePair {
     /// The identity its pages carry in [`Owners`].
     pub tree: TreeId,
     /// Its root before; `None` when the commit created it.
@@ -30,7 +30,7 @@ pub struct TreePair {
 
 /// The rows of one table whose stored bytes differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RowDiff {
+pub(crate) struct RowDiff {
     /// Rows that exist only before.
     pub deleted: Vec<Key>,
     /// Rows that exist only after.
@@ -41,27 +41,27 @@ pub struct RowDiff {
 
 impl RowDiff {
     /// Whether no row differs.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.deleted.is_empty() && self.inserted.is_empty() && self.updated.is_empty()
     }
 }
 
 /// Two images, and what the index of page owners says of the pages that differ.
-pub struct Comparison<'a> {
+pub(crate) struct Comparison<'a> {
     before: &'a Image,
     after: &'a Image,
     changed: PageSet,
     owners: &'a Owners,
     /// Changed pages by the tree they belonged to before: tree pages, and the pages of cells whose overflow chain changed.
-    suspects: BTreeMap<TreeId, BTreeSet<PageNo>>,
+    dirty: BTreeMap<TreeId, BTreeSet<PageNo>>,
     /// First pages of the chains that a changed page belonged to.
     changed_chains: PageSet,
 }
 
 impl<'a> Comparison<'a> {
     /// `changed`: the pages whose content differs. `owners`: the index of `before`.
-    pub fn new(before: &'a Image, after: &'a Image, changed: &[PageNo], owners: &'a Owners) -> Comparison<'a> {
-        let mut suspects: BTreeMap<TreeId, BTreeSet<PageNo>> = BTreeMap::new();
+    pub(crate) fn new(before: &'a Image, after: &'a Image, changed: &[PageNo], owners: &'a Owners) -> Comparison<'a> {
+        let mut dirty: BTreeMap<TreeId, BTreeSet<PageNo>> = BTreeMap::new();
         let mut changed_chains = PageSet::default();
         for no in changed {
             let page = match owners.chain_start(*no) {
@@ -72,14 +72,14 @@ impl<'a> Comparison<'a> {
                 None => *no,
             };
             if let Owner::Tree { tree, .. } = owners.get(page) {
-                suspects.entry(tree).or_default().insert(page);
+                dirty.entry(tree).or_default().insert(page);
             }
         }
-        Comparison { before, after, changed: changed.iter().copied().collect(), owners, suspects, changed_chains }
+        Comparison { before, after, changed: changed.iter().copied().collect(), owners, dirty, changed_chains }
     }
 
     /// Compares one table, and adds to `update` how the owners of its pages change.
-    pub fn table(&self, pair: &TreePair, update: &mut OwnersUpdate) -> Result<RowDiff, Corrupt> {
+    pub(crate) fn table(&self, pair: &TreePair, update: &mut OwnersUpdate) -> Result<RowDiff, Corrupt> {
         let pages = self.pages(pair)?;
         self.update_owners(&pages, update)?;
         self.compare_rows(&pages, pair.key_columns)

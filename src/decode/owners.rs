@@ -1,54 +1,46 @@
-//! Whose page is it? For every page of a table's b-tree, and for every overflow page of its rows, where it hangs.
+//! Whose page is it? For every page of a table's b-tree its parent, and for every overflow page of its rows the page before it.
 //!
-//! A commit tells which pages changed; this index tells which table, and which leaf, a changed page belongs to, without
-//! walking the database. It costs 12 bytes a page and is brought forward with each commit.
+//! A commit says which pages changed; this index says which table, and which leaf, a changed page belongs to, without walking the
+//! database. It takes 12 bytes for each page and is brought forward with each commit.
 //!
 //! Invariant: after every commit the index equals one built anew from the newest image (`Owners::build`). It is kept by
 //! `diff`, and checked by every random test.
 
 use super::Corrupt;
-use super::btree::{BTreePage, overflow_chain};
+use super::btree::{BTreePage, Cell, overflow_chain};
 use crate::image::{Image, PageNo};
 
 /// A table's b-tree, for as long as this process lives: a rename keeps it, a rebuild ends it. 0 is `sqlite_schema`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TreeId(pub u32);
+pub(crate) struct TreeId(pub u32);
 
 /// `sqlite_schema`, whose root is page 1.
-pub const SCHEMA_TREE: TreeId = TreeId(0);
+pub(crate) const SCHEMA_TREE: TreeId = TreeId(0);
 
-/// Where a page hangs.
+/// What a page belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Owner {
-    /// In no table: free, a page of an index, a pointer map.
+pub(crate) enum Owner {
+    /// No table: it is on the freelist, or a page of an index, or a pointer map.
     #[default]
     None,
     /// A page of a table's b-tree, below `parent`; a root is its own parent.
-    Tree {
-        /// The tree.
-        tree: TreeId,
-        /// The page above.
-        parent: PageNo,
-    },
-    /// An overflow page: `previous` is the page before it in its chain, at the chain's start the page that holds the cell.
-    Overflow {
-        /// The page before.
-        previous: PageNo,
-    },
+    Tree { tree: TreeId, parent: PageNo },
+    /// An overflow page: `previous` is the page before it in its chain; for the first of a chain, the page that holds the cell.
+    Overflow { previous: PageNo },
 }
 
 /// The owner of every page.
 #[derive(Clone, Debug, Default)]
-pub struct Owners {
+pub(crate) struct Owners {
     pages: Vec<Owner>,
 }
 
-/// A tree deeper than this does not fit into the largest database, so it is a cycle.
+/// No database is large enough for a tree deeper than this, so one that seems to be has a cycle.
 pub(super) const MAX_DEPTH: usize = 40;
 
 impl Owners {
     /// The index of a whole image with these trees' roots.
-    pub fn build(image: &Image, trees: impl IntoIterator<Item = (TreeId, PageNo)>) -> Result<Owners, Corrupt> {
+    pub(crate) fn build(image: &Image, trees: impl IntoIterator<Item = (TreeId, PageNo)>) -> Result<Owners, Corrupt> {
         let mut owners = Owners::default();
         for (tree, root) in trees {
             owners.add_subtree(image, tree, root, root)?;
@@ -67,25 +59,29 @@ impl Owners {
             todo.extend(page.children()?.into_iter().map(|child| (child, no)));
             if page.holds_rows() {
                 for index in 0..page.cell_count() {
-                    let cell = page.cell(index)?;
-                    if let Some(first) = cell.overflow {
-                        let mut previous = no;
-                        for link in overflow_chain(image, first, cell.payload_len)? {
-                            if self.get(link) != Owner::None {
-                                return Err(Corrupt::Cycle(link));
-                            }
-                            self.set(link, Owner::Overflow { previous });
-                            previous = link;
-                        }
-                    }
+                    self.add_chain(image, no, &page.cell(index)?)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Where a page hangs.
-    pub fn get(&self, no: PageNo) -> Owner {
+    /// The overflow chain of a cell on page `no`.
+    fn add_chain(&mut self, image: &Image, no: PageNo, cell: &Cell<'_>) -> Result<(), Corrupt> {
+        let Some(first) = cell.overflow else { return Ok(()) };
+        let mut previous = no;
+        for link in overflow_chain(image, first, cell.payload_len)? {
+            if self.get(link) != Owner::None {
+                return Err(Corrupt::Cycle(link));
+            }
+            self.set(link, Owner::Overflow { previous });
+            previous = link;
+        }
+        Ok(())
+    }
+
+    /// What a page belongs to.
+    pub(crate) fn get(&self, no: PageNo) -> Owner {
         self.pages.get(no.index()).copied().unwrap_or_default()
     }
 
@@ -97,7 +93,7 @@ impl Owners {
     }
 
     /// Brings the index forward by one commit.
-    pub fn apply(&mut self, update: &OwnersUpdate) {
+    pub(crate) fn apply(&mut self, update: &OwnersUpdate) {
         for no in &update.removed {
             if no.index() < self.pages.len() {
                 self.set(*no, Owner::None);
@@ -124,8 +120,8 @@ impl Owners {
         None
     }
 
-    /// The entries that hold something, for comparing two indexes.
-    pub fn entries(&self) -> Vec<(PageNo, Owner)> {
+    /// All entries but the empty ones, for comparing two indexes.
+    pub(crate) fn entries(&self) -> Vec<(PageNo, Owner)> {
         let numbered = self.pages.iter().enumerate();
         numbered
             .filter(|(_, owner)| **owner != Owner::None)
@@ -136,7 +132,7 @@ impl Owners {
 
 /// How one commit changes the index: first the removals, then the new entries.
 #[derive(Clone, Debug, Default)]
-pub struct OwnersUpdate {
+pub(crate) struct OwnersUpdate {
     pub(super) removed: Vec<PageNo>,
     pub(super) set: Vec<(PageNo, Owner)>,
 }

@@ -5,7 +5,7 @@ use super::btree::varint;
 use crate::value::Value;
 
 /// The first `count` values of a record, text in the database's encoding. A REAL column may store integral values as integers.
-pub fn values(record: &[u8], count: usize) -> Result<Vec<Value>, Corrupt> {
+pub(crate) fn values(record: &[u8], count: usize) -> Result<Vec<Value>, Corrupt> {
     parse(record, count).ok_or(Corrupt::Record)
 }
 

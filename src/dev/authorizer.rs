@@ -1,5 +1,5 @@
-//! What D1 lets a statement do: the decisions of workerd's SQLite authorizer, for SQLite's.
-//! In: an action SQLite is about to compile. Out: yes or no; SQLite turns a no into the error text.
+//! What D1 lets a statement do: the decisions of workerd's SQLite authorizer.
+//! In: an action that SQLite is about to compile. Out: allow or deny; SQLite writes the error text for a denial.
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
@@ -8,7 +8,7 @@ pub(super) fn decide(context: &AuthContext<'_>) -> Authorization {
 }
 
 fn is_allowed(context: &AuthContext<'_>) -> bool {
-    // Here SQLite names the database as the first argument; what rusqlite takes for the name is a dropped column's.
+    // For this action SQLite passes the database as the first argument; what rusqlite calls the database name is a dropped column's.
     if let AuthAction::AlterTable { database_name, table_name } = context.action {
         return database_name == "main" && is_allowed_name(table_name);
     }
@@ -38,17 +38,17 @@ fn is_allowed_in_main(action: &AuthAction<'_>) -> bool {
             is_allowed_name(name) && is_allowed_name(table_name)
         }
         AuthAction::Pragma { pragma_name, pragma_value } => is_allowed_pragma(pragma_name, pragma_value),
-        // Whatever the case: `DEFAULT CURRENT_TIMESTAMP` arrives as it is written.
+        // Case-insensitive: `DEFAULT CURRENT_TIMESTAMP` arrives as it was written.
         AuthAction::Function { function_name } => FUNCTIONS.iter().any(|name| name.eq_ignore_ascii_case(function_name)),
         AuthAction::CreateVtable { module_name, .. } | AuthAction::DropVtable { module_name, .. } => {
             ["fts5", "fts5vocab"].iter().any(|name| name.eq_ignore_ascii_case(module_name))
         }
-        // BEGIN and SAVEPOINT among them: a batch is the only transaction there is.
+        // Includes BEGIN and SAVEPOINT: the batch is the only transaction.
         _ => false,
     }
 }
 
-// Compiling an ALTER TABLE or a DROP looks at sqlite_temp_master; nothing may be made there.
+// Compiling ALTER TABLE and DROP looks at sqlite_temp_master; creating anything there is denied.
 fn is_allowed_in_temp(action: &AuthAction<'_>) -> bool {
     match *action {
         AuthAction::Read { table_name, .. } | AuthAction::Update { table_name, .. } => is_allowed_name(table_name),
@@ -223,7 +223,7 @@ const FUNCTIONS: &[&str] = &[
     "highlight",
     "match",
     "snippet",
-    // What ALTER TABLE calls inside.
+    // Called internally by ALTER TABLE.
     "sqlite_drop_column",
     "sqlite_rename_column",
     "sqlite_rename_quotefix",

@@ -1,4 +1,4 @@
-//! The routes of Cloudflare's API for buckets: listed, looked at, made. Their objects are behind the S3 API alone.
+//! The routes of Cloudflare's API that list, show and create buckets. Objects are only reachable through the S3 API.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{Answer, Refusal};
+use super::envelope::{ApiError, Envelope};
 use super::http::{blocking, parse};
 use super::s3::Buckets;
 use crate::cloudflare::is_bucket_name;
@@ -18,34 +18,34 @@ pub(super) fn router(account: &str, buckets: Buckets) -> Router {
     Router::new().route(&all, get(list).post(create)).route(&format!("{all}/{{name}}"), get(info)).with_state(buckets)
 }
 
-/// What the API tells about a bucket.
+/// A bucket, as the API describes it.
 #[derive(Serialize)]
-struct Info {
+struct BucketInfo {
     name: String,
     creation_date: String,
     storage_class: &'static str,
 }
 
 #[derive(Serialize)]
-struct List {
-    buckets: Vec<Info>,
+struct BucketList {
+    buckets: Vec<BucketInfo>,
 }
 
-fn describe((name, created): (String, SystemTime)) -> Info {
-    Info { name, creation_date: humantime::format_rfc3339_millis(created).to_string(), storage_class: "Standard" }
+fn describe((name, created): (String, SystemTime)) -> BucketInfo {
+    BucketInfo { name, creation_date: humantime::format_rfc3339_millis(created).to_string(), storage_class: "Standard" }
 }
 
-async fn list(State(buckets): State<Buckets>) -> Result<Answer<List>, Refusal> {
-    blocking(move || Ok(List { buckets: buckets.list()?.into_iter().map(describe).collect() })).await
+async fn list(State(buckets): State<Buckets>) -> Result<Envelope<BucketList>, ApiError> {
+    blocking(move || Ok(BucketList { buckets: buckets.list()?.into_iter().map(describe).collect() })).await
 }
 
-async fn info(State(buckets): State<Buckets>, Path(name): Path<String>) -> Result<Answer<Info>, Refusal> {
+async fn info(State(buckets): State<Buckets>, Path(name): Path<String>) -> Result<Envelope<BucketInfo>, ApiError> {
     blocking(move || find(&buckets, &name)).await
 }
 
-fn find(buckets: &Buckets, name: &str) -> Result<Info, Refusal> {
+fn find(buckets: &Buckets, name: &str) -> Result<BucketInfo, ApiError> {
     let found = buckets.list()?.into_iter().find(|(other, _)| other == name);
-    found.map(describe).ok_or_else(Refusal::unknown_bucket)
+    found.map(describe).ok_or_else(ApiError::unknown_bucket)
 }
 
 #[derive(Deserialize)]
@@ -53,10 +53,10 @@ struct CreateBody {
     name: String,
 }
 
-async fn create(State(buckets): State<Buckets>, body: Bytes) -> Result<Answer<Info>, Refusal> {
+async fn create(State(buckets): State<Buckets>, body: Bytes) -> Result<Envelope<BucketInfo>, ApiError> {
     let CreateBody { name } = parse(&body)?;
     if !is_bucket_name(&name) {
-        return Err(Refusal::wrong_bucket_name());
+        return Err(ApiError::wrong_bucket_name());
     }
-    blocking(move || if buckets.make(&name)? { find(&buckets, &name) } else { Err(Refusal::bucket_taken()) }).await
+    blocking(move || if buckets.create(&name)? { find(&buckets, &name) } else { Err(ApiError::bucket_taken()) }).await
 }

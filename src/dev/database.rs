@@ -15,32 +15,32 @@ use rusqlite::{Batch, Connection, StatementStatus};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::envelope::Refusal;
-use super::json::{Format, Rows};
+use super::envelope::ApiError;
+use super::json::{Format, RowWriter};
 use super::{authorizer, error_text, math, raw, split};
 use crate::d1::{Statement, limits};
 
-/// The page size of every database here, SQLite's default.
+/// SQLite's default page size.
 const PAGE_BYTES: i64 = 4096;
 
-pub(super) struct Database {
-    /// One query at a time, as on D1. Held for a whole batch.
+pub(super) struct DevDatabase {
+    /// Held for a whole batch: one query at a time, as on D1.
     connection: Mutex<Connection>,
-    /// Set while the statements are ours, not the client's.
+    /// Set while a statement of our own runs, which the authorizer lets pass.
     trusted: Arc<AtomicBool>,
     requests: AtomicU64,
 }
 
-/// What one statement gave.
+/// The result of one statement, as the API returns it.
 #[derive(Debug, Serialize)]
 pub(super) struct QueryResult {
     success: bool,
     results: Box<RawValue>,
-    meta: Meta,
+    meta: QueryMeta,
 }
 
 #[derive(Debug, Serialize)]
-struct Meta {
+struct QueryMeta {
     served_by: &'static str,
     /// In milliseconds.
     duration: f64,
@@ -52,17 +52,17 @@ struct Meta {
     rows_written: u64,
 }
 
-impl Database {
-    pub(super) fn open(path: &Path) -> Result<Database, Refusal> {
-        let mut connection = Connection::open(path).map_err(refusal)?;
-        configure(&connection).map_err(refusal)?;
+impl DevDatabase {
+    pub(super) fn open(path: &Path) -> Result<DevDatabase, ApiError> {
+        let mut connection = Connection::open(path).map_err(sql_error)?;
+        configure(&connection).map_err(sql_error)?;
         let trusted = Arc::new(AtomicBool::new(false));
         let ours = Arc::clone(&trusted);
         let hook = move |context: AuthContext<'_>| {
             if ours.load(Ordering::Relaxed) { Authorization::Allow } else { authorizer::decide(&context) }
         };
-        connection.authorizer(Some(hook)).map_err(refusal)?;
-        Ok(Database { connection: Mutex::new(connection), trusted, requests: AtomicU64::new(0) })
+        connection.authorizer(Some(hook)).map_err(sql_error)?;
+        Ok(DevDatabase { connection: Mutex::new(connection), trusted, requests: AtomicU64::new(0) })
     }
 
     pub(super) fn requests(&self) -> u64 {
@@ -70,23 +70,23 @@ impl Database {
     }
 
     /// Runs the statements in one transaction.
-    pub(super) fn run(&self, statements: &[Statement], format: Format) -> Result<Vec<QueryResult>, Refusal> {
+    pub(super) fn run(&self, statements: &[Statement], format: Format) -> Result<Vec<QueryResult>, ApiError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let connection = self.connection.lock();
-        self.own(&connection, "BEGIN")?;
+        self.run_own(&connection, "BEGIN")?;
         let done = self.run_all(&connection, statements, format).and_then(|results| {
-            self.own(&connection, "COMMIT")?; // a violated deferred foreign key is found here
+            self.run_own(&connection, "COMMIT")?; // fails on a violated deferred foreign key
             Ok(results)
         });
         // ON CONFLICT ROLLBACK may have ended the transaction already.
         if done.is_err() && !connection.is_autocommit() {
-            self.own(&connection, "ROLLBACK")?;
+            self.run_own(&connection, "ROLLBACK")?;
         }
         done
     }
 
-    fn own(&self, connection: &Connection, sql: &str) -> Result<(), Refusal> {
-        self.trusting(|| connection.execute_batch(sql)).map_err(refusal)
+    fn run_own(&self, connection: &Connection, sql: &str) -> Result<(), ApiError> {
+        self.trusting(|| connection.execute_batch(sql)).map_err(sql_error)
     }
 
     fn trusting<T>(&self, work: impl FnOnce() -> T) -> T {
@@ -101,20 +101,20 @@ impl Database {
         connection: &Connection,
         batch: &[Statement],
         format: Format,
-    ) -> Result<Vec<QueryResult>, Refusal> {
-        let mut statements = batch.iter().filter(|statement| !statement.sql.trim().is_empty()).peekable();
+    ) -> Result<Vec<QueryResult>, ApiError> {
+        let mut statements = batch.iter().filter(|statement| !statement.sql.text().trim().is_empty()).peekable();
         if statements.peek().is_none() {
-            return Err(Refusal::sql("No SQL statements detected."));
+            return Err(ApiError::sql("No SQL statements detected."));
         }
         statements.map(|statement| self.run_one(connection, statement, format)).collect()
     }
 
-    fn run_one(&self, connection: &Connection, statement: &Statement, format: Format) -> Result<QueryResult, Refusal> {
-        let (started, before) = (Instant::now(), self.state(connection)?);
+    fn run_one(&self, connection: &Connection, statement: &Statement, format: Format) -> Result<QueryResult, ApiError> {
+        let (started, before) = (Instant::now(), self.counters(connection)?);
         let ran = run_text(connection, statement, format)?;
-        let after = self.state(connection)?;
+        let after = self.counters(connection)?;
         let changes = after.total_changes - before.total_changes;
-        let meta = Meta {
+        let meta = QueryMeta {
             served_by: "liteflare-dev",
             duration: started.elapsed().as_secs_f64() * 1000.0,
             changes,
@@ -122,28 +122,28 @@ impl Database {
             changed_db: after != before,
             size_after: after.size,
             rows_read: ran.read,
-            rows_written: changes, // D1 counts index entries as well; SQLite does not tell how many there were
+            rows_written: changes, // D1 counts index entries too, which SQLite does not report
         };
         Ok(QueryResult { success: true, results: ran.results, meta })
     }
 
-    fn state(&self, connection: &Connection) -> Result<State, Refusal> {
+    fn counters(&self, connection: &Connection) -> Result<Counters, ApiError> {
         let pages = || connection.prepare_cached("PRAGMA page_count")?.query_row([], |row| row.get::<_, i64>(0));
-        let size = self.trusting(pages).map_err(refusal)? * PAGE_BYTES;
-        Ok(State { total_changes: connection.total_changes(), last_row_id: connection.last_insert_rowid(), size })
+        let size = self.trusting(pages).map_err(sql_error)? * PAGE_BYTES;
+        Ok(Counters { total_changes: connection.total_changes(), last_row_id: connection.last_insert_rowid(), size })
     }
 }
 
-/// What `meta` compares before and after a statement.
+/// What `meta` compares from before and after a statement.
 #[derive(PartialEq)]
-struct State {
+struct Counters {
     total_changes: u64,
     last_row_id: i64,
     size: i64,
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    // FULL: with WAL, NORMAL would lose acknowledged commits when the machine stops.
+    // FULL: in WAL mode, NORMAL would lose acknowledged commits in a power failure.
     connection.execute_batch(
         "PRAGMA page_size=4096;
          PRAGMA journal_mode=WAL;
@@ -173,19 +173,20 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-struct Ran {
+struct StatementOutput {
     results: Box<RawValue>,
     read: u64,
 }
 
-/// Runs a text of one or more statements. As on D1 the last one gets the parameters and gives the results.
-fn run_text(connection: &Connection, statement: &Statement, format: Format) -> Result<Ran, Refusal> {
-    let mut batch = Batch::new(connection, &statement.sql);
-    let mut last: Option<(Ran, usize)> = None;
-    while let Some(mut prepared) = batch.next().map_err(refusal)? {
+/// Runs a text of one or more statements. As on D1, the last one takes the parameters and returns the results.
+fn run_text(connection: &Connection, statement: &Statement, format: Format) -> Result<StatementOutput, ApiError> {
+    let sql = statement.sql.text();
+    let mut batch = Batch::new(connection, &sql);
+    let mut last: Option<(StatementOutput, usize)> = None;
+    while let Some(mut prepared) = batch.next().map_err(sql_error)? {
         let wanted = prepared.parameter_count();
         if last.as_ref().is_some_and(|(_, bound)| *bound > 0) {
-            return Err(Refusal::sql(
+            return Err(ApiError::sql(
                 "When executing multiple SQL statements in a single call, only the last statement can have parameters.",
             ));
         }
@@ -195,42 +196,42 @@ fn run_text(connection: &Connection, statement: &Statement, format: Format) -> R
         last = Some((collect(&mut prepared, format)?, wanted));
     }
     match last {
-        _ if split::has_empty_statement(&statement.sql) => Err(Refusal::sql("SQL code did not contain a statement.")),
-        None => Err(Refusal::sql("SQL code did not contain a statement.")),
+        _ if split::has_empty_statement(&sql) => Err(ApiError::sql("SQL code did not contain a statement.")),
+        None => Err(ApiError::sql("SQL code did not contain a statement.")),
         Some((ran, bound)) if bound == statement.params.len() => Ok(ran),
         Some(_) => Err(wrong_parameters()),
     }
 }
 
-fn bind(prepared: &mut rusqlite::Statement<'_>, params: &[String]) -> Result<(), Refusal> {
+fn bind(prepared: &mut rusqlite::Statement<'_>, params: &[String]) -> Result<(), ApiError> {
     if prepared.parameter_count() != params.len() {
         return Err(wrong_parameters());
     }
     for (i, param) in params.iter().enumerate() {
-        prepared.raw_bind_parameter(i + 1, param).map_err(refusal)?;
+        prepared.raw_bind_parameter(i + 1, param).map_err(sql_error)?;
     }
     Ok(())
 }
 
-fn collect(prepared: &mut rusqlite::Statement<'_>, format: Format) -> Result<Ran, Refusal> {
+fn collect(prepared: &mut rusqlite::Statement<'_>, format: Format) -> Result<StatementOutput, ApiError> {
     let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     let width = columns.len();
-    let mut collected = Rows::new(format, columns);
+    let mut collected = RowWriter::new(format, columns);
     let mut rows = prepared.raw_query();
-    while let Some(row) = rows.next().map_err(refusal)? {
-        let values: Vec<_> = (0..width).map(|i| row.get_ref(i)).collect::<rusqlite::Result<_>>().map_err(refusal)?;
+    while let Some(row) = rows.next().map_err(sql_error)? {
+        let values: Vec<_> = (0..width).map(|i| row.get_ref(i)).collect::<rusqlite::Result<_>>().map_err(sql_error)?;
         collected.push(&values);
     }
     drop(rows);
     let scanned = prepared.get_status(StatementStatus::FullscanStep);
     let read = u64::try_from(scanned).unwrap_or(0).max(collected.count() as u64);
-    Ok(Ran { results: collected.finish()?, read })
+    Ok(StatementOutput { results: collected.finish()?, read })
 }
 
-fn wrong_parameters() -> Refusal {
-    Refusal::sql("Wrong number of parameter bindings for SQL query.")
+fn wrong_parameters() -> ApiError {
+    ApiError::sql("Wrong number of parameter bindings for SQL query.")
 }
 
-fn refusal(error: rusqlite::Error) -> Refusal {
-    Refusal::sql(error_text::describe(&error))
+fn sql_error(error: rusqlite::Error) -> ApiError {
+    ApiError::sql(error_text::describe(&error))
 }

@@ -1,6 +1,6 @@
-//! Result rows as the JSON text D1 sends: what JavaScript makes of SQLite's values.
-//! An INTEGER is a double, a REAL 1.0 prints as `1`, infinities are null, a BLOB is an array of its bytes, text that is not UTF-8
-//! has U+FFFD where it is broken. All of it was seen on workerd; `tests/integration/conformance` looks again.
+//! Result rows as the JSON text that D1 sends: SQLite's values after their way through JavaScript.
+//! An INTEGER is a double, a REAL 1.0 prints as `1`, infinities are null, a BLOB is an array of its bytes, and invalid UTF-8 becomes
+//! U+FFFD. All of this was observed on workerd; `tests/integration/conformance` checks it.
 
 use rusqlite::types::ValueRef;
 use serde_json::value::RawValue;
@@ -14,17 +14,17 @@ pub(super) enum Format {
     Objects,
 }
 
-/// Collects the rows of one statement.
-pub(super) struct Rows {
+/// Writes the rows of one statement.
+pub(super) struct RowWriter {
     format: Format,
     columns: Vec<String>,
     text: String,
     count: usize,
 }
 
-impl Rows {
-    pub(super) fn new(format: Format, columns: Vec<String>) -> Rows {
-        Rows { format, columns, text: String::new(), count: 0 }
+impl RowWriter {
+    pub(super) fn new(format: Format, columns: Vec<String>) -> RowWriter {
+        RowWriter { format, columns, text: String::new(), count: 0 }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -67,7 +67,7 @@ impl Rows {
         let mut empty = true;
         for (i, value) in row.iter().enumerate() {
             if self.columns[i + 1..].contains(&self.columns[i]) {
-                continue; // an object has a name once, and its last value wins
+                continue; // in an object, the last of several columns of one name wins
             }
             if !std::mem::take(&mut empty) {
                 self.text.push(',');

@@ -1,6 +1,6 @@
 //! SQLite's math functions, which D1's SQLite has and rusqlite's bundled build leaves out.
-//! <https://www.sqlite.org/lang_mathfunc.html>; the names are those workerd allows. A domain error is NULL there and a NaN here,
-//! which SQLite stores as NULL.
+//! <https://www.sqlite.org/lang_mathfunc.html>; the names are those that workerd allows. SQLite returns NULL for a domain error; here the
+//! result is NaN, which SQLite turns into NULL.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
@@ -38,7 +38,7 @@ const BINARY: &[Binary] = &[
     ("pow", f64::powf),
 ];
 
-/// These leave an INTEGER as it is.
+/// These return an INTEGER unchanged.
 const ROUNDING: &[Unary] = &[("ceil", f64::ceil), ("floor", f64::floor), ("trunc", f64::trunc)];
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
@@ -60,12 +60,12 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("pi", 0, flags, |_| Ok(std::f64::consts::PI))
 }
 
-/// A logarithm of nothing or less is NULL, not -Infinity.
+/// The logarithm of zero is NULL in SQLite, not -Infinity.
 fn positive(x: f64) -> f64 {
     if x > 0.0 { x } else { f64::NAN }
 }
 
-// Text counts when it is a number as a whole.
+// Text counts as a number only if all of it is one.
 fn number(args: &Context<'_>, index: usize) -> Result<Option<f64>> {
     Ok(match args.get_raw(index) {
         ValueRef::Null | ValueRef::Blob(_) => None,

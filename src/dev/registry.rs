@@ -1,4 +1,4 @@
-//! Which databases exist: names and UUIDs in `d1/registry.json`, one SQLite file each beside it.
+//! Which databases exist: their names and UUIDs are in `d1/registry.json`, next to one SQLite file per database.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::database::Database;
-use super::envelope::Refusal;
+use super::database::DevDatabase;
+use super::envelope::ApiError;
 
-/// What the API tells about a database.
+/// A database, as the API describes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Info {
+pub(super) struct DatabaseInfo {
     pub(super) uuid: Uuid,
     pub(super) name: String,
     #[serde(default = "version")]
@@ -24,14 +24,14 @@ pub(super) struct Info {
 
 pub(super) struct Registry {
     dir: PathBuf,
-    /// Everything known about databases. Held while a file is opened or the list written, never while a statement runs.
+    /// Held while a file is opened or the list is written, never while a statement runs.
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
-    known: Vec<Info>, // in order of creation
-    open: HashMap<Uuid, Arc<Database>>,
+    known: Vec<DatabaseInfo>, // in order of creation
+    open: HashMap<Uuid, Arc<DevDatabase>>,
 }
 
 impl Registry {
@@ -45,54 +45,54 @@ impl Registry {
         Ok(Registry { dir: dir.to_path_buf(), inner: Mutex::new(Inner { known, open: HashMap::new() }) })
     }
 
-    pub(super) fn list(&self) -> Vec<Info> {
+    pub(super) fn list(&self) -> Vec<DatabaseInfo> {
         self.inner.lock().known.clone()
     }
 
-    pub(super) fn find_or_create(&self, name: &str) -> Result<Info, Refusal> {
+    pub(super) fn find_or_create(&self, name: &str) -> Result<DatabaseInfo, ApiError> {
         if let Some(info) = self.inner.lock().known.iter().find(|info| info.name == name) {
             return Ok(info.clone());
         }
         self.create(name)
     }
 
-    pub(super) fn create(&self, name: &str) -> Result<Info, Refusal> {
+    pub(super) fn create(&self, name: &str) -> Result<DatabaseInfo, ApiError> {
         let mut inner = self.inner.lock();
         if name.is_empty() {
-            return Err(Refusal::malformed("`name` must not be empty"));
+            return Err(ApiError::malformed("`name` must not be empty"));
         }
         if inner.known.iter().any(|info| info.name == name) {
-            return Err(Refusal::name_taken(name));
+            return Err(ApiError::name_taken(name));
         }
-        let info = Info { uuid: Uuid::new_v4(), name: name.to_owned(), version: version() };
-        let database = Database::open(&self.path(info.uuid))?;
+        let info = DatabaseInfo { uuid: Uuid::new_v4(), name: name.to_owned(), version: version() };
+        let database = DevDatabase::open(&self.path(info.uuid))?;
         inner.known.push(info.clone());
         self.write(&inner.known)?;
         inner.open.insert(info.uuid, Arc::new(database));
         Ok(info)
     }
 
-    pub(super) fn info(&self, id: &str) -> Result<Info, Refusal> {
+    pub(super) fn info(&self, id: &str) -> Result<DatabaseInfo, ApiError> {
         self.inner.lock().info(id).cloned()
     }
 
-    pub(super) fn get(&self, id: &str) -> Result<Arc<Database>, Refusal> {
+    pub(super) fn get(&self, id: &str) -> Result<Arc<DevDatabase>, ApiError> {
         let mut inner = self.inner.lock();
         let uuid = inner.info(id)?.uuid;
         if let Some(database) = inner.open.get(&uuid) {
             return Ok(Arc::clone(database));
         }
-        let database = Arc::new(Database::open(&self.path(uuid))?);
+        let database = Arc::new(DevDatabase::open(&self.path(uuid))?);
         inner.open.insert(uuid, Arc::clone(&database));
         Ok(database)
     }
 
-    pub(super) fn delete(&self, id: &str) -> Result<(), Refusal> {
+    pub(super) fn delete(&self, id: &str) -> Result<(), ApiError> {
         let mut inner = self.inner.lock();
         let uuid = inner.info(id)?.uuid;
         inner.known.retain(|info| info.uuid != uuid);
         self.write(&inner.known)?;
-        inner.open.remove(&uuid); // a query still running keeps the unlinked files until it is done
+        inner.open.remove(&uuid); // a query that still runs keeps the unlinked files open
         for suffix in ["", "-wal", "-shm"] {
             let mut path = self.path(uuid).into_os_string();
             path.push(suffix);
@@ -108,8 +108,8 @@ impl Registry {
         self.dir.join(format!("{uuid}.sqlite"))
     }
 
-    // Written whole beside the old list and moved over it: after a crash there is the old list or the new one.
-    fn write(&self, known: &[Info]) -> Result<(), Refusal> {
+    // Written to a new file that replaces the old one: after a crash there is either the old list or the new one.
+    fn write(&self, known: &[DatabaseInfo]) -> Result<(), ApiError> {
         let next = self.dir.join("registry.json.new");
         let mut file = File::create(&next)?;
         file.write_all(&serde_json::to_vec_pretty(known)?)?;
@@ -121,9 +121,9 @@ impl Registry {
 }
 
 impl Inner {
-    fn info(&self, id: &str) -> Result<&Info, Refusal> {
-        let uuid = Uuid::parse_str(id).map_err(|_| Refusal::unknown_database(id))?;
-        self.known.iter().find(|info| info.uuid == uuid).ok_or_else(|| Refusal::unknown_database(id))
+    fn info(&self, id: &str) -> Result<&DatabaseInfo, ApiError> {
+        let uuid = Uuid::parse_str(id).map_err(|_| ApiError::unknown_database(id))?;
+        self.known.iter().find(|info| info.uuid == uuid).ok_or_else(|| ApiError::unknown_database(id))
     }
 }
 
@@ -132,5 +132,5 @@ fn list_path(dir: &Path) -> PathBuf {
 }
 
 fn version() -> String {
-    "production".to_owned() // what D1 calls its present storage
+    "production".to_owned() // D1's name for its current storage
 }

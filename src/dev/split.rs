@@ -1,7 +1,6 @@
-//! Whether every `;` of an SQL text ends a statement.
-//! workerd prepares what stands after a `;` and refuses it when it holds no statement; SQLite's own drivers skip it.
+//! Splits an SQL text at its semicolons, to find pieces without a statement: workerd refuses them, SQLite's own drivers skip them.
 
-/// True for `SELECT 1;;`, for `;`, for a text of comments alone and for a comment after the last `;`.
+/// True for `SELECT 1;;`, for `;`, for nothing but comments, and for a comment after the last `;`.
 pub(super) fn has_empty_statement(sql: &str) -> bool {
     let bytes = sql.as_bytes();
     let (mut at, mut statement_open, mut comment_since) = (0, false, false);
@@ -24,7 +23,7 @@ fn is_comment(token: &[u8]) -> bool {
     token.starts_with(b"--") || token.starts_with(b"/*")
 }
 
-// Only the borders matter here, so everything that is not quoted, a comment or a `;` is a token of one byte.
+// Only the boundaries matter, so every byte outside of quotes and comments is a token of its own.
 fn token_end(bytes: &[u8], start: usize) -> usize {
     let rest = &bytes[start + 1..];
     let closing = |close: &[u8]| {
@@ -32,7 +31,7 @@ fn token_end(bytes: &[u8], start: usize) -> usize {
         found.map_or(bytes.len(), |at| start + 1 + at + close.len())
     };
     match (bytes[start], rest.first()) {
-        // A doubled quote ends one token and begins the next, which comes to the same.
+        // A doubled quote ends one token and starts the next, with the same result.
         (quote @ (b'\'' | b'"' | b'`'), _) => closing(&[quote]),
         (b'[', _) => closing(b"]"),
         (b'-', Some(b'-')) => closing(b"\n"),

@@ -7,6 +7,7 @@ use super::{Check, Tell};
 use crate::cloudflare::advice;
 use crate::config::Settings;
 use crate::d1::{Client, Refusal, Rows, SendError, Statement};
+use crate::ledger::tables;
 use crate::metrics::Metrics;
 
 /// How long anything is tried here, whatever `LITEFLARE_TIMEOUT` allows a commit.
@@ -37,7 +38,7 @@ pub(super) fn check(settings: &Settings, tell: Tell<'_>) -> Option<u64> {
     tell(Check::ok(name, format!("{} answers, {size} bytes", settings.database)));
     batches(&client, tell);
     latency(&client, settings, tell);
-    tables(&client, tell);
+    own_tables(&client, tell);
     Some(size)
 }
 
@@ -50,7 +51,7 @@ fn advice(error: &SendError) -> &'static str {
 
 /// Whether a batch is all or nothing, and its brackets around foreign keys work. Both leave nothing behind where they do.
 fn batches(client: &Client, tell: Tell<'_>) {
-    let scratch = format!("_lf_doctor_{}", uuid::Uuid::new_v4().simple());
+    let scratch = tables::scratch_name();
     let child = format!("{scratch}_child");
     let atomic = is_atomic(client, &scratch);
     let brackets = atomic.is_ok().then(|| client.send(&brackets(&scratch, &child)));
@@ -152,16 +153,14 @@ fn judge(median: Duration, api: &str) -> Check {
     }
 }
 
-fn tables(client: &Client, tell: Tell<'_>) {
+fn own_tables(client: &Client, tell: Tell<'_>) {
     let name = "d1 tables";
-    let sql = "SELECT name, sql FROM sqlite_schema WHERE type='table' AND substr(name,1,4)='_lf_' \
-               AND substr(name,1,11)<>'_lf_doctor_' ORDER BY name";
-    let rows = match client.send_idempotent(&[Statement::new(sql)]) {
+    let rows = match client.send_idempotent(&[tables::own()]) {
         Ok(answer) => answer.into_iter().next().unwrap_or_default(),
         Err(error) => return tell(Check::fail(name, error.to_string(), advice(&error))),
     };
     let present = |table: &str| text(&rows, table);
-    let ours = ours();
+    let ours = tables::own_texts();
     let missing: Vec<&str> = ours.iter().map(|(table, _)| *table).filter(|table| present(table).is_none()).collect();
     let other: Vec<&str> = ours
         .iter()
@@ -178,16 +177,6 @@ fn tables(client: &Client, tell: Tell<'_>) {
         (count, true) if count == ours.len() => Check::ok(name, "none yet: the first start makes them"),
         (_, true) => Check::warn(name, format!("missing: {}", missing.join(", ")), "the next start makes them"),
     });
-}
-
-/// liteflare's tables and their SQL.
-fn ours() -> Vec<(&'static str, &'static str)> {
-    let statements = include_str!("../../sql/bookkeeping.sql").split(";\n");
-    let table = |statement: &'static str| {
-        let (_, sql) = statement.split_once("CREATE TABLE IF NOT EXISTS ")?;
-        Some((sql.split_once('(')?.0, sql))
-    };
-    statements.filter_map(table).collect()
 }
 
 fn text<'a>(rows: &'a Rows, table: &str) -> Option<&'a str> {
@@ -215,11 +204,5 @@ mod tests {
             gateway.status == Status::Warn && gateway.advice.contains("nearer") && !gateway.detail.contains("1,200")
         );
         assert!(judge(Duration::from_millis(20), "http://127.0.0.1:1").status == Status::Ok);
-    }
-
-    #[test]
-    fn the_tables_are_found_in_their_sql() {
-        let names: Vec<&str> = ours().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["_lf_commit", "_lf_state", "_lf_stage"]);
     }
 }

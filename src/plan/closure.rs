@@ -73,34 +73,9 @@ fn children_of(
     child: &Table,
     key: &ForeignKey,
 ) -> Result<Vec<Key>, PlanError> {
-    // A key that refers to nothing never acts.
-    let Some((_, to)) = before.schema.parent_columns(key) else { return Ok(Vec::new()) };
-    // The parent's column on the left: its collation and both affinities decide, as in the action SQLite compiles.
-    let matches: Vec<String> = to
-        .iter()
-        .zip(&key.from)
-        .map(|(&to, from)| format!("_p.{}=_c.{}", quoted(&parent.columns[to].name), quoted(from)))
-        .collect();
-    let cells: Vec<String> = child.key_names().iter().map(|name| format!("_c.{name}")).collect();
-    let mut found = Vec::new();
-    let mut collect = |source: &str, filter: &str, params: Vec<Value>| -> Result<(), PlanError> {
-        // CROSS JOIN keeps this order: the few deleted parents first, then the child by its index, or by one made for the statement.
-        let sql = format!(
-            "SELECT {} FROM {source}main.{} AS _p CROSS JOIN main.{} AS _c ON {} WHERE {filter}",
-            cells.join(","),
-            parent.quoted(),
-            child.quoted(),
-            matches.join(" AND ")
-        );
-        let mut statement = before.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(params))?;
-        while let Some(row) = rows.next()? {
-            found.push(read_key(row, child.has_rowid(), cells.len())?);
-        }
-        Ok(())
-    };
+    let Some(search) = Search::new(before, parent, child, key) else { return Ok(Vec::new()) };
     match rows {
-        Parents::All => collect("", "1", Vec::new())?,
+        Parents::All => search.run("", "1", Vec::new()),
         Parents::Keys(keys) if parent.has_rowid() => {
             let rowids: Vec<String> = keys
                 .iter()
@@ -108,13 +83,57 @@ fn children_of(
                 .collect();
             let list = Value::Text(format!("[{}]", rowids.join(",")).into_bytes());
             let filter = format!("_p.{}=_j.value", parent.key_names().join(""));
-            collect("json_each(?1) AS _j CROSS JOIN ", &filter, vec![list])?;
+            search.run("json_each(?1) AS _j CROSS JOIN ", &filter, vec![list])
         }
         Parents::Keys(keys) => {
+            let mut found = Vec::new();
             for key in keys {
-                collect("", &parent.key_match("_p."), key.values())?;
+                found.extend(search.run("", &parent.key_match("_p."), key.values())?);
             }
+            Ok(found)
         }
     }
-    Ok(found)
+}
+
+/// A query for a child's rows by rows of its parent, `_p`.
+struct Search<'s> {
+    before: Before<'s>,
+    child: &'s Table,
+    cells: Vec<String>,
+    /// Both tables, joined by the foreign key.
+    tables: String,
+}
+
+impl<'s> Search<'s> {
+    /// `None`: the key refers to nothing, and so never acts.
+    fn new(before: Before<'s>, parent: &Table, child: &'s Table, key: &ForeignKey) -> Option<Search<'s>> {
+        let (_, to) = before.schema.parent_columns(key)?;
+        // The parent's column on the left: its collation and both affinities decide, as in the action SQLite compiles.
+        let matches: Vec<String> = to
+            .iter()
+            .zip(&key.from)
+            .map(|(&to, from)| format!("_p.{}=_c.{}", quoted(&parent.columns[to].name), quoted(from)))
+            .collect();
+        let cells = child.key_names().iter().map(|name| format!("_c.{name}")).collect();
+        // CROSS JOIN keeps this order: the few deleted parents first, then the child by its index, or by one made for the statement.
+        let tables = format!(
+            "main.{} AS _p CROSS JOIN main.{} AS _c ON {}",
+            parent.quoted(),
+            child.quoted(),
+            matches.join(" AND ")
+        );
+        Some(Search { before, child, cells, tables })
+    }
+
+    /// The keys of the child's rows. `source` comes before the two tables.
+    fn run(&self, source: &str, filter: &str, params: Vec<Value>) -> Result<Vec<Key>, PlanError> {
+        let sql = format!("SELECT {} FROM {source}{} WHERE {filter}", self.cells.join(","), self.tables);
+        let mut statement = self.before.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read_key(row, self.child.has_rowid(), self.cells.len())?);
+        }
+        Ok(found)
+    }
 }

@@ -8,10 +8,8 @@ use rusqlite::{CachedStatement, Row, params_from_iter};
 use super::ablation::{Rule, holds};
 use super::pair::Pair;
 use super::{After, Before, PlanError, Side, TableChanges};
-use crate::schema::quoted;
-use crate::schema::{Generated, Table};
-use crate::value::same;
-use crate::value::{Key, Value};
+use crate::schema::{Generated, Table, quoted};
+use crate::value::{Key, Value, same};
 
 /// What the batch does with the rows of one table. They are only sorted for a table that is kept: of one that is created or rebuilt
 /// all rows of AFTER are inserted.
@@ -65,7 +63,7 @@ struct Sorter<'c> {
     before: CachedStatement<'c>,
     after: CachedStatement<'c>,
     /// How many cells the key has; they come first in both rows.
-    key: usize,
+    key_len: usize,
     has_rowid: bool,
     /// AFTER's columns, and whether BEFORE has them too; those it has come first, in the same order in both rows.
     columns: Vec<(usize, bool)>,
@@ -86,14 +84,14 @@ impl<'c> Sorter<'c> {
         Ok(Sorter {
             before: before.connection.prepare_cached(&select(old, shared.iter().map(|&(_, o)| o)))?,
             after: after.connection.prepare_cached(&select(new, shared.iter().map(|&(n, _)| n)))?,
-            key: new.key_names().len(),
+            key_len: new.key_names().len(),
             has_rowid: new.has_rowid(),
             columns,
             unique: UniqueColumns::of(old, new, &shared),
         })
     }
 
-    /// Puts a row of BEFORE, or of both images, where it belongs.
+    /// Puts a row that BEFORE may have where it belongs.
     fn sort(&mut self, key: &Key, delta: &mut Delta<'_>) -> Result<(), PlanError> {
         let values = key.values();
         let mut before = self.before.query(params_from_iter(&values))?;
@@ -101,18 +99,18 @@ impl<'c> Sorter<'c> {
         // The rows' own keys: under a collation `a` finds `A`.
         match (before.next()?, after.next()?) {
             (Some(old), None) => {
-                delta.deleted.insert(read_key(old, self.has_rowid, self.key)?);
+                delta.deleted.insert(read_key(old, self.has_rowid, self.key_len)?);
             }
             (None, Some(new)) => {
-                delta.inserted.insert(read_key(new, self.has_rowid, self.key)?);
+                delta.inserted.insert(read_key(new, self.has_rowid, self.key_len)?);
             }
             (None, None) => {}
             (Some(old), Some(new)) => {
                 let (old_key, new_key) =
-                    (read_key(old, self.has_rowid, self.key)?, read_key(new, self.has_rowid, self.key)?);
+                    (read_key(old, self.has_rowid, self.key_len)?, read_key(new, self.has_rowid, self.key_len)?);
                 let mut changed = Vec::new();
                 for (i, &(column, shared)) in self.columns.iter().enumerate() {
-                    if !shared || !same(old.get_ref(self.key + i)?, new.get_ref(self.key + i)?) {
+                    if !shared || !same(old.get_ref(self.key_len + i)?, new.get_ref(self.key_len + i)?) {
                         changed.push(column);
                     }
                 }
@@ -127,7 +125,7 @@ impl<'c> Sorter<'c> {
         Ok(())
     }
 
-    /// Takes a row of AFTER that BEFORE does not have.
+    /// Takes a row of AFTER if BEFORE does not have it.
     fn sort_new(&mut self, key: Key, delta: &mut Delta<'_>) -> Result<(), PlanError> {
         let values = key.values();
         if self.before.query(params_from_iter(&values))?.next()?.is_none() {

@@ -16,24 +16,22 @@ mod closure;
 mod ddl;
 mod delta;
 mod error;
-pub mod load;
 mod pair;
 mod refuse;
 mod rows;
 mod sequence;
 mod side;
-mod stage;
 mod statements;
 mod touched;
+pub(crate) mod whole;
 
 #[cfg(test)]
 mod tests;
 
-pub use error::PlanError;
-pub use side::{After, Before, Side};
-pub use stage::with_sources;
-pub use statements::insert_names;
-pub use touched::{Rows, Touched};
+pub(crate) use error::PlanError;
+pub(crate) use side::{After, Before, Side};
+pub(crate) use statements::insert_names;
+pub(crate) use touched::{Touched, TouchedRows};
 
 use crate::d1::Statement;
 use crate::decode::diff::RowDiff;
@@ -42,7 +40,7 @@ use delta::Delta;
 
 /// Rows of one table that differ between BEFORE and AFTER. They may still be equal once read: a rewritten row that holds the same values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TableChanges {
+pub(crate) struct TableChanges {
     /// Its name in BEFORE; `None` if it was created.
     pub before: Option<String>,
     /// Its name in AFTER; `None` if it was dropped.
@@ -53,7 +51,7 @@ pub struct TableChanges {
 
 /// How to plan once more what D1 refused.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// Tables, by their name in BEFORE or AFTER, that are rebuilt instead of altered: [`Plan::altered`] of the refused plan (R15).
     pub rebuild: Vec<String>,
     /// Drop all triggers first and create them last, for one that no longer compiles and so refuses writes it would not even see (R13).
@@ -62,18 +60,18 @@ pub struct Options {
 
 /// The batch's body.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// In order; empty if nothing changed. Goes between `PRAGMA defer_foreign_keys=on`, commit row, replaying on and replaying off,
     /// `PRAGMA defer_foreign_keys=off` (R1, R14).
     pub statements: Vec<Statement>,
-    /// For `_lf_commit.changes`.
+    /// What it writes, for the log.
     pub touched: Touched,
     /// Tables, by their name in AFTER, that ALTER TABLE is used on. It may depend on rows and be refused; see [`Options::rebuild`].
     pub altered: Vec<String>,
 }
 
 /// Plans the batch of one transaction.
-pub fn plan(
+pub(crate) fn plan(
     before: Before<'_>,
     after: After<'_>,
     changes: &[TableChanges],

@@ -5,9 +5,7 @@ use super::delta::Delta;
 use super::pair::{Fate, Pair};
 use super::{After, Before, PlanError};
 use crate::d1::limits;
-use crate::schema::ForeignKey;
-use crate::schema::folded;
-use crate::schema::{Identity, Kind, Object, Schema, Table};
+use crate::schema::{ForeignKey, Identity, Kind, OWN_PREFIX, Object, Schema, Table, folded};
 
 /// Refuses objects that D1 cannot hold. For the AFTER of a transaction that changed the schema.
 pub(super) fn schema(after: After<'_>) -> Result<(), PlanError> {
@@ -22,8 +20,8 @@ fn unsupported(object: String, problem: String, advice: &'static str) -> Result<
 fn name(object: &Object) -> Result<(), PlanError> {
     let name = folded(&object.name);
     let advice = "give it another name";
-    if name.starts_with("_lf_") {
-        return unsupported(object.label(), "names that begin with _lf_ are liteflare's own".to_owned(), advice);
+    if name.starts_with(OWN_PREFIX) {
+        return unsupported(object.label(), format!("names that begin with {OWN_PREFIX} are liteflare's own"), advice);
     }
     if name.starts_with("_cf_") {
         return unsupported(object.label(), "names that begin with _cf_ are Cloudflare's own on D1".to_owned(), advice);

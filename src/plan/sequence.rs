@@ -7,7 +7,7 @@ use super::ablation::{Rule, holds};
 use super::delta::Delta;
 use super::pair::Fate;
 use super::{After, Before, PlanError, Side};
-use crate::d1::Statement;
+use crate::d1::{Sql, Statement};
 use crate::value::to_d1::{Form, write_row};
 use crate::value::{Key, Value};
 
@@ -91,7 +91,7 @@ fn rewrite(names: &[&Value], wanted: &Counters) -> Vec<Statement> {
     if names.is_empty() {
         return Vec::new();
     }
-    let list = |rows: Vec<Vec<Value>>| {
+    let list = |before: &str, rows: Vec<Vec<Value>>, after: &str| {
         let columns = rows.first().map_or(0, Vec::len);
         let forms: Vec<Form> = (0..columns).map(|i| Form::of(rows.iter().filter_map(|row| row.get(i)))).collect();
         let mut payload = String::from("[");
@@ -103,18 +103,17 @@ fn rewrite(names: &[&Value], wanted: &Counters) -> Vec<Statement> {
         }
         payload.push(']');
         let expressions: Vec<String> = forms.iter().enumerate().map(|(i, form)| form.expression(i)).collect();
-        (format!("SELECT {} FROM json_each(?1) AS _lfj", expressions.join(",")), payload)
+        let sql = Sql::from(format!("{before}SELECT {} FROM json_each(", expressions.join(","))).then(Sql::param(1));
+        Statement::with(sql.then(format!(") AS _lfj{after}")), [payload])
     };
-    let (select, payload) = list(names.iter().map(|&name| vec![name.clone()]).collect());
-    let mut statements =
-        vec![Statement::with(format!("DELETE FROM sqlite_sequence WHERE name IN ({select})"), [payload])];
+    let names_alone = names.iter().map(|&name| vec![name.clone()]).collect();
+    let mut statements = vec![list("DELETE FROM sqlite_sequence WHERE name IN (", names_alone, ")")];
     let rows: Vec<Vec<Value>> = names
         .iter()
         .flat_map(|&name| wanted.get(name).into_iter().flatten().map(|seq| vec![name.clone(), seq.clone()]))
         .collect();
     if !rows.is_empty() {
-        let (select, payload) = list(rows);
-        statements.push(Statement::with(format!("INSERT INTO sqlite_sequence(name,seq) {select}"), [payload]));
+        statements.push(list("INSERT INTO sqlite_sequence(name,seq) ", rows, ""));
     }
     statements
 }

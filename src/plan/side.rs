@@ -1,4 +1,4 @@
-//! The two images a transaction lies between. A type each, so that to swap them does not compile.
+//! The two images a transaction lies between. Each has a type of its own, so that swapping them does not compile.
 
 use std::ops::Deref;
 
@@ -8,20 +8,19 @@ use crate::schema::Schema;
 
 /// One image: its rows, read through a connection, and its schema.
 #[derive(Clone, Copy)]
-pub struct Side<'a> {
+pub(crate) struct Side<'a> {
     /// Shows the rows; is only read.
     pub connection: &'a Connection,
-    /// Its schema.
     pub schema: &'a Schema,
 }
 
 /// BEFORE: the image the transaction began on.
 #[derive(Clone, Copy)]
-pub struct Before<'a>(pub Side<'a>);
+pub(crate) struct Before<'a>(pub Side<'a>);
 
 /// AFTER: the image the transaction made.
 #[derive(Clone, Copy)]
-pub struct After<'a>(pub Side<'a>);
+pub(crate) struct After<'a>(pub Side<'a>);
 
 impl<'a> Deref for Before<'a> {
     type Target = Side<'a>;

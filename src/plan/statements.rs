@@ -1,19 +1,18 @@
-//! The DELETE, UPDATE and INSERT statements for given rows, cut so that each keeps D1's limits.
+//! The DELETE, UPDATE and INSERT statements for given rows, split so that each stays within D1's limits.
 //! In: rows. Out: statements whose data are parameters, each `?N` used once. Knows nothing of why a row is written.
 
 use super::PlanError;
-use crate::d1::{Statement, limits};
+use crate::d1::{Sql, Statement, limits};
 use crate::schema::{CellName, Identity, Table};
 use crate::value::to_d1::{Form, cell_bytes, write_row};
 use crate::value::{Key, Value};
 
 /// Where a parameter is full: statements of this size keep memory and D1's time per statement low.
 const TARGET_BYTES: usize = 1_000_000;
-/// What one parameter may have: the limit on a row, less what `_lf_stage` keeps beside it (`txn`, `part`).
+/// What one parameter may have: the limit on a row, less what stands beside it where large commits are staged.
 const PARAM_BYTES: usize = limits::VALUE_BYTES - 50_000;
-const SOURCE: &str = "FROM json_each(?1) AS _lfj";
 
-/// What a statement does with its rows; the cells of a row are the key's (for INSERT a rowid only) and the columns'.
+/// What a statement does with its rows. A row's cells are its key (for INSERT only a rowid) and then its columns.
 enum Verb {
     Delete,
     Update { columns: Vec<String> },
@@ -96,16 +95,16 @@ impl<'t> Writer<'t> {
         }
         payload.push(']');
         let expressions = if bare {
-            vec!["_lfj.value".to_owned()]
+            vec![Sql::from("_lfj.value")]
         } else {
-            forms.iter().enumerate().map(|(i, form)| form.expression(i)).collect()
+            forms.iter().enumerate().map(|(i, form)| form.expression(i).into()).collect()
         };
-        self.emit(&expressions, vec![payload])
+        self.emit(expressions, vec![payload])
     }
 
     /// A row that no single parameter holds: its largest cells travel in parameters of their own, in pieces.
     fn push_in_pieces(&mut self, mut row: Vec<Value>, mut bytes: usize) -> Result<(), PlanError> {
-        let mut pieces: Vec<Option<String>> = vec![None; row.len()];
+        let mut pieces: Vec<Option<Sql>> = vec![None; row.len()];
         let mut params = vec![String::new()];
         while bytes > PARAM_BYTES {
             let largest = (0..row.len()).max_by_key(|&i| cell_bytes(&row[i])).unwrap_or_default();
@@ -118,44 +117,48 @@ impl<'t> Writer<'t> {
         write_row(&mut payload, &forms, &row);
         payload.push(']');
         params[0] = payload;
-        let expressions: Vec<String> = pieces
+        let expressions = pieces
             .into_iter()
             .zip(&forms)
             .enumerate()
-            .map(|(i, (piece, form))| piece.unwrap_or_else(|| form.expression(i)))
+            .map(|(i, (piece, form))| piece.unwrap_or_else(|| form.expression(i).into()))
             .collect();
-        self.emit(&expressions, params)
+        self.emit(expressions, params)
     }
 
-    fn emit(&mut self, expressions: &[String], params: Vec<String>) -> Result<(), PlanError> {
+    fn emit(&mut self, expressions: Vec<Sql>, params: Vec<String>) -> Result<(), PlanError> {
         let sql = self.sql(expressions);
-        if sql.len() > limits::SQL_BYTES {
-            return Err(PlanError::StatementTooLong { object: format!("table {}", self.table.name), len: sql.len() });
+        let len = sql.text().len();
+        if len > limits::SQL_BYTES {
+            return Err(PlanError::StatementTooLong { object: format!("table {}", self.table.name), len });
         }
         self.done.push(Statement { sql, params });
         Ok(())
     }
 
-    fn sql(&self, expressions: &[String]) -> String {
+    /// `expressions`: one for each cell.
+    fn sql(&self, mut expressions: Vec<Sql>) -> Sql {
         let name = self.table.quoted();
+        let rows = Sql::from(" FROM json_each(").then(Sql::param(1)).then(") AS _lfj");
         match &self.verb {
             Verb::Delete => {
                 let terms = self.table.key_terms("");
                 let left = if terms.len() == 1 { terms.join("") } else { format!("({})", terms.join(",")) };
-                format!("DELETE FROM {name} WHERE {left} IN (SELECT {} {SOURCE})", expressions.join(","))
+                let sql = Sql::from(format!("DELETE FROM {name} WHERE {left} IN (SELECT "));
+                sql.then(Sql::join(expressions, ",")).then(rows).then(")")
             }
             Verb::Update { columns } => {
                 let terms = self.table.key_terms(&format!("{name}."));
-                let (keys, values) = expressions.split_at(terms.len());
-                let matches: Vec<String> = terms.iter().zip(keys).map(|(term, key)| format!("{term}={key}")).collect();
-                let sets: Vec<String> =
-                    columns.iter().zip(values).map(|(column, value)| format!("{column}={value}")).collect();
-                format!("UPDATE {name} SET {} {SOURCE} WHERE {}", sets.join(","), matches.join(" AND "))
+                let values = expressions.split_off(terms.len());
+                let equal = |(term, value): (&String, Sql)| Sql::from(format!("{term}=")).then(value);
+                let sets = Sql::join(columns.iter().zip(values).map(equal), ",");
+                let matches = Sql::join(terms.iter().zip(expressions).map(equal), " AND ");
+                Sql::from(format!("UPDATE {name} SET ")).then(sets).then(rows).then(" WHERE ").then(matches)
             }
             // OR ABORT: a declared ON CONFLICT IGNORE or REPLACE would hide that D1 differs (R6).
             Verb::Insert { columns } => {
-                let columns = columns.join(",");
-                format!("INSERT OR ABORT INTO {name}({columns}) SELECT {} {SOURCE}", expressions.join(","))
+                let sql = Sql::from(format!("INSERT OR ABORT INTO {name}({}) SELECT ", columns.join(",")));
+                sql.then(Sql::join(expressions, ",")).then(rows)
             }
         }
     }
@@ -187,7 +190,7 @@ pub(super) fn insert_cells(table: &Table) -> Vec<CellName> {
 }
 
 /// The SQL names of the cells of an inserted row.
-pub fn insert_names(table: &Table) -> Vec<String> {
+pub(crate) fn insert_names(table: &Table) -> Vec<String> {
     insert_cells(table).into_iter().map(|cell| cell.sql(table)).collect()
 }
 
@@ -201,11 +204,12 @@ pub(super) fn delete<'k>(table: &Table, keys: impl Iterator<Item = &'k Key>) -> 
 }
 
 /// The expression for a cell whose bytes are appended to `params` in pieces.
-fn in_pieces(cell: &Value, params: &mut Vec<String>) -> String {
-    let mut names: Vec<String> = Vec::new();
-    let mut add = |piece: String, wrap: &str| {
+fn in_pieces(cell: &Value, params: &mut Vec<String>) -> Sql {
+    let mut pieces: Vec<Sql> = Vec::new();
+    let mut add = |piece: String, is_hex: bool| {
         params.push(piece);
-        names.push(if wrap.is_empty() { format!("?{}", params.len()) } else { format!("{wrap}(?{})", params.len()) });
+        let piece = Sql::param(params.len());
+        pieces.push(if is_hex { Sql::from("unhex(").then(piece).then(")") } else { piece });
     };
     match cell {
         Value::Text(bytes) | Value::Blob(bytes) => {
@@ -215,17 +219,18 @@ fn in_pieces(cell: &Value, params: &mut Vec<String>) -> String {
                 None
             };
             match readable {
-                Some(text) => text_pieces(text).for_each(|piece| add(piece.to_owned(), "")),
-                None => bytes.chunks(PARAM_BYTES / 2).for_each(|piece| add(hex::encode(piece), "unhex")),
+                Some(text) => text_pieces(text).for_each(|piece| add(piece.to_owned(), false)),
+                None => bytes.chunks(PARAM_BYTES / 2).for_each(|piece| add(hex::encode(piece), true)),
             }
         }
         _ => {}
     }
+    // `||` makes text of blobs too, with the same bytes, so each result needs its type.
+    let cast = |kind: &str| Sql::from("CAST(").then(Sql::join(pieces, "||")).then(format!(" AS {kind})"));
     match cell {
-        // `||` makes text of blobs too, with the same bytes, so each result needs its type.
-        Value::Text(_) => format!("CAST({} AS TEXT)", names.join("||")),
-        Value::Blob(_) => format!("CAST({} AS BLOB)", names.join("||")),
-        _ => "NULL".to_owned(),
+        Value::Text(_) => cast("TEXT"),
+        Value::Blob(_) => cast("BLOB"),
+        _ => "NULL".into(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a commit touched, for `_lf_commit.changes`: enough for another replica to know which rows to fetch.
+//! What a commit touched, for the log: enough for another replica to know which rows to fetch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ pub struct Touched {
     /// The schema changed: it must be read again.
     pub schema: bool,
     /// By AFTER's table names. Tables that were dropped are not here, `schema` stands for them.
-    pub tables: BTreeMap<String, Rows>,
+    pub tables: BTreeMap<String, TouchedRows>,
 }
 
-/// Rows of one table.
+/// TouchedRows of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rows {
+pub enum TouchedRows {
     /// Any of them: the table was created, rebuilt or altered.
     All,
     /// Runs of rowids, first and last, ascending. Bulk inserts are one run.
@@ -33,14 +33,14 @@ pub(super) fn touched(schema: bool, deltas: &[Delta<'_>]) -> Touched {
         let pair = &delta.pair;
         let Some(table) = pair.new else { continue };
         if pair.fate != Fate::Kept || pair.altered {
-            tables.insert(table.name.clone(), Rows::All);
+            tables.insert(table.name.clone(), TouchedRows::All);
         } else if !delta.is_empty() {
             let keys: BTreeSet<&Key> =
                 delta.deleted.iter().chain(&delta.inserted).chain(delta.updated.keys()).collect();
             let rows = if table.has_rowid() {
-                Rows::Rowids(runs(&keys))
+                TouchedRows::Rowids(runs(&keys))
             } else {
-                Rows::Keys(keys.into_iter().cloned().collect())
+                TouchedRows::Keys(keys.into_iter().cloned().collect())
             };
             tables.insert(table.name.clone(), rows);
         }

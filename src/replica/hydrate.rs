@@ -1,58 +1,60 @@
 //! A replica from nothing: reads all of D1's rows and builds the first image.
 //!
-//! Rows come in pages of bounded size, so they are read at different moments. What other replicas commit meanwhile stands in
-//! `_lf_commit`; `refresh` reads the rows named there again, so that the result is one state D1 was in.
+//! Rows come in pages of bounded size, so they are read at different moments. What other replicas commit meanwhile stands in the
+//! log; `catch_up` reads the rows named there again, so that the result is one state D1 was in.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rusqlite::Connection;
-use serde_json::Value as Json;
 
-use super::commit::HEADER_FIELDS;
-use super::load;
-use super::refresh::{catch_up, has_gone_on};
+use super::catch_up::catch_up;
+use super::newest::Replica;
 use super::rows::{self, Fetched, Inserts};
+use crate::config::Settings;
 use crate::d1::{Client, Rows, Statement};
 use crate::error::Error;
-use crate::image::{Image, Seq};
-use crate::schema::{Identity, Table};
-use crate::schema::{Schema, guard};
+use crate::image::Image;
+use crate::ledger::tables::{self, Standing, StoredObject};
+use crate::ledger::{header, log};
+use crate::metrics::Metrics;
+use crate::schema::{Identity, Schema, Table, guard, quoted};
 use crate::vfs::scratch::Scratch;
 
 /// How much is asked for in one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Bytes of values; a row that is larger comes alone.
+    /// Bytes of values; a larger row comes alone.
     pub bytes: usize,
-    /// Rows of one table.
+    /// Rows of each table.
     pub rows: usize,
     /// Tables.
     pub tables: usize,
 }
 
 impl Default for Bounds {
-    /// D1 answers up to 15 MB (seen on workerd); hex and JSON double what the bytes are.
+    /// D1 answers with up to 15 MB (seen on workerd); as hex digits in JSON, bytes take twice their size.
     fn default() -> Bounds {
         Bounds { bytes: 4_000_000, rows: 20_000, tables: 20 }
     }
 }
 
-/// How often the schema may change under our hands before we give up.
+/// How often the schema may change while it is read before we give up.
 const ATTEMPTS: usize = 5;
 
-/// What D1 says at the start.
-struct Start {
-    seq: Seq,
-    state: BTreeMap<String, i64>,
-    /// type, name, table, sql
-    objects: Vec<[String; 4]>,
+impl Replica {
+    /// Connects to D1, makes sure of our tables there and builds the first image.
+    pub(crate) fn open(settings: &Settings) -> Result<Replica, Error> {
+        let client = Client::connect(settings, Arc::new(Metrics::default()))?;
+        let image = hydrate(&client, &Bounds::default())?;
+        Replica::new(client, settings.refresh, image)
+    }
 }
 
 /// Builds an image of what D1 holds. Makes liteflare's tables there when they are missing.
 pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
     for _ in 0..ATTEMPTS {
-        let start = begin(client)?;
-        if start.state.contains_key(load::IMPORTING) {
+        let start = tables::open(client)?;
+        if start.state.is_importing() {
             return Err(Error::Importing);
         }
         adopt(client, &start.objects)?;
@@ -65,45 +67,12 @@ pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
     Err(Error::Hydrate { table: "sqlite_schema".into(), reason })
 }
 
-/// Makes liteflare's own tables where they are missing.
-pub(super) fn bookkeeping() -> Vec<Statement> {
-    include_str!("../../sql/bookkeeping.sql").split_inclusive(";\n").map(Statement::new).collect()
-}
-
-fn begin(client: &Client) -> Result<Start, Error> {
-    // Staged parts of a writer that died are of no use after a day; ids grow with time (UUID version 7).
-    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(24 * 3600);
-    let since_epoch = yesterday.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let time = uuid::Timestamp::from_unix(uuid::NoContext, since_epoch.as_secs(), since_epoch.subsec_nanos());
-    let mut statements = bookkeeping();
-    let setup_count = statements.len();
-    statements.extend([
-        Statement::with("DELETE FROM _lf_stage WHERE txn<?1", [uuid::Uuid::new_v7(time).to_string()]),
-        Statement::new("SELECT CAST(coalesce(max(seq),0) AS TEXT) FROM _lf_commit"),
-        Statement::new("SELECT key,CAST(value AS TEXT) FROM _lf_state"),
-        Statement::new(
-            "SELECT type,name,tbl_name,sql FROM sqlite_schema WHERE sql IS NOT NULL \
-             AND substr(name,1,4) NOT IN ('_cf_','_lf_') AND substr(name,1,7)<>'sqlite_' ORDER BY rowid",
-        ),
-    ]);
-    let answers = client.send_idempotent(&statements)?;
-    let rows = |index: usize| answers.get(setup_count + index).map_or(&[][..], |answer| &answer.results.rows);
-    let text = |row: &[Json], index: usize| row.get(index).and_then(Json::as_str).unwrap_or_default().to_string();
-    Ok(Start {
-        seq: Seq(rows(1).first().and_then(|row| text(row, 0).parse().ok()).unwrap_or(0)),
-        state: rows(2).iter().filter_map(|row| Some((text(row, 0), text(row, 1).parse().ok()?))).collect(),
-        objects: rows(3).iter().map(|row| [0, 1, 2, 3].map(|index| text(row, index))).collect(),
-    })
-}
-
-/// Triggers of a database that liteflare has not written to yet get their guard (`DECODE.md`, R13).
-fn adopt(client: &Client, objects: &[[String; 4]]) -> Result<(), Error> {
+/// Gives the triggers of a database that liteflare has not written to yet their guard (R13).
+fn adopt(client: &Client, objects: &[StoredObject]) -> Result<(), Error> {
     let mut batch = Vec::new();
-    for [kind, name, _, sql] in objects {
-        if kind == "trigger" && guard::strip(sql) == *sql {
-            batch.push(Statement::new(format!("DROP TRIGGER {}", crate::schema::quoted(name))));
-            batch.push(Statement::new(guard::guard(sql)?));
-        }
+    for trigger in objects.iter().filter(|object| object.kind == "trigger" && object.declared() == object.sql) {
+        batch.push(Statement::new(format!("DROP TRIGGER {}", quoted(&trigger.name))));
+        batch.push(Statement::new(guard::guard(&trigger.sql)?));
     }
     if !batch.is_empty() {
         tracing::info!("{} triggers on D1 are made silent during liteflare's own writes", batch.len() / 2);
@@ -113,20 +82,16 @@ fn adopt(client: &Client, objects: &[[String; 4]]) -> Result<(), Error> {
 }
 
 /// `None`: the schema changed meanwhile.
-fn build(client: &Client, start: &Start, bounds: &Bounds) -> Result<Option<Image>, Error> {
-    let header: Vec<(&str, i64)> =
-        HEADER_FIELDS.iter().filter_map(|(name, _)| Some((*name, *start.state.get(*name)?))).collect();
-    if start.objects.is_empty() && header.is_empty() {
-        return Ok(Some(Image::empty(start.seq)));
+fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Image>, Error> {
+    let from = start.seq.unwrap_or_default();
+    if start.objects.is_empty() && !header::is_in(&start.state) {
+        return Ok(Some(Image::empty(from)));
     }
-    let scratch = Scratch::new(Image::empty(start.seq));
+    let scratch = Scratch::new(Image::empty(from));
     let connection = scratch.writer()?;
-    if let Some((_, encoding)) = header.iter().find(|(name, _)| *name == "encoding") {
-        let name = ["UTF-8", "UTF-8", "UTF-16le", "UTF-16be"].get(*encoding as usize).unwrap_or(&"UTF-8");
-        connection.pragma_update(None, "encoding", name)?;
-    }
+    header::write_encoding(&connection, &start.state)?;
     connection.execute_batch("BEGIN")?;
-    let (tables, others): (Vec<_>, Vec<_>) = start.objects.iter().partition(|[kind, ..]| kind == "table");
+    let (tables, others): (Vec<_>, Vec<_>) = start.objects.iter().partition(|object| object.kind == "table");
     for object in tables {
         create(&connection, object)?;
     }
@@ -136,12 +101,12 @@ fn build(client: &Client, start: &Start, bounds: &Bounds) -> Result<Option<Image
         return Err(Error::Hydrate { table: table.name.clone(), reason });
     }
     match read_tables(client, &connection, &schema, bounds) {
-        // A table that is gone by now.
-        Err(Error::Refused(_)) if has_gone_on(client, start.seq)? => return Ok(None),
+        // A table is gone by now.
+        Err(Error::Refused(_)) if log::has_gone_on(client, from)? => return Ok(None),
         read => read?,
     }
-    let Some(seq) = catch_up(client, &connection, &schema, start.seq, true)? else { return Ok(None) };
-    // After the rows: an index is built faster from a full table.
+    let Some(seq) = catch_up(client, &connection, &schema, from, true)? else { return Ok(None) };
+    // After the rows: an index is built faster over a full table.
     for object in others {
         create(&connection, object)?;
     }
@@ -152,10 +117,10 @@ fn build(client: &Client, start: &Start, bounds: &Bounds) -> Result<Option<Image
     Ok(Some(image))
 }
 
-fn create(connection: &Connection, [kind, name, _, sql]: &[String; 4]) -> Result<(), Error> {
-    let sql = if kind == "trigger" { guard::strip(sql) } else { sql.clone() };
+fn create(connection: &Connection, object: &StoredObject) -> Result<(), Error> {
+    let StoredObject { kind, name, .. } = object;
     connection
-        .execute_batch(&sql)
+        .execute_batch(&object.declared())
         .map_err(|error| Error::Hydrate { table: name.clone(), reason: format!("its {kind} {name:?}: {error}") })
 }
 
@@ -197,7 +162,7 @@ fn read_tables(client: &Client, connection: &Connection, schema: &Schema, bounds
 }
 
 impl Cursor<'_> {
-    /// Two statements: how many rows come next and whether they are the last ones, and the rows.
+    /// Two statements: one counts the rows that come next and tells whether they are the last ones, the other reads them.
     fn page(&self, bounds: &Bounds) -> [Statement; 2] {
         let (table, bytes, most) = (self.table, bounds.bytes, self.limit(bounds));
         let (name, order) = (table.quoted(), rows::key_order(table));
@@ -236,7 +201,7 @@ impl Cursor<'_> {
         self.exact = false;
         let mut inserts = Inserts::into(connection, self.table)?;
         for row in &mut rows {
-            // A row that is gone by now is named in the log, like every change since we began.
+            // If the row is gone by now, the log names it, as it names every change since we began.
             if row.is_complete() || row.complete(client, self.table)? {
                 inserts.insert(row)?;
             }
@@ -245,13 +210,13 @@ impl Cursor<'_> {
         let (taken, seen) = (number(0).unwrap_or(0), number(1).unwrap_or(0));
         self.after = rows.last().and_then(|row| row.key(self.table)).map(|key| rows::key_param(&key));
         let is_last = taken == seen && seen < self.limit(bounds) as u64;
-        // When all that were measured came along they were too few: more of them are worth measuring.
+        // All that were measured came along: they were too few, and more are worth measuring next time.
         let rows_for_bytes = if taken == seen { taken * 4 } else { taken };
         self.row_bytes = Some(bounds.bytes / usize::try_from(rows_for_bytes).unwrap_or(usize::MAX).max(1));
         Ok(self.after.is_none() || is_last)
     }
 
-    /// How many rows D1 measures to find those that fit: a few more than probably will, since it reads and bills each of them twice.
+    /// How many rows D1 measures to find those that fit: only a few more than will probably fit, since each is read, and billed, twice.
     fn limit(&self, bounds: &Bounds) -> usize {
         let limit = self.row_bytes.map_or(bounds.rows / 4, |bytes| bounds.bytes / bytes.max(1) / 4 * 5 + 16);
         limit.clamp(1, bounds.rows)
@@ -259,7 +224,7 @@ impl Cursor<'_> {
 }
 
 fn column(table: &Table, index: usize) -> String {
-    crate::schema::quoted(&table.columns[index].name)
+    quoted(&table.columns[index].name)
 }
 
 /// `a+b+…` as a balanced tree: D1 allows expressions of depth 100 only.

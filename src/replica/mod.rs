@@ -1,148 +1,30 @@
 //! This process's copy of one database: which image is the newest, and the only ways to a newer one.
 //!
-//! `hydrate` makes the first image from D1, `commit` adds what the application did, `refresh` adds what others did.
+//! `hydrate` makes the first image from D1, `commit` adds what the application did, `refresh` adds what others did. From top to
+//! bottom, each file uses those below it only:
 //!
+//! ```text
+//! commit foreign
+//! refresh
+//! hydrate
+//! catch_up newest
+//! rows writer
+//! catalog
+//! ```
 //! Invariants:
 //! - `newest` is what D1 holds at `newest.seq`: an image is published only after D1 has acknowledged it, or was read from D1.
 //! - `seq` only grows, and an image is never changed after it was published.
 //! - `Writer` (schema, page owners) always describes `newest`: both change under the writer's lock.
 
-mod batch;
 mod catalog;
-mod changes;
+mod catch_up;
 mod commit;
 mod foreign;
 pub mod hydrate;
-pub mod load;
+mod newest;
 mod refresh;
 pub(crate) mod rows;
 mod writer;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-use crate::config::{Refresh, Settings};
-use crate::d1::Client;
-use crate::error::Error;
-use crate::image::Image;
-use crate::lock::Mutex;
-use crate::metrics::Metrics;
-use hydrate::Bounds;
-use writer::Writer;
-
-/// One database's copy in this process, shared by its connections.
-pub struct Replica {
-    client: Client,
-    refresh: Refresh,
-    /// What goes with the newest image. Rank 1: held for the whole way of a commit or refresh, requests included, by design.
-    writer: Mutex<Writer, 1>,
-    /// The image new readers pin. Rank 2. Held to clone or swap one `Arc`, never while calling anything.
-    newest: Mutex<Arc<Image>, 2>,
-    /// Whether a connection is writing.
-    writing: Arc<AtomicBool>,
-    /// When D1 last said, or was last asked, that `newest` is what it holds. Rank 3.
-    checked: Mutex<Instant, 3>,
-    /// What `PRAGMA journal_mode` answers.
-    journal_mode: parking_lot::Mutex<&'static str>,
-}
-
-/// The right to write, one per replica in this process. Dropping it lets the next writer in.
-pub struct Permit(Arc<AtomicBool>);
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-impl Replica {
-    /// Connects to D1, makes sure of our tables there and builds the first image.
-    pub fn open(settings: &Settings) -> Result<Replica, Error> {
-        let client = Client::connect(settings, Arc::new(Metrics::default()))?;
-        let image = hydrate::hydrate(&client, &Bounds::default())?;
-        Ok(Replica {
-            client,
-            refresh: settings.refresh,
-            writer: Mutex::new(Writer::new(&image)?),
-            newest: Mutex::new(Arc::new(image)),
-            writing: Arc::default(),
-            checked: Mutex::new(Instant::now()),
-            journal_mode: parking_lot::Mutex::new("delete"),
-        })
-    }
-
-    /// The newest image.
-    pub fn newest(&self) -> Arc<Image> {
-        self.newest.lock().clone()
-    }
-
-    /// Whether `image` is the newest.
-    pub fn is_newest(&self, image: &Arc<Image>) -> bool {
-        Arc::ptr_eq(&self.newest.lock(), image)
-    }
-
-    /// The right to write, unless another connection has it.
-    pub fn permit(&self) -> Option<Permit> {
-        let free = self.writing.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        free.then(|| Permit(self.writing.clone()))
-    }
-
-    /// Whether a connection is writing.
-    pub fn is_being_written(&self) -> bool {
-        self.writing.load(Ordering::Relaxed)
-    }
-
-    /// Whether D1 was asked within the refresh interval, or will be by the next read.
-    pub fn is_recent(&self) -> bool {
-        match self.refresh {
-            Refresh::Always => true,
-            Refresh::Every(interval) => self.checked.lock().elapsed() < interval,
-            Refresh::Never => self.checked.lock().elapsed() < Duration::from_secs(1), // the interval's default
-        }
-    }
-
-    /// Called before a read transaction pins the newest image. With `LITEFLARE_REFRESH=always` D1 is asked first; with a time it
-    /// is asked in the background, when the last answer is older.
-    pub fn before_read(self: &Arc<Replica>) -> Result<(), Error> {
-        match self.refresh {
-            Refresh::Always => self.sync().map(|_| ()),
-            Refresh::Every(interval) => {
-                self.refresh_in_background(interval);
-                Ok(())
-            }
-            Refresh::Never => Ok(()),
-        }
-    }
-
-    /// What `PRAGMA journal_mode` answers; in SQLite too the mode belongs to the database.
-    pub fn journal_mode(&self) -> String {
-        (*self.journal_mode.lock()).to_string()
-    }
-
-    /// Sets what `PRAGMA journal_mode` answers; like SQLite, it leaves a mode it does not know alone.
-    pub fn set_journal_mode(&self, mode: &str) {
-        let known = ["delete", "truncate", "persist", "memory", "wal"];
-        if let Some(known) = known.into_iter().find(|known| *known == mode) {
-            *self.journal_mode.lock() = known;
-        }
-    }
-
-    /// The way to D1.
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// This replica's counters.
-    pub fn metrics(&self) -> &Metrics {
-        &self.client.metrics
-    }
-
-    /// Makes `after` the newest image. Cannot fail; whoever calls holds the writer's lock and has brought `Writer` forward.
-    fn publish(&self, after: Image) -> Arc<Image> {
-        let after = Arc::new(after);
-        *self.newest.lock() = after.clone();
-        *self.checked.lock() = Instant::now();
-        after
-    }
-}
+pub(crate) use newest::Permit;
+pub use newest::Replica;

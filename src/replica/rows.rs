@@ -1,4 +1,4 @@
-//! Reads rows from D1, exactly typed (`cell`).
+//! Rows on their way from D1 into the database behind a connection, exactly typed (`value::from_d1`), and the terms that name them.
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{CachedStatement, Connection, ToSql};
@@ -6,34 +6,35 @@ use serde_json::Value as Json;
 
 use crate::d1::{Client, Statement, Table as Answer};
 use crate::error::Error;
+use crate::ledger::changes::logged;
 use crate::plan::insert_names;
 use crate::schema::{Identity, Table};
 use crate::value::Value;
 use crate::value::from_d1;
-use crate::value::to_d1::{Form, write_row};
+use crate::value::to_d1::{Form, keys_param};
 
-/// Bytes of one such piece.
+/// A value too large to come along with its row is fetched in pieces of so many bytes.
 const PIECE_BYTES: usize = 400_000;
-/// Pieces of the largest value there can be (2 MB).
+/// Pieces of the largest value D1 can hold (2 MB).
 const PIECES: usize = 5;
 
-/// One row: the cells that an INSERT of it needs, in the order of `insert_names`.
-pub struct Row {
-    /// The values; those that are too large to come along are still missing.
+/// One row: the cells that its INSERT needs, in the order of `insert_names`.
+pub(crate) struct Row {
+    /// The values; those too large to come along are missing until [`Row::complete`] has fetched them.
     cells: Vec<Option<Value>>,
 }
 
 /// The rows of a table as D1 answered them.
-pub struct Fetched {
+pub(crate) struct Fetched {
     /// The rows.
     pub rows: Vec<Row>,
-    /// Whether some text may not be what D1 holds (it has U+FFFD): read again with `exact`.
+    /// Whether some text may not be what D1 holds, since it has U+FFFD: to be read again with `exact`.
     pub is_doubtful: bool,
 }
 
-/// The list of what a SELECT must return for `table`. `exact`: text as hex, for text that is not valid UTF-8.
-pub fn select_list(table: &Table, exact: bool) -> String {
-    // Short names of our own: a batch through a Worker's binding loses columns of equal names, and repeats them for each row.
+/// The result columns of a SELECT of rows of `table`. `exact`: text comes as hex, for text that is not valid UTF-8.
+pub(crate) fn select_list(table: &Table, exact: bool) -> String {
+    // Short names of our own: a Worker's binding loses columns of equal names, and repeats the names in every row.
     let columns = insert_names(table).into_iter().enumerate();
     let cells = columns
         .map(|(index, name)| format!("{} AS c{index}", from_d1::stored(&format!("{}.{name}", table.quoted()), exact)));
@@ -41,7 +42,7 @@ pub fn select_list(table: &Table, exact: bool) -> String {
 }
 
 /// Understands the rows of an answer to a SELECT of [`select_list`].
-pub fn parse(table: &Table, answer: Answer) -> Result<Fetched, Error> {
+pub(crate) fn parse(table: &Table, answer: Answer) -> Result<Fetched, Error> {
     let mut fetched = Fetched { rows: Vec::with_capacity(answer.rows.len()), is_doubtful: false };
     for row in answer.rows {
         let cells = row
@@ -59,13 +60,13 @@ fn hydrate_error(table: &Table, reason: &str) -> Error {
 }
 
 impl Row {
-    /// Whether every value has come along.
-    pub fn is_complete(&self) -> bool {
+    /// Whether no value is missing.
+    pub(crate) fn is_complete(&self) -> bool {
         self.cells.iter().all(Option::is_some)
     }
 
-    /// Fetches the values that were too large to come along. `false`: the row is no longer there.
-    pub fn complete(&mut self, client: &Client, table: &Table) -> Result<bool, Error> {
+    /// Fetches the values that are missing. `false`: the row is no longer there.
+    pub(crate) fn complete(&mut self, client: &Client, table: &Table) -> Result<bool, Error> {
         let names = insert_names(table);
         for (index, name) in names.iter().enumerate() {
             if self.cells.get(index).is_none_or(Option::is_some) {
@@ -94,7 +95,7 @@ impl Row {
     }
 
     /// The values that identify the row.
-    pub fn key(&self, table: &Table) -> Option<Vec<Value>> {
+    pub(crate) fn key(&self, table: &Table) -> Option<Vec<Value>> {
         let names = insert_names(table);
         let at = |name: &String| self.cells.get(names.iter().position(|other| other == name)?)?.clone();
         table.key_names().iter().map(at).collect()
@@ -102,21 +103,21 @@ impl Row {
 }
 
 /// Writes rows of one table into the database behind a connection.
-pub struct Inserts<'c>(CachedStatement<'c>);
+pub(crate) struct Inserts<'c>(CachedStatement<'c>);
 
 impl<'c> Inserts<'c> {
     /// Compiles the statement, once for all rows.
-    pub fn into(connection: &'c Connection, table: &Table) -> Result<Inserts<'c>, Error> {
+    pub(crate) fn into(connection: &'c Connection, table: &Table) -> Result<Inserts<'c>, Error> {
         let names = insert_names(table);
         let places = vec!["?"; names.len()].join(",");
-        // REPLACE: while pages are read one after the other, a unique value may have wandered from a row read earlier to one read
-        // now. Both rows have changed then, so the catch-up reads both again.
+        // REPLACE: pages are read one after another, and meanwhile a unique value may move from a row read earlier to one read now.
+        // Both rows have changed then, so `catch_up` reads both again.
         let sql = format!("INSERT OR REPLACE INTO {}({}) VALUES ({places})", table.quoted(), names.join(","));
         Ok(Inserts(connection.prepare_cached(&sql)?))
     }
 
     /// Writes one row.
-    pub fn insert(&mut self, row: &Row) -> Result<(), Error> {
+    pub(crate) fn insert(&mut self, row: &Row) -> Result<(), Error> {
         let cells = row.cells.iter().map(|cell| Param(cell.as_ref().unwrap_or(&Value::Null)));
         self.0.execute(rusqlite::params_from_iter(cells))?;
         Ok(())
@@ -132,11 +133,8 @@ impl ToSql for Param<'_> {
 }
 
 /// A key as the JSON parameter of [`key_equals`] and [`after_key`].
-pub fn key_param(key: &[Value]) -> String {
-    let mut param = String::from("[");
-    write_row(&mut param, &vec![Form::Mixed; key.len()], key);
-    param.push(']');
-    param
+pub(crate) fn key_param(key: &[Value]) -> String {
+    keys_param([key])
 }
 
 fn key_expressions(table: &Table) -> Vec<String> {
@@ -148,45 +146,49 @@ fn tuple(terms: &[String]) -> String {
 }
 
 /// A WHERE term for the row whose key is `?1`.
-pub fn key_equals(table: &Table) -> String {
+pub(crate) fn key_equals(table: &Table) -> String {
+    key_among(table, "?1")
+}
+
+/// A WHERE term for the rows whose keys are in the JSON array that `array` is the expression for.
+pub(crate) fn key_among(table: &Table, array: &str) -> String {
     let key = tuple(&table.key_terms(""));
-    format!("{key} IN (SELECT {} FROM json_each(?1) AS _lfj)", key_expressions(table).join(","))
+    format!("{key} IN (SELECT {} FROM json_each({array}) AS _lfj)", key_expressions(table).join(","))
 }
 
 /// A WHERE term for the rows after the key in `?1`, in the order of [`key_order`].
-pub fn after_key(table: &Table) -> String {
+pub(crate) fn after_key(table: &Table) -> String {
     let key = tuple(&table.key_terms(""));
     format!("{key}>(SELECT {} FROM json_each(?1) AS _lfj)", key_expressions(table).join(","))
 }
 
 /// ORDER BY terms for a table's key.
-pub fn key_order(table: &Table) -> String {
+pub(crate) fn key_order(table: &Table) -> String {
     table.key_terms("").join(",")
 }
 
-/// A SELECT of the rows that the JSON array in `?1` names: runs of rowids, or keys (`changes`).
-pub fn select_changed(table: &Table, exact: bool) -> String {
+/// A SELECT of the rows that the JSON array in `?1` names: runs of rowids, or keys (`ledger::changes`).
+pub(crate) fn select_changed(table: &Table, exact: bool) -> String {
     let list = select_list(table, exact);
     format!("SELECT {list} FROM json_each(?1) AS _lfj CROSS JOIN {} WHERE {}", table.quoted(), is_changed(table))
 }
 
 /// A SELECT of the rows that commits after the seq in `?1` name, as D1's log is at that moment; `?2` is the table's name.
-pub fn select_logged(table: &Table, exact: bool) -> String {
-    let kind = if matches!(table.identity, Identity::Primary(_)) { "keys" } else { "rowids" };
+pub(crate) fn select_logged(table: &Table, exact: bool) -> String {
     let name = table.quoted();
-    let log = format!("_lf_commit AS _lfc, json_each(_lfc.changes,'$.{kind}') AS _lft, json_each(_lft.value) AS _lfj");
+    let (log, is_logged) = logged(table);
     let keys = tuple(&table.key_terms(""));
     let selected = table.key_terms(&format!("{name}.")).join(",");
     format!(
         "SELECT {} FROM {name} WHERE {keys} IN (SELECT {selected} FROM {log} CROSS JOIN {name} \
-         WHERE _lfc.seq>CAST(?1 AS INTEGER) AND _lft.key=?2 AND {})",
+         WHERE {is_logged} AND {})",
         select_list(table, exact),
         is_changed(table)
     )
 }
 
-/// A DELETE of the same rows, for the replica.
-pub fn delete_changed(table: &Table) -> String {
+/// A DELETE of the rows of [`select_changed`], for the replica.
+pub(crate) fn delete_changed(table: &Table) -> String {
     let name = table.quoted();
     let keys = tuple(&table.key_terms(""));
     let selected = table.key_terms(&format!("{name}.")).join(",");

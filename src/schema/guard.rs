@@ -8,11 +8,16 @@ use super::lexer::{Token, tokens};
 
 const OPEN: &str = "/*lf<*/";
 const CLOSE: &str = "/*>lf*/";
-/// True while nobody replays. `_lf_state` must hold the integer 0 or 1 there, not text.
-const SILENT: &str = "(SELECT value FROM _lf_state WHERE key='replaying')=0";
+/// The table of liteflare's own that guards read. It is named here because the triggers on D1 name it; the ledger makes it.
+pub(crate) const TABLE: &str = "_lf_state";
+
+/// True while nobody replays. The table must hold the integer 0 or 1 there, not text.
+fn silent() -> String {
+    format!("(SELECT value FROM {TABLE} WHERE key='replaying')=0")
+}
 
 /// The trigger's text with the guard; [`strip`] gives the text back to the byte.
-pub fn guard(sql: &str) -> Result<String, SchemaError> {
+pub(crate) fn guard(sql: &str) -> Result<String, SchemaError> {
     let unreadable = |problem: &str| SchemaError::Unreadable {
         object: "trigger".to_owned(),
         problem: format!("{problem}: {sql}"),
@@ -23,16 +28,17 @@ pub fn guard(sql: &str) -> Result<String, SchemaError> {
     }
     let (when, begin) =
         places(&tokens(sql, "trigger")?).ok_or_else(|| unreadable("its ON and BEGIN cannot be found"))?;
+    let silent = silent();
     Ok(match when {
         Some(when) => {
-            format!("{}{OPEN} {SILENT} AND ({CLOSE}{}{OPEN}){CLOSE}{}", &sql[..when], &sql[when..begin], &sql[begin..])
+            format!("{}{OPEN} {silent} AND ({CLOSE}{}{OPEN}){CLOSE}{}", &sql[..when], &sql[when..begin], &sql[begin..])
         }
-        None => format!("{}{OPEN}WHEN {SILENT} {CLOSE}{}", &sql[..begin], &sql[begin..]),
+        None => format!("{}{OPEN}WHEN {silent} {CLOSE}{}", &sql[..begin], &sql[begin..]),
     })
 }
 
 /// Takes the guard out again, if it has one. Works as well after `ALTER TABLE` has rewritten the text around it.
-pub fn strip(sql: &str) -> String {
+pub(crate) fn strip(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some((before, after)) = rest.split_once(OPEN) {
@@ -83,9 +89,10 @@ mod tests {
         let db = rusqlite::Connection::open_in_memory().unwrap();
         db.execute_batch(
             "CREATE TABLE t(x,begin,\"on\"); CREATE TABLE \"when\"(x,\"begin\",\"on\");
-             CREATE VIEW v AS SELECT 1; CREATE TABLE _lf_state(key TEXT PRIMARY KEY,value);",
+             CREATE VIEW v AS SELECT 1",
         )
         .unwrap();
+        db.execute_batch(&format!("CREATE TABLE {TABLE}(key TEXT PRIMARY KEY,value)")).unwrap();
         for text in texts {
             let guarded = guard(text).unwrap();
             assert_ne!(guarded, text);

@@ -34,7 +34,7 @@ pub(crate) fn tokens(sql: &str, object: &str) -> Result<Vec<Token>, SchemaError>
 }
 
 /// `name` as an identifier.
-pub fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -2,17 +2,20 @@
 //! In: a connection (`read`). Out: plain data, equal for equal schemas. SQLite's own objects (`sqlite_…`) are left out.
 
 mod error;
-pub mod guard;
+pub(crate) mod guard;
 mod keys;
 mod lexer;
 mod read;
 
 use std::collections::BTreeMap;
 
-pub use error::SchemaError;
+pub(crate) use error::SchemaError;
 pub(crate) use keys::CellName;
-pub use lexer::quoted;
+pub(crate) use lexer::quoted;
 pub(crate) use lexer::{Token, folded, tokens};
+
+/// What the names of liteflare's own tables on D1 begin with; the ledger keeps them.
+pub(crate) const OWN_PREFIX: &str = "_lf_";
 
 /// The kinds of schema objects. Names are unique within a kind only: a trigger may be called like its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,8 +8,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::{Error, Event, Progress, Step};
 use crate::d1::Statement;
-use crate::plan::{PlanError, insert_names, load};
-use crate::replica::load::header_field;
+use crate::ledger::{header, state};
+use crate::plan::{PlanError, insert_names, whole};
 use crate::schema::Schema;
 use crate::schema::{Identity, Table};
 use crate::value::Value;
@@ -38,14 +38,14 @@ pub fn check(connection: &Connection, path: &Path, progress: Progress<'_>) -> Re
     let schema = Schema::read(connection)?;
     let texts = Connection::open_in_memory()?;
     copy_texts(connection, &texts)?;
-    let mut creation = load::schema(&texts, &schema)?;
-    creation.extend(header_fields(connection)?);
+    let mut creation = whole::schema(&texts, &schema)?;
+    creation.extend(header::fields_of(connection)?.iter().map(|(name, value)| state::set_field(name, *value)));
     let mut rows = BTreeMap::new();
     for table in schema.tables.values() {
         rows.insert(table.name.clone(), count(connection, table)?);
     }
     let has_rows = rows.iter().map(|(name, count)| (name.clone(), *count > 0)).collect();
-    load::check_foreign_keys(&schema, &has_rows)?;
+    whole::check_foreign_keys(&schema, &has_rows)?;
     progress(Event::Begins(Step::CheckDatabase, rows.values().sum()));
     for table in schema.tables.values().filter(|table| has_rows[&table.name]) {
         refuse_dangling(connection, table)?;
@@ -101,25 +101,6 @@ fn copy_texts(from: &Connection, to: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-fn header_fields(connection: &Connection) -> Result<Vec<Statement>, Error> {
-    let mut statements = Vec::new();
-    for name in ["user_version", "application_id"] {
-        let value: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
-        if value != 0 {
-            statements.push(header_field(name, value));
-        }
-    }
-    let encoding: String = connection.pragma_query_value(None, "encoding", |row| row.get(0))?;
-    // As the file format numbers them (section 1.3.13).
-    let number = match encoding.as_str() {
-        "UTF-16le" => Some(2),
-        "UTF-16be" => Some(3),
-        _ => None,
-    };
-    statements.extend(number.map(|number| header_field("encoding", number)));
-    Ok(statements)
-}
-
 fn refuse_dangling(connection: &Connection, table: &Table) -> Result<(), Error> {
     let sql = "SELECT count(*), min(rowid), (SELECT parent FROM pragma_foreign_key_check(?1) LIMIT 1) \
                FROM pragma_foreign_key_check(?1)";
@@ -134,7 +115,7 @@ fn refuse_dangling(connection: &Connection, table: &Table) -> Result<(), Error> 
 fn check_rows(connection: &Connection, table: &Table, progress: Progress<'_>) -> Result<(), Error> {
     each_row(connection, table, |row| {
         progress(Event::Advances(1));
-        load::check_row(table, &row)?;
+        whole::check_row(table, &row)?;
         Ok(ControlFlow::Continue(()))
     })
 }

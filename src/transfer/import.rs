@@ -4,19 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::check::{Checked, check};
-use super::compare::schema::{fields_of, objects_of};
+use super::compare::schema::objects_of;
 use super::compare::{Beginning, Comparison, Differences, Place, Sides};
 use super::media::{scan, upload};
 use super::source::Source;
 use super::target::Target;
-use super::{Error, Event, Progress, Requests, Step, load};
+use super::{Error, Event, Progress, Requests, Step, send};
 use crate::config;
 use crate::d1::Client;
 use crate::image::Seq;
 use crate::invokeai::DATABASE;
+use crate::ledger::{Loader, header, state};
 use crate::metrics::{Metrics, R2Metrics};
 use crate::r2::Bucket;
-use crate::replica::load::{Loader, mark, unmark};
 
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -96,7 +96,7 @@ pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<Summ
         return Err(Error::NotEqual { count: found.count, first: first.to_string() });
     }
     if let Some(mut loader) = loader {
-        loader.commit(vec![unmark()])?;
+        loader.commit(vec![state::end_import()])?;
     }
     summary.requests = Requests::of(&d1_metrics, bucket.is_some().then_some(&r2_metrics));
     Ok(summary)
@@ -140,7 +140,11 @@ impl<'a> Database<'a> {
         let local = objects_of(&self.source.connection)?;
         let comparison = self.comparison(seq);
         super::compare::schema::compare_objects(&target.objects, &local, &comparison.sides, &mut other);
-        super::compare::schema::compare_fields(&target.fields, &fields_of(&self.source.connection)?, &mut other);
+        super::compare::schema::compare_fields(
+            &target.fields,
+            &header::fields_of(&self.source.connection)?,
+            &mut other,
+        );
         if other.count > 0 {
             return Ok(Err(target.describe()));
         }
@@ -174,19 +178,19 @@ impl<'a> Database<'a> {
         // What is there goes in the batch that makes the new tables: there is never neither.
         let cleared = if matches!(start, Start::Anew) { target.clear()? } else { Vec::new() };
         if !cleared.is_empty() || !target.importing {
-            let body = cleared.into_iter().chain([mark()]).chain(self.checked.creation.iter().cloned());
+            let body = cleared.into_iter().chain([state::begin_import()]).chain(self.checked.creation.iter().cloned());
             loader.commit(body.collect())?;
         }
         let present = self.rows_before(place);
         summary.rows_sent = summary.rows - present;
         (self.progress)(Event::Begins(Step::SendRows, summary.rows_sent));
-        load::rows(&mut loader, &self.source.connection, &self.checked.schema, place, self.progress)?;
+        send::rows(&mut loader, &self.source.connection, &self.checked.schema, place, self.progress)?;
         (self.progress)(Event::Ends);
         Ok(Some(loader))
     }
 
     fn rows_before(&self, place: Place) -> u64 {
-        let tables = crate::plan::load::parents_first(&self.checked.schema);
+        let tables = crate::plan::whole::parents_first(&self.checked.schema);
         let whole: u64 = tables.iter().take(place.table).map(|table| self.checked.rows[&table.name]).sum();
         whole + place.rows
     }

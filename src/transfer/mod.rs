@@ -1,7 +1,7 @@
 //! A whole application root to D1 and R2, back, and the comparison of the two sides.
 //!
 //! ```text
-//! import: source ──► check ──► target ──► load ──► media (upload) ──► compare
+//! import: source ──► check ──► target ──► send ──► media (upload) ──► compare
 //! export: replica ──► file,  media (download)
 //! verify: compare (replica or file, and D1), expected (rows and objects)
 //! ```
@@ -14,9 +14,9 @@ mod error;
 mod expected;
 pub mod export;
 pub mod import;
-mod load;
 pub mod media;
 mod progress;
+mod send;
 mod source;
 mod target;
 pub mod verify;

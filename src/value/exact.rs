@@ -14,7 +14,7 @@ pub enum Value {
     Integer(i64),
     /// A double; SQLite reads NaN as `NULL`, so it only comes from damaged pages.
     Real(f64),
-    /// Text: in a record as the database stores it, everywhere else in UTF-8 if the application's was valid.
+    /// Text, in UTF-8 unless the application stored something invalid. In a record it is still in the database's encoding.
     Text(Vec<u8>),
     /// Bytes.
     Blob(Vec<u8>),
@@ -69,7 +69,7 @@ impl Hash for Value {
 
 /// What tells one row of a table from another, on D1 as in the images.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
+pub(crate) enum Key {
     /// The rowid; every table but a `WITHOUT ROWID` one has it, whatever primary key it declares (R5).
     Rowid(i64),
     /// The primary key of a `WITHOUT ROWID` table, in the order of its declaration.
@@ -78,7 +78,7 @@ pub enum Key {
 
 impl Key {
     /// The key's values, as parameters or as the first cells of a row.
-    pub fn values(&self) -> Vec<Value> {
+    pub(crate) fn values(&self) -> Vec<Value> {
         match self {
             Key::Rowid(rowid) => vec![Value::Integer(*rowid)],
             Key::Primary(values) => values.clone(),

@@ -14,7 +14,7 @@ const LARGE_BYTES: usize = 900_000;
 
 /// The SQL for a table's column `name`. `exact`: text as hex, for text that is not valid UTF-8. What is large is only announced, and
 /// fetched by itself, in pieces.
-pub fn stored(name: &str, exact: bool) -> String {
+pub(crate) fn stored(name: &str, exact: bool) -> String {
     let text = if exact {
         format!("'x'||hex({name})")
     } else {
@@ -27,7 +27,7 @@ pub fn stored(name: &str, exact: bool) -> String {
 
 /// The SQL for the column `name` of any query, of which nothing can be fetched later: what is large comes as it is. A blob then
 /// arrives as an array of its bytes, and text with the letters that JavaScript gives it.
-pub fn computed(name: &str) -> String {
+pub(crate) fn computed(name: &str) -> String {
     // U+FFFD that is really there travels as hex, so that one that arrives is JavaScript's mending.
     let is_special = format!("instr({name},char(0)) OR instr({name},char(65533))");
     let text = format!(
@@ -46,7 +46,7 @@ fn typed(name: &str, text: &str, blob: &str) -> String {
 }
 
 /// A cell of [`stored`]. `None`: of an unknown form; `Some(None)`: a large value that is fetched by itself.
-pub fn parse_stored(cell: Json, is_doubtful: &mut bool) -> Option<Option<Value>> {
+pub(crate) fn parse_stored(cell: Json, is_doubtful: &mut bool) -> Option<Option<Value>> {
     Some(match cell {
         Json::Null => Some(Value::Null),
         Json::Number(number) => Some(Value::Real(number.as_f64()?)),
@@ -78,7 +78,7 @@ fn parse_text(mut text: String, is_doubtful: &mut bool) -> Option<Value> {
 }
 
 /// A cell of [`computed`], read from JSON without a detour: a blob of 2 MB would be 2 million JSON values.
-pub struct Computed {
+pub(crate) struct Computed {
     /// The value.
     pub value: Value,
     /// Whether it is a text that was mended on the way.

@@ -7,7 +7,7 @@ pub(crate) mod to_d1;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
-pub use exact::{Encoding, Key, Value};
+pub(crate) use exact::{Encoding, Key, Value};
 
 impl Value {
     /// The value for SQLite's API.

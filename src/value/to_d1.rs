@@ -47,16 +47,21 @@ impl Form {
         }
     }
 
-    /// The SQL that reads cell `i` of a row.
+    /// The SQL that reads cell `i` of a row of `json_each(…) AS _lfj`.
     pub(crate) fn expression(self, i: usize) -> String {
-        let cell = |path: &str| format!("json_extract(_lfj.value,'$[{i}]{path}')");
+        self.expression_in("_lfj.value", i)
+    }
+
+    /// The SQL that reads cell `i` of the one row that `row` stands for.
+    pub(crate) fn expression_in(self, row: &str, i: usize) -> String {
+        let cell = |path: &str| format!("json_extract({row},'$[{i}]{path}')");
         let real = || format!("{}*pow(2,{})", cell("[0]"), cell("[1]"));
         match self {
             Form::Plain => cell(""),
             Form::Real => real(),
             Form::Blob => format!("unhex({})", cell("")),
             Form::Mixed => format!(
-                "CASE json_type(_lfj.value,'$[{i}]') WHEN 'array' THEN {} WHEN 'object' THEN \
+                "CASE json_type({row},'$[{i}]') WHEN 'array' THEN {} WHEN 'object' THEN \
                  coalesce(unhex({}),CAST(unhex({}) AS TEXT)) ELSE {} END",
                 real(),
                 cell(".b"),
@@ -93,6 +98,20 @@ pub(crate) fn write_row(out: &mut String, forms: &[Form], row: &[Value]) {
         form.write(out, cell);
     }
     out.push(']');
+}
+
+/// Keys as one parameter, each an array of its values, which [`Form::Mixed`] reads.
+pub(crate) fn keys_param<K: AsRef<[Value]>>(keys: impl IntoIterator<Item = K>) -> String {
+    let mut param = String::from("[");
+    for (i, key) in keys.into_iter().enumerate() {
+        if i > 0 {
+            param.push(',');
+        }
+        let key = key.as_ref();
+        write_row(&mut param, &vec![Form::Mixed; key.len()], key);
+    }
+    param.push(']');
+    param
 }
 
 /// At least the bytes a cell takes in a parameter, whatever its form.

@@ -1,17 +1,17 @@
-//! Why a statement on D1 gives no rows; the text is what the application reads.
+//! Why a statement on D1 failed. The application sees the message.
 
 use crate::d1::SendError;
 
-/// Why a statement on D1 gives no rows.
+/// Why a statement on D1 failed.
 #[derive(Debug, thiserror::Error)]
-pub enum QueryError {
+pub(crate) enum QueryError {
     /// The connection's main database is a local one.
     #[error("{who}: this database is not on D1")]
     NotOnD1 {
         /// Which function or module.
         who: &'static str,
     },
-    /// The SQL text is missing, or none.
+    /// The SQL text is missing, or not one statement.
     #[error("{who}: {problem}")]
     Sql {
         /// Which function or module.
@@ -19,10 +19,10 @@ pub enum QueryError {
         /// What is wrong with it, and what to do.
         problem: String,
     },
-    /// The parameters do not fit.
+    /// `params_json` is malformed, or has the wrong number of values.
     #[error("d1_query: params_json {0}")]
     Params(String),
-    /// A virtual table that would have to be stored.
+    /// A `d1` table outside of the temp schema, which D1 would have to store.
     #[error(
         "d1: D1 cannot hold a virtual table, so it belongs in the temp schema: CREATE VIRTUAL TABLE temp.{table} USING d1(…)"
     )]
@@ -30,18 +30,18 @@ pub enum QueryError {
         /// Its name.
         table: String,
     },
-    /// D1 said no, in its own words; or nothing.
+    /// D1 refused, in its own words, or did not answer.
     #[error("{0}")]
     D1(#[from] SendError),
-    /// A write of which nobody knows whether it happened.
+    /// A write whose outcome is unknown.
     #[error("{0}; D1 may have carried out the statement: look before you repeat it")]
     Doubt(String),
-    /// An answer without columns: an older gateway gives them only for what it sees to be a read.
+    /// The answer has no column names: an older gateway sends them only for what it recognizes as a read.
     #[error(
         "D1 did not say what columns the statement has; if LITEFLARE_D1_API is a gateway, deploy its present version"
     )]
     NoNames,
-    /// Text that D1's JSON cannot carry.
+    /// Text that is not valid UTF-8, which D1's JSON cannot carry.
     #[error(
         "row {row}: column {column} holds text that is not valid UTF-8, which D1 cannot send; select hex(CAST({column} AS BLOB)) instead"
     )]
@@ -51,7 +51,7 @@ pub enum QueryError {
         /// Its name.
         column: String,
     },
-    /// An answer that is none.
+    /// The answer does not have the expected form.
     #[error("row {row}: D1's answer cannot be understood: {reason}")]
     Answer {
         /// From 1.

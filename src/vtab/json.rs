@@ -1,14 +1,18 @@
 //! A row as a JSON object.
 //!
-//! Exact values: integers with all digits, reals with a point or an exponent, infinities as SQLite's own JSON writes them, blobs as
-//! `{"hex":"00FF"}`: text is always a string, so an object can be nothing else.
+//! Values are exact: integers keep all their digits, reals have a point or an exponent, infinities look as in SQLite's own JSON. Text is
+//! always a string, so that an object can only be a blob: `{"hex":"00FF"}`.
 
 use serde_json::Value as Json;
 
 use crate::value::Value;
 
-/// The object of one row. `names` are all different.
-pub fn object<'v, T: 'v>(names: &[String], row: impl IntoIterator<Item = &'v T>, push: fn(&mut String, &T)) -> String {
+/// Writes one row. `names` must be distinct.
+pub(crate) fn object<'v, T: 'v>(
+    names: &[String],
+    row: impl IntoIterator<Item = &'v T>,
+    push: fn(&mut String, &T),
+) -> String {
     let mut out = String::from("{");
     for (index, (name, value)) in names.iter().zip(row).enumerate() {
         if index > 0 {
@@ -22,13 +26,12 @@ pub fn object<'v, T: 'v>(names: &[String], row: impl IntoIterator<Item = &'v T>,
     out
 }
 
-/// An exact value.
-pub fn push_value(out: &mut String, value: &Value) {
+pub(crate) fn push_value(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Integer(integer) => out.push_str(&integer.to_string()),
         Value::Real(real) if real.is_infinite() => out.push_str(if *real > 0.0 { "9.0e+999" } else { "-9.0e+999" }),
-        Value::Real(real) => out.push_str(&format!("{real:?}")), // the fewest digits that give the same double
+        Value::Real(real) => out.push_str(&format!("{real:?}")), // the shortest digits that read back as the same double
         Value::Text(text) => push_text(out, &String::from_utf8_lossy(text)),
         Value::Blob(bytes) => {
             out.push_str(r#"{"hex":""#);
@@ -38,18 +41,18 @@ pub fn push_value(out: &mut String, value: &Value) {
     }
 }
 
-/// A value as D1 gave it.
-pub fn push_json(out: &mut String, value: &Json) {
+/// A value exactly as D1 sent it.
+pub(crate) fn push_json(out: &mut String, value: &Json) {
     out.push_str(&value.to_string());
 }
 
 fn push_text(out: &mut String, text: &str) {
-    // A string has no reason to fail; as JSON it is never empty.
+    // Serializing a string cannot fail.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
-/// The names, those that were there before with a number, as SQLite does it: `a`, `a:1`.
-pub fn distinct(names: Vec<String>) -> Vec<String> {
+/// Makes the names distinct by numbering repeated ones, as SQLite does: `a`, `a:1`.
+pub(crate) fn distinct(names: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     let rename = |name: String| {
         let numbered = (1..).map(|number| format!("{name}:{number}"));

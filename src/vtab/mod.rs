@@ -1,11 +1,12 @@
-//! What liteflare adds to SQL, in every connection opened after loading.
+//! What liteflare adds to SQL in every connection that is opened after the extension was loaded.
 //!
 //! ```text
-//! raw (SQLite's calls) ──► query (d1_query), table (d1) ──► statement, scan ──► d1
-//!                     └──► status (liteflare_status)
+//! raw (SQLite's calls) ──► interface ──► query (d1_query), table (d1) ──► statement, scan ──► d1
+//!                                   └──► status (liteflare_status)
 //! ```
 
 mod error;
+mod interface;
 mod json;
 mod limit;
 mod query;
@@ -26,30 +27,32 @@ use crate::replica::Replica;
 use crate::serve::router;
 use crate::value::Value;
 use error::QueryError;
-use raw::{Host, TableShell, define_function};
+use raw::{HostConnection, RawTable, define_function};
 
-/// Registers everything with a connection whose main database is the file `path`. Runs no statement.
+/// Registers everything with a connection, whose main database is the file `path`. Runs no SQL.
 ///
 /// # Safety
 /// `api` is the routine table of the connection's SQLite.
 #[allow(unsafe_code)]
-pub unsafe fn register(db: *mut sqlite3, api: *const sqlite3_api_routines, path: PathBuf) -> Result<()> {
-    // SAFETY: says the caller.
-    let host = unsafe { Host::new(api, path) };
-    define_function(db, c"liteflare_version", host.clone(), |_| Ok(Value::Text(env!("CARGO_PKG_VERSION").into())))?;
-    define_function(db, c"liteflare_sync", host.clone(), sync)?;
-    define_table_function::<TableShell<query::D1Query>>(db, "d1_query", Some(host.clone()))?;
-    define_table_function::<TableShell<status::Status>>(db, "liteflare_status", Some(host.clone()))?;
-    define_virtual_table::<TableShell<table::D1Table>>(db, "d1", Some(host))
+pub(crate) unsafe fn register(db: *mut sqlite3, api: *const sqlite3_api_routines, path: PathBuf) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let connection = unsafe { HostConnection::new(api, path) };
+    define_function(db, c"liteflare_version", connection.clone(), |_| {
+        Ok(Value::Text(env!("CARGO_PKG_VERSION").into()))
+    })?;
+    define_function(db, c"liteflare_sync", connection.clone(), sync)?;
+    define_table_function::<RawTable<query::D1Query>>(db, "d1_query", Some(connection.clone()))?;
+    define_table_function::<RawTable<status::StatusTable>>(db, "liteflare_status", Some(connection.clone()))?;
+    define_virtual_table::<RawTable<table::D1Table>>(db, "d1", Some(connection))
 }
 
 /// `liteflare_sync()`
-fn sync(host: &Host) -> std::result::Result<Value, String> {
-    let replica = router::replica_of(&host.path).ok_or("liteflare_sync(): this database is not on D1")?;
+fn sync(connection: &HostConnection) -> std::result::Result<Value, String> {
+    let replica = router::replica_of(&connection.path).ok_or("liteflare_sync(): this database is not on D1")?;
     let seq = replica.sync().map_err(|error| error.to_string())?;
     Ok(Value::Integer(seq.0.cast_signed()))
 }
 
-fn replica_of(who: &'static str, host: &Host) -> std::result::Result<Arc<Replica>, QueryError> {
-    router::replica_of(&host.path).ok_or(QueryError::NotOnD1 { who })
+fn replica_of(who: &'static str, connection: &HostConnection) -> std::result::Result<Arc<Replica>, QueryError> {
+    router::replica_of(&connection.path).ok_or(QueryError::NotOnD1 { who })
 }

@@ -7,10 +7,11 @@ use rusqlite::types::ValueRef;
 use sqlite_loadable::table::{BestIndexError, ConstraintOperator, IndexInfo, VTabArguments};
 
 use super::error::QueryError;
+use super::interface::{TableCursor, VirtualTable};
 use super::json;
-use super::raw::{Host, Rows, Table};
+use super::raw::HostConnection;
 use super::scan::{Scan, names};
-use super::statement::{Kind, Query};
+use super::statement::{Query, StatementKind};
 use super::{limit, replica_of};
 use crate::d1::{self, SendError};
 use crate::replica::Replica;
@@ -22,20 +23,19 @@ const WHO: &str = "d1_query";
 const SQL: i32 = 1;
 const PARAMS: i32 = 2;
 
-/// Bits of a plan: which arguments are there, in this order.
+/// Bits of a plan: which arguments the cursor gets, in this order.
 const HAS_SQL: c_int = 1;
 const HAS_PARAMS: c_int = 2;
 const HAS_LIMIT: c_int = 4;
 
-/// The function.
-pub struct D1Query(Arc<Host>);
+pub(crate) struct D1Query(Arc<HostConnection>);
 
-impl Table for D1Query {
-    type Rows = QueryRows;
+impl VirtualTable for D1Query {
+    type Cursor = QueryCursor;
     const DIRECT_ONLY: bool = true;
 
-    fn connect(host: &Arc<Host>, _: &VTabArguments, _: bool) -> Result<(String, Self), QueryError> {
-        Ok(("CREATE TABLE x(row TEXT, sql HIDDEN, params_json HIDDEN)".into(), D1Query(host.clone())))
+    fn connect(connection: &Arc<HostConnection>, _: &VTabArguments, _: bool) -> Result<(String, Self), QueryError> {
+        Ok(("CREATE TABLE x(row TEXT, sql HIDDEN, params_json HIDDEN)".into(), D1Query(connection.clone())))
     }
 
     fn plan(&self, mut info: IndexInfo) -> Result<(), BestIndexError> {
@@ -45,7 +45,7 @@ impl Table for D1Query {
             let is_argument = |c: &&mut sqlite_loadable::table::Constraint| {
                 c.column_idx() == column && c.op() == Some(ConstraintOperator::EQ)
             };
-            // An argument that another table's row gives is not there in every order of the tables.
+            // In a join, an argument that comes from another table is usable only in some orders of the tables.
             if let Some(constraint) = constraints.iter_mut().find(is_argument) {
                 if !constraint.usable() {
                     return Err(BestIndexError::Constraint);
@@ -63,39 +63,43 @@ impl Table for D1Query {
         }
         drop(constraints);
         info.set_idxnum(plan);
-        info.set_estimated_cost(1e6); // a request: not to be repeated for each row of something else
+        info.set_estimated_cost(1e6); // it costs a request: keep it out of inner loops
         info.set_estimated_rows(1000);
         Ok(())
     }
 
-    fn rows(&self) -> QueryRows {
-        QueryRows { host: self.0.clone(), arguments: [Value::Null, Value::Null], source: Source::None, row: None }
+    fn open(&self) -> QueryCursor {
+        QueryCursor {
+            connection: self.0.clone(),
+            arguments: [Value::Null, Value::Null],
+            source: RowSource::None,
+            row: None,
+        }
     }
 }
 
-enum Source {
+enum RowSource {
     None,
     Scan(Box<Scan>),
-    /// A statement that is no SELECT: D1's own JSON, as it came.
+    /// Of a statement that is not a SELECT: D1's own JSON, unchanged.
     Answer {
         names: Vec<String>,
         rows: std::vec::IntoIter<Vec<serde_json::Value>>,
     },
 }
 
-/// The rows of one statement.
-pub struct QueryRows {
-    host: Arc<Host>,
+pub(crate) struct QueryCursor {
+    connection: Arc<HostConnection>,
     /// The values of the hidden columns.
     arguments: [Value; 2],
-    source: Source,
+    source: RowSource,
     row: Option<String>,
 }
 
-impl Rows for QueryRows {
+impl TableCursor for QueryCursor {
     fn start(&mut self, plan: c_int, arguments: Vec<Value>) -> Result<(), QueryError> {
-        (self.source, self.row, self.arguments) = (Source::None, None, [Value::Null, Value::Null]);
-        let replica = replica_of(WHO, &self.host)?;
+        (self.source, self.row, self.arguments) = (RowSource::None, None, [Value::Null, Value::Null]);
+        let replica = replica_of(WHO, &self.connection)?;
         let mut given = arguments.into_iter();
         let mut argument = |bit| if plan & bit != 0 { given.next() } else { None };
         let (sql, params, limit) = (argument(HAS_SQL), argument(HAS_PARAMS), argument(HAS_LIMIT));
@@ -115,17 +119,17 @@ impl Rows for QueryRows {
     }
 
     fn advance(&mut self) -> Result<(), QueryError> {
-        self.row = None; // before the next one takes its memory
+        self.row = None; // freed before the next one is read
         self.row = match &mut self.source {
-            Source::None => None,
-            Source::Scan(scan) => {
+            RowSource::None => None,
+            RowSource::Scan(scan) => {
                 let row = scan.next_row()?;
                 row.map(|row| json::object(scan.names(), &row, json::push_value))
             }
-            Source::Answer { names, rows } => rows.next().map(|row| json::object(names, &row, json::push_json)),
+            RowSource::Answer { names, rows } => rows.next().map(|row| json::object(names, &row, json::push_json)),
         };
         if self.row.is_none() {
-            self.source = Source::None;
+            self.source = RowSource::None;
         }
         Ok(())
     }
@@ -149,17 +153,17 @@ fn text(value: Value, wrong: impl Fn() -> QueryError) -> Result<String, QueryErr
     }
 }
 
-fn run(replica: &Replica, query: &Query, limit: Option<i64>) -> Result<Source, QueryError> {
+fn run(replica: &Replica, query: &Query, limit: Option<i64>) -> Result<RowSource, QueryError> {
     let answer = match query.kind {
-        Kind::Select => {
+        StatementKind::Select => {
             let names = json::distinct(names(replica.client(), query)?);
-            return Ok(Source::Scan(Box::new(Scan::start(replica.client(), query, names, limit)?)));
+            return Ok(RowSource::Scan(Box::new(Scan::start(replica.client(), query, names, limit)?)));
         }
-        Kind::Report => replica.client().send_idempotent(&[query.as_is()])?.swap_remove(0),
-        Kind::Change => replica.run_on_d1(query.as_is()).map_err(in_doubt)?,
+        StatementKind::Report => replica.client().send_idempotent(&[query.as_is()])?.swap_remove(0),
+        StatementKind::Change => replica.run_on_d1(query.as_is()).map_err(in_doubt)?,
     };
     let d1::Table { columns, rows } = answer.results;
-    Ok(Source::Answer { names: json::distinct(columns), rows: rows.into_iter() })
+    Ok(RowSource::Answer { names: json::distinct(columns), rows: rows.into_iter() })
 }
 
 fn in_doubt(error: SendError) -> QueryError {

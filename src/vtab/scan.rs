@@ -1,4 +1,4 @@
-//! The rows of a SELECT on D1, exactly typed, one after the other.
+//! The rows of a SELECT on D1 with their exact types, read one at a time.
 
 use super::error::QueryError;
 use super::statement::Query;
@@ -6,35 +6,38 @@ use crate::d1::{Client, RowStream};
 use crate::value::Value;
 use crate::value::from_d1::{self, Computed};
 
-/// The names of a SELECT's columns, by asking D1.
-pub fn names(client: &Client, query: &Query) -> Result<Vec<String>, QueryError> {
+/// Asks D1 for the names of a SELECT's columns.
+pub(crate) fn names(client: &Client, query: &Query) -> Result<Vec<String>, QueryError> {
     let answer = client.send_idempotent(&[query.names()])?.swap_remove(0);
     let names = answer.results.columns;
     if names.is_empty() { Err(QueryError::NoNames) } else { Ok(names) }
 }
 
-/// The rows of a SELECT.
-pub struct Scan {
+pub(crate) struct Scan {
     stream: RowStream,
     names: Vec<String>,
-    /// How many have come.
+    /// Rows read so far.
     count: u64,
 }
 
 impl Scan {
-    /// Asks for the rows, whose columns have these names.
-    pub fn start(client: &Client, query: &Query, names: Vec<String>, limit: Option<i64>) -> Result<Scan, QueryError> {
+    /// Sends the query. `names`: of its columns.
+    pub(crate) fn start(
+        client: &Client,
+        query: &Query,
+        names: Vec<String>,
+        limit: Option<i64>,
+    ) -> Result<Scan, QueryError> {
         let stream = client.stream(&query.rows(names.len(), from_d1::computed, limit))?;
         Ok(Scan { stream, names, count: 0 })
     }
 
-    /// The names of its columns.
-    pub fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The next row, a value for each name.
-    pub fn next_row(&mut self) -> Result<Option<Vec<Value>>, QueryError> {
+    /// The next row: one value per column.
+    pub(crate) fn next_row(&mut self) -> Result<Option<Vec<Value>>, QueryError> {
         let Some(text) = self.stream.next_row()? else { return Ok(None) };
         self.count += 1;
         let unclear = |reason: String| QueryError::Answer { row: self.count, reason };

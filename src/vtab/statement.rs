@@ -1,7 +1,7 @@
-//! What an SQL text for D1 is: what it does, and where its parameters are.
+//! Splits an SQL text for D1 into tokens, to learn what the statement does and to bind its parameters.
 //!
-//! D1's API binds strings only. So the values travel as one JSON text in `?1`, and each parameter of the statement becomes an
-//! expression that reads its value from there, with its type and all digits.
+//! D1's API binds only strings. So the values travel as one JSON text in `?1`, and each parameter of the statement becomes an
+//! expression that reads its value from there, with its type and all its digits.
 
 use std::collections::HashMap;
 
@@ -16,33 +16,32 @@ use crate::value::to_d1::{Form, write_row};
 
 /// What a statement does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// SELECT, VALUES, or WITH and one of these: its values can be asked for exactly.
+pub(crate) enum StatementKind {
+    /// SELECT, VALUES, or WITH followed by one of them. It can be a subquery, which lets us ask for exact values.
     Select,
-    /// PRAGMA and EXPLAIN: reads, but is no part of another statement.
+    /// PRAGMA and EXPLAIN: they only read, but cannot be a subquery.
     Report,
-    /// Everything else may change something.
+    /// Everything else: it may write.
     Change,
 }
 
 /// One statement for D1.
 #[derive(Debug)]
-pub struct Query {
-    /// What it does.
-    pub kind: Kind,
-    /// Its text, without comments around it and without the last semicolon.
+pub(crate) struct Query {
+    pub(crate) kind: StatementKind,
+    /// Without surrounding comments and the final semicolon.
     sql: String,
-    /// All values of its parameters; empty if it has none.
+    /// The values of all its parameters, as JSON; `None` if it has none.
     params: Option<String>,
 }
 
 impl Query {
-    /// Understands a text. `who` is for the messages.
-    pub fn parse(who: &'static str, sql: &str, params: Option<&str>) -> Result<Query, QueryError> {
+    /// `who`: the function or module, for messages.
+    pub(crate) fn parse(who: &'static str, sql: &str, params: Option<&str>) -> Result<Query, QueryError> {
         let problem = |problem: String| QueryError::Sql { who, problem };
         let Ok(tokens) = tokens(sql, "the statement") else {
-            // A letter SQL does not know: D1 says it best.
-            return Ok(Query { kind: Kind::Change, sql: sql.to_owned(), params: None });
+            // A character that SQL does not have: D1 has the best message for that.
+            return Ok(Query { kind: StatementKind::Change, sql: sql.to_owned(), params: None });
         };
         let end = tokens.iter().rposition(|token| token.kind != TokenType::TK_SEMI).map_or(0, |last| last + 1);
         let tokens = &tokens[..end];
@@ -50,12 +49,12 @@ impl Query {
             return Err(problem("the SQL text holds no statement".into()));
         };
         let is_one = !tokens.iter().any(|token| token.kind == TokenType::TK_SEMI);
-        // The statements of a trigger are separated, too.
+        // The statements in a trigger's body end in semicolons as well.
         if !is_one && first.kind != TokenType::TK_CREATE {
             return Err(problem("the SQL text holds several statements; give one".into()));
         }
         let kind = kind(tokens);
-        if kind == Kind::Select && !is_balanced(tokens) {
+        if kind == StatementKind::Select && !is_balanced(tokens) {
             return Err(problem("the parentheses of the SQL text do not match".into()));
         }
         let variables = variables(sql, tokens);
@@ -69,21 +68,21 @@ impl Query {
         Ok(Query { kind, sql, params })
     }
 
-    /// The statement as it came, for D1.
-    pub fn as_is(&self) -> Statement {
+    /// The statement as it is, with its parameters bound.
+    pub(crate) fn as_is(&self) -> Statement {
         Statement::with(self.sql.clone(), self.params.clone())
     }
 
-    /// The names of the columns, and no row: SQLite numbers those that are not unique (`a`, `a:1`).
-    pub fn names(&self) -> Statement {
+    /// A query that returns the column names and no rows. SQLite numbers repeated names (`a`, `a:1`).
+    pub(crate) fn names(&self) -> Statement {
         Statement::with(format!("SELECT * FROM (\n{}\n) LIMIT 0", self.sql), self.params.clone())
     }
 
-    /// All rows, or the first `limit`, each cell `as_cell`.
+    /// A query for all rows, or the first `limit`, with each column wrapped by `as_cell`.
     ///
-    /// The LIMIT inside, where another is outside, keeps SQLite from merging the two queries: it would compute a column anew for
-    /// each mention of its name. The text begins with SELECT, by which the gateway sees that it only reads.
-    pub fn rows(&self, count: usize, as_cell: fn(&str) -> String, limit: Option<i64>) -> Statement {
+    /// `LIMIT -1` inside keeps SQLite from flattening the subquery, which would compute a column again for each mention of its name.
+    /// The text begins with SELECT, by which the gateway recognizes a read.
+    pub(crate) fn rows(&self, count: usize, as_cell: fn(&str) -> String, limit: Option<i64>) -> Statement {
         let names: Vec<String> = (0..count).map(|column| format!("c{column}")).collect();
         let cells: Vec<String> = names.iter().map(|name| format!("{} AS {name}", as_cell(name))).collect();
         let sql = format!(
@@ -96,8 +95,7 @@ impl Query {
         Statement::with(sql, self.params.clone())
     }
 
-    /// The text itself.
-    pub fn sql(&self) -> &str {
+    pub(crate) fn sql(&self) -> &str {
         &self.sql
     }
 }
@@ -106,25 +104,25 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// After WITH and its queries, which are all in parentheses, comes the verb.
-fn kind(tokens: &[Token]) -> Kind {
+/// The verb follows WITH and its queries, which all stand in parentheses.
+fn kind(tokens: &[Token]) -> StatementKind {
     let mut depth = 0_i32;
     for token in tokens {
         match token.kind {
             TokenType::TK_LP => depth += 1,
             TokenType::TK_RP => depth -= 1,
             _ if depth != 0 => {}
-            TokenType::TK_SELECT | TokenType::TK_VALUES => return Kind::Select,
-            TokenType::TK_PRAGMA | TokenType::TK_EXPLAIN => return Kind::Report,
+            TokenType::TK_SELECT | TokenType::TK_VALUES => return StatementKind::Select,
+            TokenType::TK_PRAGMA | TokenType::TK_EXPLAIN => return StatementKind::Report,
             TokenType::TK_INSERT | TokenType::TK_UPDATE | TokenType::TK_DELETE | TokenType::TK_REPLACE => break,
             _ if tokens.first().is_some_and(|first| first.kind == TokenType::TK_WITH) => {}
             _ => break,
         }
     }
-    Kind::Change
+    StatementKind::Change
 }
 
-/// Whether the text can stand between parentheses.
+/// Whether the text stays one unit when parentheses are put around it.
 fn is_balanced(tokens: &[Token]) -> bool {
     let mut depth = 0_i32;
     for token in tokens {
@@ -140,13 +138,13 @@ fn is_balanced(tokens: &[Token]) -> bool {
     depth == 0
 }
 
-/// The parameters with their numbers, as SQLite counts: `?` is one more than the largest so far, as is a name that is new.
+/// The parameters, numbered as SQLite does it: `?` and a new name get the largest number so far plus one.
 fn variables<'t>(sql: &str, tokens: &'t [Token]) -> Vec<(usize, &'t Token)> {
     let mut names: HashMap<&str, usize> = HashMap::new();
     let mut largest = 0;
     let mut found = Vec::new();
     for token in tokens.iter().filter(|token| token.kind == TokenType::TK_VARIABLE) {
-        // Whatever the tokenizer makes of the first letter: `?`, `?12`, `:name`, `@name`, `$name`.
+        // Taken from the SQL text, first character included: `?`, `?12`, `:name`, `@name` or `$name`.
         let text = sql[..token.end].get(token.start..).unwrap_or_default();
         let number = match text.strip_prefix('?') {
             Some("") => largest + 1,
@@ -175,8 +173,8 @@ fn bound(
     let (mut text, mut at) = (String::new(), span.start);
     for (number, token) in variables {
         text.push_str(&sql[at..token.start]);
-        let value = forms.get(number.wrapping_sub(1)).map(|form| form.expression(number - 1));
-        text.push_str(&value.unwrap_or_default().replace("_lfj.value", "?1"));
+        let value = forms.get(number.wrapping_sub(1)).map(|form| form.expression_in("?1", number - 1));
+        text.push_str(&value.unwrap_or_default());
         at = token.end;
     }
     text.push_str(&sql[at..span.end]);
@@ -185,7 +183,7 @@ fn bound(
     (text, Some(params))
 }
 
-/// The values of `params_json`. Blobs look as in a row of `d1_query`: `{"hex":"00ff"}`.
+/// The values of `params_json`. A blob is written as in the rows of `d1_query`: `{"hex":"00ff"}`.
 fn values(text: &str) -> Result<Vec<Value>, QueryError> {
     let wrong = |problem: String| QueryError::Params(problem);
     let values: Vec<Json> = serde_json::from_str(text).map_err(|error| wrong(format!("is no JSON array: {error}")))?;

@@ -1,4 +1,4 @@
-//! `liteflare_status`: counters of this connection's database and of the bucket, a row each.
+//! `liteflare_status`: the counters of this connection's database and of the bucket, one per row.
 
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use rusqlite::types::ValueRef;
 use sqlite_loadable::table::{BestIndexError, IndexInfo, VTabArguments};
 
 use super::error::QueryError;
-use super::raw::{Host, Rows, Table};
+use super::interface::{TableCursor, VirtualTable};
+use super::raw::HostConnection;
 use crate::metrics::{Counter, Metrics, R2Metrics};
 use crate::serve::router;
 use crate::value::Value;
 use crate::{hook, log};
 
-/// The table.
-pub struct Status(Arc<Host>);
+pub(crate) struct StatusTable(Arc<HostConnection>);
 
-impl Table for Status {
-    type Rows = StatusRows;
+impl VirtualTable for StatusTable {
+    type Cursor = StatusCursor;
     const DIRECT_ONLY: bool = false;
 
-    fn connect(host: &Arc<Host>, _: &VTabArguments, _: bool) -> Result<(String, Self), QueryError> {
-        Ok(("CREATE TABLE x(name TEXT, value)".into(), Status(host.clone())))
+    fn connect(connection: &Arc<HostConnection>, _: &VTabArguments, _: bool) -> Result<(String, Self), QueryError> {
+        Ok(("CREATE TABLE x(name TEXT, value)".into(), StatusTable(connection.clone())))
     }
 
     fn plan(&self, mut info: IndexInfo) -> Result<(), BestIndexError> {
@@ -29,21 +29,21 @@ impl Table for Status {
         Ok(())
     }
 
-    fn rows(&self) -> StatusRows {
-        StatusRows { host: self.0.clone(), rows: Vec::new(), at: 0 }
+    fn open(&self) -> StatusCursor {
+        StatusCursor { connection: self.0.clone(), rows: Vec::new(), at: 0 }
     }
 }
 
-/// All values as they were when the scan began.
-pub struct StatusRows {
-    host: Arc<Host>,
+/// The values as of the start of the scan.
+pub(crate) struct StatusCursor {
+    connection: Arc<HostConnection>,
     rows: Vec<(&'static str, Value)>,
     at: usize,
 }
 
-impl Rows for StatusRows {
+impl TableCursor for StatusCursor {
     fn start(&mut self, _: c_int, _: Vec<Value>) -> Result<(), QueryError> {
-        self.rows = values(&self.host);
+        self.rows = values(&self.connection);
         self.at = 0;
         Ok(())
     }
@@ -66,9 +66,9 @@ impl Rows for StatusRows {
     }
 }
 
-/// What has not been used has counted nothing; what is not there has no value.
-fn values(host: &Host) -> Vec<(&'static str, Value)> {
-    let replica = router::replica_of(&host.path);
+/// Counters of what has not been used yet are 0; what does not exist is NULL.
+fn values(connection: &HostConnection) -> Vec<(&'static str, Value)> {
+    let replica = router::replica_of(&connection.path);
     let (d1, r2) = (replica.as_ref().map(|replica| replica.metrics()), hook::metrics());
     let d1 = |counter: fn(&Metrics) -> &Counter| number(d1.map_or(0, |metrics| counter(metrics).get()));
     let r2 = |counter: fn(&R2Metrics) -> &Counter| number(r2.map_or(0, |metrics| counter(metrics).get()));

@@ -1,4 +1,4 @@
-//! `CREATE VIRTUAL TABLE temp.x USING d1('SELECT …')`: a query on D1 as a table that can be read, and runs at each scan.
+//! `CREATE VIRTUAL TABLE temp.x USING d1('SELECT …')`: a query on D1 as a read-only table. Each scan runs the query.
 
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use rusqlite::types::ValueRef;
 use sqlite_loadable::table::{BestIndexError, IndexInfo, VTabArguments};
 
 use super::error::QueryError;
+use super::interface::{TableCursor, VirtualTable};
 use super::json::distinct;
-use super::raw::{Host, Rows, Table};
+use super::raw::HostConnection;
 use super::scan::{Scan, names};
-use super::statement::{Kind, Query};
+use super::statement::{Query, StatementKind};
 use super::{limit, replica_of};
 use crate::image::Image;
 use crate::replica::Replica;
@@ -20,38 +21,41 @@ use crate::vfs::scratch::Scratch;
 
 const WHO: &str = "d1";
 
-/// One such table.
-pub struct D1Table {
-    host: Arc<Host>,
+pub(crate) struct D1Table {
+    connection: Arc<HostConnection>,
     query: Arc<Query>,
     names: Vec<String>,
 }
 
-impl Table for D1Table {
-    type Rows = TableRows;
+impl VirtualTable for D1Table {
+    type Cursor = D1Cursor;
     const DIRECT_ONLY: bool = true;
 
-    fn connect(host: &Arc<Host>, arguments: &VTabArguments, is_new: bool) -> Result<(String, Self), QueryError> {
-        let replica = replica_of(WHO, host)?;
+    fn connect(
+        connection: &Arc<HostConnection>,
+        arguments: &VTabArguments,
+        is_new: bool,
+    ) -> Result<(String, Self), QueryError> {
+        let replica = replica_of(WHO, connection)?;
         if !arguments.database_name.eq_ignore_ascii_case("temp") {
             return Err(QueryError::NotTemporary { table: arguments.table_name.clone() });
         }
         let query = Query::parse(WHO, &sql_argument(&arguments.arguments)?, None)?;
-        if query.kind != Kind::Select {
+        if query.kind != StatementKind::Select {
             let problem =
                 "takes a statement that reads: SELECT, VALUES, or WITH … SELECT; others run by d1_query()".into();
             return Err(QueryError::Sql { who: WHO, problem });
         }
-        let known = if is_new { None } else { host.columns.lock().get(query.sql()).cloned() };
+        let known = if is_new { None } else { connection.columns.lock().get(query.sql()).cloned() };
         let names = match known {
             Some(names) => names,
             None => distinct(names(replica.client(), &query)?),
         };
-        host.columns.lock().insert(query.sql().to_owned(), names.clone());
+        connection.columns.lock().insert(query.sql().to_owned(), names.clone());
         let types = declared_types(&replica, &query, names.len());
         let columns = names.iter().zip(types).map(|(name, declared)| format!("{} {declared}", quoted(name)));
         let schema = format!("CREATE TABLE x({})", columns.collect::<Vec<_>>().join(","));
-        Ok((schema, D1Table { host: host.clone(), query: Arc::new(query), names }))
+        Ok((schema, D1Table { connection: connection.clone(), query: Arc::new(query), names }))
     }
 
     fn plan(&self, mut info: IndexInfo) -> Result<(), BestIndexError> {
@@ -63,37 +67,36 @@ impl Table for D1Table {
         }
         drop(constraints);
         info.set_idxnum(c_int::from(has_limit));
-        info.set_estimated_cost(1e6); // a request: not to be repeated for each row of something else
+        info.set_estimated_cost(1e6); // it costs a request: keep it out of inner loops
         info.set_estimated_rows(1000);
         Ok(())
     }
 
-    fn rows(&self) -> TableRows {
-        let (host, query, names) = (self.host.clone(), self.query.clone(), self.names.clone());
-        TableRows { host, query, names, scan: None, row: None }
+    fn open(&self) -> D1Cursor {
+        let (connection, query, names) = (self.connection.clone(), self.query.clone(), self.names.clone());
+        D1Cursor { connection, query, names, scan: None, row: None }
     }
 }
 
-/// One scan.
-pub struct TableRows {
-    host: Arc<Host>,
+pub(crate) struct D1Cursor {
+    connection: Arc<HostConnection>,
     query: Arc<Query>,
     names: Vec<String>,
     scan: Option<Scan>,
     row: Option<Vec<Value>>,
 }
 
-impl Rows for TableRows {
+impl TableCursor for D1Cursor {
     fn start(&mut self, _: c_int, arguments: Vec<Value>) -> Result<(), QueryError> {
         (self.scan, self.row) = (None, None);
-        let replica = replica_of(WHO, &self.host)?;
+        let replica = replica_of(WHO, &self.connection)?;
         let limit = limit::value(arguments.into_iter().next());
         self.scan = Some(Scan::start(replica.client(), &self.query, self.names.clone(), limit)?);
         self.advance()
     }
 
     fn advance(&mut self) -> Result<(), QueryError> {
-        self.row = None; // before the next one takes its memory
+        self.row = None; // freed before the next one is read
         self.row = match &mut self.scan {
             Some(scan) => scan.next_row()?,
             None => None,
@@ -113,7 +116,7 @@ impl Rows for TableRows {
     }
 }
 
-/// The text of the one argument, a literal in single quotes. SQLite hands the arguments over as they were written.
+/// The text of the only argument, a literal in single quotes. SQLite passes arguments exactly as they were written.
 fn sql_argument(arguments: &[String]) -> Result<String, QueryError> {
     let problem = "takes one SQL text in single quotes: USING d1('SELECT …')".to_owned();
     let wrong = QueryError::Sql { who: WHO, problem };
@@ -125,11 +128,11 @@ fn sql_argument(arguments: &[String]) -> Result<String, QueryError> {
     }
 }
 
-/// The types that the columns are declared with, as far as the replica knows: D1 does not tell.
+/// The declared types of the columns, as far as the replica knows them: D1 does not return any.
 fn declared_types(replica: &Replica, query: &Query, count: usize) -> Vec<String> {
     let scratch = Scratch::new(Image::clone(&replica.newest()));
     let types = scratch.reader().and_then(|connection| {
-        // Nothing runs: SQLite compiles the view, and says what its columns are.
+        // Nothing is executed: SQLite only compiles the view to learn its columns.
         connection.execute_batch(&format!("CREATE TEMP VIEW _lfq AS {}", query.sql()))?;
         let mut types = connection.prepare("SELECT type FROM pragma_table_info('_lfq', 'temp') ORDER BY cid")?;
         types.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
@@ -138,7 +141,7 @@ fn declared_types(replica: &Replica, query: &Query, count: usize) -> Vec<String>
     known.into_iter().map(|declared| if is_plain(&declared) { declared } else { String::new() }).collect()
 }
 
-/// A type can be any words; HIDDEN would hide the column, and quotes are not worth the trouble.
+/// SQLite accepts any words as a type. HIDDEN would hide the column, and quoted types are too rare to handle.
 fn is_plain(declared: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || " _(),".contains(letter);
     let is_special =

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::support::{BucketRef, DbRef, TestCloud, send};
 use liteflare::d1::Statement;
-use liteflare::dev::{Cloud, Options};
+use liteflare::dev::{Cloud, CloudOptions};
 use liteflare::r2::PutMode;
 use serde_json::{Value, json};
 
@@ -109,7 +109,9 @@ fn an_acknowledged_object_survives_kill_9() {
 #[test]
 fn settings_stay_good_when_the_cloud_is_started_again() {
     let dir = tempfile::tempdir().unwrap();
-    let start = |port| Cloud::start(&Options { dir: Some(dir.path().to_owned()), port, ..Options::default() }).unwrap();
+    let start = |port| {
+        Cloud::start(&CloudOptions { dir: Some(dir.path().to_owned()), port, ..CloudOptions::default() }).unwrap()
+    };
     let cloud = start(0);
     let database = cloud.create_database("kept").unwrap();
     let settings = DbRef { api: cloud.api(), account: cloud.account.clone(), token: cloud.token.clone(), database };

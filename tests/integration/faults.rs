@@ -9,11 +9,16 @@ use crate::support::{Folder, dump, open, settings};
 use liteflare::config::{Refresh, Settings};
 use rusqlite::Connection;
 
+/// The time for tests of large commits, which are not about a deadline: a busy machine is no network that fails.
+const AMPLE: Duration = Duration::from_secs(120);
+
 /// An application behind a network that fails on command.
 struct App {
     folder: Folder,
     database: DbRef,
     relay: Relay,
+    /// Its deadline, and that of replicas beside it.
+    timeout: Duration,
     connection: Connection,
 }
 
@@ -27,12 +32,13 @@ impl App {
         let relay = Relay::new(&database.api);
         let mut settings = settings(&database.through(&relay));
         change(&mut settings);
+        let timeout = settings.timeout;
         let path = folder.attach("app.db", settings);
         let connection = open(&path);
         connection
             .execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES ('first')")
             .unwrap();
-        App { folder, database, relay, connection }
+        App { folder, database, relay, timeout, connection }
     }
 
     fn insert(&self, value: &str) -> Result<(), String> {
@@ -46,7 +52,7 @@ impl App {
     }
 
     fn other_path(&self, name: &str) -> PathBuf {
-        self.folder.attach(name, settings(&self.database))
+        self.folder.attach(name, Settings { timeout: self.timeout, ..settings(&self.database) })
     }
 
     fn values(&self) -> Vec<String> {
@@ -258,7 +264,7 @@ fn a_replica_in_use_sees_the_work_of_others_within_its_interval() {
 #[test]
 fn requests_are_counted() {
     for cloud in clouds() {
-        let app = App::new(&cloud);
+        let app = App::with(&cloud, |settings| settings.timeout = AMPLE);
         app.connection.execute_batch("CREATE TABLE empty(id INTEGER PRIMARY KEY AUTOINCREMENT)").unwrap();
         let count = |work: &dyn Fn()| {
             let before = app.relay.requests();
@@ -278,7 +284,8 @@ fn requests_are_counted() {
         let staged = count(&|| app.connection.execute_batch(large).unwrap());
         assert_eq!(staged, 7, "a commit of 22 MB: 12 parts of 1.8 MB, two in one request, and the batch");
         let restart = count(&|| {
-            let path = app.folder.attach("restart.db", settings(&app.database.through(&app.relay)));
+            let settings = Settings { timeout: app.timeout, ..settings(&app.database.through(&app.relay)) };
+            let path = app.folder.attach("restart.db", settings);
             assert_eq!(dump(&open(&path)), dump(&app.connection));
         });
         assert_eq!(restart, 5, "a start: 1, 3 pages of rows, 1 for the log");
@@ -288,7 +295,7 @@ fn requests_are_counted() {
 #[test]
 fn a_staged_commit_survives_faults_at_every_request() {
     for cloud in clouds() {
-        let app = App::new(&cloud);
+        let app = App::with(&cloud, |settings| settings.timeout = AMPLE);
         let large = "INSERT INTO t(v) SELECT CAST(zeroblob(899000) AS TEXT) FROM (SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5)";
         for at in 0..4 {
             app.relay.matching("_lf_stage", at, Fault::DropAnswer);

@@ -9,6 +9,7 @@ mod conformance;
 mod database;
 mod dev;
 mod faults;
+mod house;
 mod hydrate;
 mod library;
 mod network;

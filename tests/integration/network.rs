@@ -123,9 +123,11 @@ fn what_is_watched_is_remembered_and_can_be_sent_again() {
     let cloud = TestCloud::embedded();
     let [watched, other] = [cloud.create_database(), cloud.create_database()];
     let relay = Relay::keeping_connections(&watched.api);
-    [&watched, &other].map(|database| database.rows("CREATE TABLE t (a)"));
     relay.watch(&watched.database);
-    [&watched, &other].map(|database| database.through(&relay).rows("INSERT INTO t VALUES (1)"));
+    for database in [&watched, &other] {
+        database.rows("CREATE TABLE t (a)");
+        database.through(&relay).rows("INSERT INTO t VALUES (1)");
+    }
     let [request] = relay.seen().try_into().expect("one request");
     assert!(relay.seen().is_empty());
     let mut connection = wire::connect(&relay.host()).unwrap();

@@ -21,19 +21,20 @@ pub(super) struct Pages {
     pub(super) new: BTreeSet<PageNo>,
     /// Those of `old` that left.
     pub(super) gone: BTreeSet<PageNo>,
-    /// New owners of pages that joined or hang elsewhere now.
+    /// The owners of pages that joined, or have another parent now.
     pub(super) moved: Vec<(PageNo, Owner)>,
     visited: PageSet,
 }
 
+/// A walk down a tree as it is after the commit.
 struct Walk<'a> {
     tree: TreeId,
-    suspects: &'a BTreeSet<PageNo>,
-    /// Suspects and all pages that were above them.
-    interesting: PageSet,
-    /// The interesting children of a page before.
+    dirty: &'a BTreeSet<PageNo>,
+    /// The dirty pages and all pages that were above them.
+    paths: PageSet,
+    /// For each page the pages of `paths` that were its children.
     below: PageMap<Vec<PageNo>>,
-    /// Every page that a changed page links to, and every interesting one that an unchanged page links to.
+    /// Every page that a changed page links to, and of `paths` those that an unchanged page links to.
     linked: PageSet,
     pages: Pages,
 }
@@ -64,13 +65,13 @@ impl Comparison<'_> {
 
     /// The changed part of a tree that kept its root.
     fn changed_pages(&self, tree: TreeId, root: PageNo) -> Result<Pages, Corrupt> {
-        let Some(suspects) = self.suspects.get(&tree) else { return Ok(Pages::default()) };
-        // Walking down from the root only has to pass through pages above a suspect.
-        let mut interesting = PageSet::default();
+        let Some(dirty) = self.dirty.get(&tree) else { return Ok(Pages::default()) };
+        // On the way down from the root only pages above a dirty one have to be visited.
+        let mut paths = PageSet::default();
         let mut below: PageMap<Vec<PageNo>> = PageMap::default();
-        for suspect in suspects {
-            let mut no = *suspect;
-            while interesting.insert(no) {
+        for page in dirty {
+            let mut no = *page;
+            while paths.insert(no) {
                 match self.owners.get(no) {
                     Owner::Tree { parent, .. } if parent != no => {
                         below.entry(parent).or_default().push(no);
@@ -80,7 +81,7 @@ impl Comparison<'_> {
                 }
             }
         }
-        let mut walk = Walk { tree, suspects, interesting, below, linked: PageSet::default(), pages: Pages::default() };
+        let mut walk = Walk { tree, dirty, paths, below, linked: PageSet::default(), pages: Pages::default() };
         self.walk(&mut walk, root, 0)?;
         self.find_unlinked(&mut walk, root)?;
         Ok(walk.pages)
@@ -91,12 +92,12 @@ impl Comparison<'_> {
         if depth > MAX_DEPTH || !walk.pages.visited.insert(no) {
             return Err(Corrupt::Cycle(no));
         }
-        if walk.suspects.contains(&no) {
+        if walk.dirty.contains(&no) {
             walk.pages.old.insert(no);
             walk.pages.new.insert(no);
         }
         if self.is_linked_as_before(walk.tree, no) {
-            // Its other children, hundreds perhaps, are where they were and as they were.
+            // Its other children, perhaps hundreds, are where they were and hold what they held.
             for child in walk.below.remove(&no).unwrap_or_default() {
                 walk.linked.insert(child);
                 self.walk(walk, child, depth + 1)?;
@@ -112,7 +113,7 @@ impl Comparison<'_> {
                     if parent != no {
                         walk.pages.moved.push((child, Owner::Tree { tree, parent: no }));
                     }
-                    if walk.interesting.contains(&child) {
+                    if walk.paths.contains(&child) {
                         self.walk(walk, child, depth + 1)?;
                     }
                 }
@@ -122,9 +123,9 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// Whether the page was in the tree before and holds what it held, its links among it.
+    /// Whether the page was in the tree before and still has the links it had.
     fn is_linked_as_before(&self, tree: TreeId, no: PageNo) -> bool {
-        !self.changed.contains(&no) && matches!(self.owners.get(no), Owner::Tree { tree: its, .. } if its == tree)
+        !self.changed.contains(&no) && matches!(self.owners.get(no), Owner::Tree { tree: owner, .. } if owner == tree)
     }
 
     /// Visits a page that was not in the tree before; what hangs below it may have been.
@@ -147,20 +148,20 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// Finds what was in the tree before and is no more: children that no page links to any longer, with all below them.
+    /// Finds the pages that left the tree: those that no page links to any longer, with all that hung below them.
     fn find_unlinked(&self, walk: &mut Walk<'_>, root: PageNo) -> Result<(), Corrupt> {
         let mut gone = BTreeSet::new();
-        let dead = |no: &PageNo| !walk.linked.contains(no) && *no != root;
-        for no in &walk.interesting {
-            if dead(no) {
+        let is_unlinked = |no: &PageNo| !walk.linked.contains(no) && *no != root;
+        for no in &walk.paths {
+            if is_unlinked(no) {
                 gone.insert(*no);
             }
-            if !self.changed.contains(no) && !dead(no) {
+            if !self.changed.contains(no) && !is_unlinked(no) {
                 continue; // an unchanged page that stays links to the same children as before
             }
             for child in BTreePage::read(self.before, *no)?.children()? {
-                if dead(&child) {
-                    self.subtree(self.before, child, &mut gone, |below| !dead(below))?;
+                if is_unlinked(&child) {
+                    self.subtree(self.before, child, &mut gone, |below| !is_unlinked(below))?;
                 }
             }
         }
@@ -169,7 +170,7 @@ impl Comparison<'_> {
         Ok(())
     }
 
-    /// Collects the pages of a subtree, leaving out those (and what is below them) that `skip` names.
+    /// Collects the pages of a subtree, without those that `skip` names and all below them.
     fn subtree(
         &self,
         image: &Image,

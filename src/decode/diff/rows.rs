@@ -1,4 +1,4 @@
-//! Which rows differ, once it is known on which pages they are.
+//! Which rows differ, once it is known which pages they can be on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ use crate::image::{Image, PageNo};
 use crate::value::{Encoding, Key, Value};
 
 impl Comparison<'_> {
+    /// Compares the rows on `pages`.
     pub(super) fn compare_rows(&self, pages: &Pages, key_columns: Option<usize>) -> Result<RowDiff, Corrupt> {
         match key_columns {
             None => {
@@ -28,6 +29,7 @@ impl Comparison<'_> {
         }
     }
 
+    /// `key` reads a row's key from its cell, `row_key` makes of it what the planner wants.
     fn compare_keyed<K: Ord>(
         &self,
         pages: &Pages,
@@ -48,6 +50,7 @@ impl Comparison<'_> {
         Ok(diff)
     }
 
+    /// Reads overflow chains only where they may differ.
     fn same_payload(&self, old: &Cell<'_>, new: &Cell<'_>) -> Result<bool, Corrupt> {
         if old.payload_len != new.payload_len {
             return Ok(false);
@@ -76,6 +79,7 @@ fn rows<'i, K: Ord>(
     Ok(rows)
 }
 
+/// Visits the cells of all rows on `pages`.
 pub(super) fn for_each_row<'i>(
     image: &'i Image,
     pages: &BTreeSet<PageNo>,

@@ -15,7 +15,7 @@ use crate::image::{Image, PageNo, PageSet};
 impl Comparison<'_> {
     /// Refuses an update after which some page would hang in two places; only damaged pages lead there. For all tables' updates
     /// together, since a page may go from one to another.
-    pub fn check(&self, update: &OwnersUpdate) -> Result<(), Corrupt> {
+    pub(crate) fn check(&self, update: &OwnersUpdate) -> Result<(), Corrupt> {
         let removed: PageSet = update.removed.iter().copied().collect();
         let mut claimed = PageSet::default();
         for (no, owner) in &update.set {
@@ -35,41 +35,39 @@ impl Comparison<'_> {
         Ok(())
     }
 
+    /// Adds what `pages` say of one table.
     pub(super) fn update_owners(&self, pages: &Pages, update: &mut OwnersUpdate) -> Result<(), Corrupt> {
         update.removed.extend(pages.gone.iter().copied());
         update.set.extend(pages.moved.iter().copied());
-        let old_chains = chains(self.before, &pages.old)?;
-        let new_chains = chains(self.after, &pages.new)?;
-        for (first, (_, len)) in &old_chains {
-            if !new_chains.contains_key(first) || self.changed_chains.contains(first) {
+        let (old, new) = (chains(self.before, &pages.old)?, chains(self.after, &pages.new)?);
+        for (first, (_, len)) in &old {
+            if !new.contains_key(first) || self.changed_chains.contains(first) {
                 update.removed.extend(overflow_chain(self.before, *first, *len)?);
             }
         }
         let mut claimed = PageSet::default();
-        for (first, (page, len)) in &new_chains {
-            let kept = old_chains.contains_key(first) && !self.changed_chains.contains(first);
-            if kept {
+        for (first, (page, len)) in &new {
+            if old.contains_key(first) && !self.changed_chains.contains(first) {
                 // The chain is as it was; only the page that holds its cell may be another one.
                 update.removed.push(*first);
                 update.set.push((*first, Owner::Overflow { previous: *page }));
-                continue;
-            }
-            let mut previous = *page;
-            for no in overflow_chain(self.after, *first, *len)? {
-                if !claimed.insert(no) {
-                    return Err(Corrupt::Cycle(no)); // two chains that meet
+            } else {
+                let chain = overflow_chain(self.after, *first, *len)?;
+                if let Some(no) = chain.iter().find(|no| !claimed.insert(**no)) {
+                    return Err(Corrupt::Cycle(*no)); // two chains that meet
                 }
-                update.set.push((no, Owner::Overflow { previous }));
-                previous = no;
+                let previous = std::iter::once(page).chain(&chain);
+                update.set.extend(chain.iter().zip(previous).map(|(no, p)| (*no, Owner::Overflow { previous: *p })));
             }
         }
         Ok(())
     }
 }
 
+/// By a chain's first page: the page with its cell, and the length of the payload.
 type Chains = BTreeMap<PageNo, (PageNo, usize)>;
 
-/// First overflow page → page with its cell, and the payload's length, of all cells on `pages`.
+/// The overflow chains of all cells on `pages`.
 fn chains(image: &Image, pages: &BTreeSet<PageNo>) -> Result<Chains, Corrupt> {
     let mut chains = BTreeMap::new();
     for_each_row(image, pages, |no, cell| {

@@ -1,24 +1,25 @@
-//! The S3 operations R2 has, as `s3s` hands them over: names, headers and signatures are checked, XML is its matter.
+//! The S3 operations that R2 has. `s3s` has parsed the XML and checked names, headers and signatures before it calls them.
 
 use std::sync::Arc;
 
 use s3s::dto::*;
-use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result};
 
-use super::body;
+use super::convert::{attributes, described};
 use super::list::{self, PAGE};
-use super::store::{Attributes, Conditions, Object as Stored, Store, internal};
+use super::store::{Conditions, ObjectAttributes, ObjectRecord, ObjectStore, internal};
+use super::{body, convert};
 
-/// Keys in one DeleteObjects; R2's documentation.
+/// The most keys in one DeleteObjects; R2's documentation.
 const DELETE_KEYS: usize = 1000;
 
-pub(super) struct Api(pub(super) Arc<Store>);
+pub(super) struct Api(pub(super) Arc<ObjectStore>);
 
 impl Api {
-    /// Runs `work`, which reads or writes files, beside the requests.
+    /// Runs `work`, which reads or writes files, on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Store) -> S3Result<T> + Send + 'static,
+        work: impl FnOnce(&ObjectStore) -> S3Result<T> + Send + 'static,
     ) -> S3Result<T> {
         let store = Arc::clone(&self.0);
         tokio::task::spawn_blocking(move || work(&store)).await.map_err(internal)?
@@ -27,42 +28,6 @@ impl Api {
 
 fn answer<T>(output: T) -> S3Result<S3Response<T>> {
     Ok(S3Response::new(output))
-}
-
-fn etag(object: &Stored) -> Option<ETag> {
-    Some(ETag::Strong(object.etag.clone()))
-}
-
-/// `If-Match` and `If-None-Match` of a read: 412 and 304.
-fn check(conditions: &Conditions, object: &Stored) -> S3Result<()> {
-    if !conditions.wanted(Some(&object.etag)) {
-        return Err(S3ErrorCode::PreconditionFailed.into());
-    }
-    if conditions.excluded(Some(&object.etag)) {
-        return Err(S3ErrorCode::NotModified.into());
-    }
-    Ok(())
-}
-
-fn metadata(object: &Stored) -> Option<Metadata> {
-    Some(object.attributes.metadata.clone().into_iter().collect())
-}
-
-macro_rules! attributes {
-    ($input:expr) => {
-        Attributes {
-            content_type: $input.content_type,
-            content_encoding: $input.content_encoding,
-            content_disposition: $input.content_disposition,
-            content_language: $input.content_language,
-            cache_control: $input.cache_control,
-            metadata: $input.metadata.unwrap_or_default().into_iter().collect(),
-        }
-    };
-}
-
-fn content_type(object: &Stored) -> Option<String> {
-    Some(object.attributes.content_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned()))
 }
 
 #[async_trait::async_trait]
@@ -92,53 +57,31 @@ impl S3 for Api {
     async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let input = req.input;
         let blob = body::receive(&self.0, input.body).await?;
-        let conditions = Conditions { matches: input.if_match, matches_none: input.if_none_match };
+        let conditions = Conditions::new(input.if_match, input.if_none_match);
         let (bucket, key, attributes) = (input.bucket, input.key, attributes!(input));
         let object = self.blocking(move |store| store.put(&bucket, &key, &blob, &attributes, &conditions)).await?;
-        answer(PutObjectOutput { e_tag: etag(&object), ..PutObjectOutput::default() })
+        answer(PutObjectOutput { e_tag: convert::etag(&object), ..PutObjectOutput::default() })
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let input = req.input;
         let (object, file) = self.0.read(&input.bucket, &input.key)?;
-        check(&Conditions { matches: input.if_match, matches_none: input.if_none_match }, &object)?;
+        convert::check_read(&Conditions::new(input.if_match, input.if_none_match), &object)?;
         let range = input.range.map(|range| range.check(object.size)).transpose()?;
-        let whole = 0..object.size;
-        let sent = range.clone().unwrap_or(whole);
+        let sent = range.clone().unwrap_or(0..object.size);
         answer(GetObjectOutput {
-            content_length: Some((sent.end - sent.start) as i64),
             content_range: range.map(|range| format!("bytes {}-{}/{}", range.start, range.end - 1, object.size)),
-            accept_ranges: Some("bytes".to_owned()),
-            body: Some(body::send(file, sent).map_err(internal)?),
-            e_tag: etag(&object),
-            last_modified: Some(object.modified.into()),
-            content_type: content_type(&object),
-            metadata: metadata(&object),
-            content_encoding: object.attributes.content_encoding,
-            content_disposition: object.attributes.content_disposition,
-            content_language: object.attributes.content_language,
-            cache_control: object.attributes.cache_control,
-            ..GetObjectOutput::default()
+            body: Some(body::send(file, sent.clone()).map_err(internal)?),
+            ..described!(GetObjectOutput, object, sent.end - sent.start)
         })
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
         let input = req.input;
         let (object, _) = self.0.read(&input.bucket, &input.key)?;
-        check(&Conditions { matches: input.if_match, matches_none: input.if_none_match }, &object)?;
-        answer(HeadObjectOutput {
-            content_length: Some(object.size as i64),
-            accept_ranges: Some("bytes".to_owned()),
-            e_tag: etag(&object),
-            last_modified: Some(object.modified.into()),
-            content_type: content_type(&object),
-            metadata: metadata(&object),
-            content_encoding: object.attributes.content_encoding,
-            content_disposition: object.attributes.content_disposition,
-            content_language: object.attributes.content_language,
-            cache_control: object.attributes.cache_control,
-            ..HeadObjectOutput::default()
-        })
+        convert::check_read(&Conditions::new(input.if_match, input.if_none_match), &object)?;
+        let size = object.size;
+        answer(described!(HeadObjectOutput, object, size))
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
@@ -148,22 +91,22 @@ impl S3 for Api {
         };
         let directive = input.metadata_directive.as_ref().map(MetadataDirective::as_str);
         let replaced = (directive == Some(MetadataDirective::REPLACE)).then(|| attributes!(input));
-        let source = Conditions { matches: input.copy_source_if_match, matches_none: input.copy_source_if_none_match };
+        let source = Conditions::new(input.copy_source_if_match, input.copy_source_if_none_match);
         let (bucket, key) = (input.bucket, input.key);
-        let copy = move |store: &Store| {
+        let copy = move |store: &ObjectStore| {
             let (from, _) = store.read(&from_bucket, &from_key)?;
             if !source.wanted(Some(&from.etag)) || source.excluded(Some(&from.etag)) {
                 return Err(S3ErrorCode::PreconditionFailed.into());
             }
             let blob = store.blobs.duplicate(&from.blob).map_err(internal)?;
             let attributes = replaced.unwrap_or(from.attributes);
-            let copy = Stored { key, blob, attributes, modified: std::time::SystemTime::now(), ..from };
+            let copy = ObjectRecord { key, blob, attributes, modified: std::time::SystemTime::now(), ..from };
             store.replace(&bucket, &copy, &Conditions::default(), |_| Ok(()))?;
             Ok(copy)
         };
         let copy = self.blocking(copy).await?;
         let result = CopyObjectResult {
-            e_tag: etag(&copy),
+            e_tag: convert::etag(&copy),
             last_modified: Some(copy.modified.into()),
             ..CopyObjectResult::default()
         };
@@ -194,22 +137,14 @@ impl S3 for Api {
         let max_keys = input.max_keys.unwrap_or(PAGE as i32);
         let limit = usize::try_from(max_keys).unwrap_or(0).min(PAGE);
         let after = match &input.continuation_token {
-            Some(token) => from_token(token)?,
+            Some(token) => convert::key_of_token(token)?,
             None => input.start_after.clone().unwrap_or_default(),
         };
         let (bucket, prefix) = (input.bucket.clone(), input.prefix.clone().unwrap_or_default());
         let delimiter = input.delimiter.clone().unwrap_or_default();
         let page =
             self.blocking(move |store| list::page(&store.index(), &bucket, &prefix, &delimiter, &after, limit)).await?;
-        let listed = |object: Stored| Object {
-            e_tag: etag(&object),
-            size: Some(object.size as i64),
-            last_modified: Some(object.modified.into()),
-            storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
-            key: Some(object.key),
-            ..Object::default()
-        };
-        let contents: Vec<Object> = page.objects.into_iter().map(listed).collect();
+        let contents: Vec<Object> = page.objects.into_iter().map(convert::entry).collect();
         let prefixes: Vec<CommonPrefix> =
             page.prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(prefix) }).collect();
         answer(ListObjectsV2Output {
@@ -221,7 +156,7 @@ impl S3 for Api {
             max_keys: Some(max_keys),
             key_count: Some((contents.len() + prefixes.len()) as i32),
             is_truncated: Some(page.next.is_some()),
-            next_continuation_token: page.next.map(hex::encode),
+            next_continuation_token: page.next.map(convert::token),
             contents: Some(contents),
             common_prefixes: Some(prefixes),
             ..ListObjectsV2Output::default()
@@ -245,8 +180,9 @@ impl S3 for Api {
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
         let input = req.input;
         let blob = body::receive(&self.0, input.body).await?;
-        let part =
-            move |store: &Store| store.put_part(&input.bucket, &input.key, &input.upload_id, input.part_number, &blob);
+        let part = move |store: &ObjectStore| {
+            store.put_part(&input.bucket, &input.key, &input.upload_id, input.part_number, &blob)
+        };
         let etag = self.blocking(part).await?;
         answer(UploadPartOutput { e_tag: Some(ETag::Strong(etag)), ..UploadPartOutput::default() })
     }
@@ -260,15 +196,15 @@ impl S3 for Api {
         let part = |part: CompletedPart| Some((part.part_number?, part.e_tag?.into_value()));
         let parts: Option<Vec<_>> = parts.into_iter().map(part).collect();
         let parts = parts.filter(|parts| !parts.is_empty()).ok_or(S3ErrorCode::MalformedXML)?;
-        let conditions = Conditions { matches: input.if_match, matches_none: input.if_none_match };
+        let conditions = Conditions::new(input.if_match, input.if_none_match);
         let (bucket, key, id) = (input.bucket.clone(), input.key.clone(), input.upload_id);
-        let complete = move |store: &Store| store.complete_upload(&bucket, &key, &id, &parts, &conditions);
+        let complete = move |store: &ObjectStore| store.complete_upload(&bucket, &key, &id, &parts, &conditions);
         let object = self.blocking(complete).await?;
         answer(CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", input.bucket, input.key)),
             bucket: Some(input.bucket),
             key: Some(input.key),
-            e_tag: etag(&object),
+            e_tag: convert::etag(&object),
             ..CompleteMultipartUploadOutput::default()
         })
     }
@@ -286,7 +222,7 @@ impl S3 for Api {
         &self,
         req: S3Request<ListMultipartUploadsInput>,
     ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
-        let upload = |upload: super::multipart::Upload| MultipartUpload {
+        let upload = |upload: super::multipart::UnfinishedUpload| MultipartUpload {
             key: Some(upload.key),
             upload_id: Some(upload.id),
             initiated: Some(upload.created.into()),
@@ -300,9 +236,4 @@ impl S3 for Api {
             ..ListMultipartUploadsOutput::default()
         })
     }
-}
-
-fn from_token(token: &str) -> S3Result<String> {
-    let text = hex::decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    text.ok_or_else(|| S3Error::with_message(S3ErrorCode::InvalidArgument, "This is no token of ours."))
 }

@@ -1,5 +1,5 @@
-//! The objects' bytes: files that are written once, under names nobody has seen, and never changed.
-//! What they belong to stands in the index alone, so a file without a row there is as good as not written.
+//! The objects' bytes, in files that are written once, under fresh names, and never changed.
+//! Only the index says which object a file belongs to, so a file without a row there counts as never written.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 pub(super) struct Blobs {
     dir: PathBuf,
-    /// Whether bytes must be on disk before they are acknowledged; pointless in a temporary folder.
+    /// Whether bytes are synced to disk before they are acknowledged; pointless in a temporary folder.
     durable: bool,
 }
 
-/// Bytes being written; dropped before `finish`, they are gone.
-pub(super) struct Draft {
+/// A blob being written; dropping it before `finish` removes the file.
+pub(super) struct BlobWriter {
     file: File,
     path: PathBuf,
     md5: Md5,
@@ -24,7 +24,6 @@ pub(super) struct Draft {
     finished: bool,
 }
 
-/// Bytes that are complete.
 #[derive(Clone, Debug)]
 pub(super) struct Blob {
     pub(super) name: String,
@@ -38,31 +37,31 @@ impl Blobs {
         Ok(Blobs { dir: dir.to_path_buf(), durable })
     }
 
-    pub(super) fn draft(&self) -> io::Result<Draft> {
+    pub(super) fn create(&self) -> io::Result<BlobWriter> {
         let path = self.path(&Uuid::new_v4().simple().to_string());
-        Ok(Draft { file: File::create_new(&path)?, path, md5: Md5::new(), size: 0, finished: false })
+        Ok(BlobWriter { file: File::create_new(&path)?, path, md5: Md5::new(), size: 0, finished: false })
     }
 
-    pub(super) fn finish(&self, mut draft: Draft) -> io::Result<Blob> {
+    pub(super) fn finish(&self, mut writer: BlobWriter) -> io::Result<Blob> {
         if self.durable {
-            draft.file.sync_all()?;
+            writer.file.sync_all()?;
             File::open(&self.dir)?.sync_all()?; // the name, too
         }
-        draft.finished = true;
-        let name = draft.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Blob { name, size: draft.size, md5: draft.md5.clone().finalize().into() })
+        writer.finished = true;
+        let name = writer.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Blob { name, size: writer.size, md5: writer.md5.clone().finalize().into() })
     }
 
-    /// One blob of several, in order.
+    /// Concatenates blobs.
     pub(super) fn join(&self, names: &[String]) -> io::Result<Blob> {
-        let mut draft = self.draft()?;
+        let mut writer = self.create()?;
         for name in names {
-            draft.size += io::copy(&mut self.read(name)?, &mut draft.file)?;
+            writer.size += io::copy(&mut self.read(name)?, &mut writer.file)?;
         }
-        self.finish(draft)
+        self.finish(writer)
     }
 
-    /// The same bytes under another name.
+    /// The same bytes under a second name.
     pub(super) fn duplicate(&self, name: &str) -> io::Result<String> {
         let copy = Uuid::new_v4().simple().to_string();
         fs::hard_link(self.path(name), self.path(&copy))?;
@@ -76,14 +75,14 @@ impl Blobs {
         File::open(self.path(name))
     }
 
-    /// Whoever reads the blob may go on. A file that stays goes at the next start.
+    /// Readers that have the file open can go on. What cannot be removed now goes at the next start.
     pub(super) fn remove(&self, name: &str) {
         if let Err(error) = fs::remove_file(self.path(name)) {
             tracing::debug!(%error, name, "an object's old bytes stay for now");
         }
     }
 
-    /// Removes what a crash has left: blobs that no row knows.
+    /// Removes blobs that no row refers to, which a crash leaves behind.
     pub(super) fn sweep(&self, known: &HashSet<String>) -> io::Result<()> {
         for entry in fs::read_dir(&self.dir)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
@@ -99,7 +98,7 @@ impl Blobs {
     }
 }
 
-impl Draft {
+impl BlobWriter {
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.md5.update(bytes);
         self.size += bytes.len() as u64;
@@ -107,10 +106,10 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for BlobWriter {
     fn drop(&mut self) {
         if !self.finished {
-            let _ = fs::remove_file(&self.path); // else the sweep has it
+            let _ = fs::remove_file(&self.path); // else the next `sweep` removes it
         }
     }
 }

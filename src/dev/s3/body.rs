@@ -1,4 +1,4 @@
-//! Objects' bytes between the network and the files.
+//! Moves objects' bytes between the network and the files.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,26 +11,26 @@ use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::blobs::Blob;
-use super::store::{Store, internal};
+use super::store::{ObjectStore, internal};
 
 /// Bytes read from a file at a time.
 const CHUNK_BYTES: u64 = 256 << 10;
 
-/// Receives all of a body; nothing is left of one that breaks off or is not what was signed.
-pub(super) async fn receive(store: &Arc<Store>, body: Option<StreamingBlob>) -> S3Result<Blob> {
-    let mut draft = store.blobs.draft().map_err(internal)?;
+/// Receives a whole body. One that breaks off, or does not match its signature, leaves nothing behind.
+pub(super) async fn receive(store: &Arc<ObjectStore>, body: Option<StreamingBlob>) -> S3Result<Blob> {
+    let mut writer = store.blobs.create().map_err(internal)?;
     if let Some(mut body) = body {
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| S3Error::with_source(S3ErrorCode::IncompleteBody, error))?;
-            draft.write(&chunk).map_err(internal)?; // into the page cache: no reason to change threads
+            writer.write(&chunk).map_err(internal)?; // only reaches the page cache: not worth another thread
         }
     }
     let finishing = Arc::clone(store);
-    let finished = tokio::task::spawn_blocking(move || finishing.blobs.finish(draft)).await.map_err(internal)?;
+    let finished = tokio::task::spawn_blocking(move || finishing.blobs.finish(writer)).await.map_err(internal)?;
     finished.map_err(internal)
 }
 
-/// A stretch of a file as a body.
+/// A range of a file as a body.
 pub(super) fn send(mut file: File, range: Range<u64>) -> io::Result<StreamingBlob> {
     file.seek(SeekFrom::Start(range.start))?;
     let chunks = stream::try_unfold((file, range.end - range.start), |(file, left)| async move {

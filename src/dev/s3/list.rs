@@ -1,31 +1,31 @@
-//! A page of names, in the order of their UTF-8 bytes, folded at a delimiter if one is given.
+//! Listings: keys in the order of their UTF-8 bytes, a page at a time, grouped at a delimiter if there is one.
 
 use rusqlite::{Connection, params};
 use s3s::S3Result;
 
-use super::store::{Object, columns, internal, need_bucket, object};
+use super::store::{ObjectRecord, columns, internal, need_bucket, object};
 
-/// Names on one page at most; R2's documentation, ListObjectsV2.
+/// The most names on one page; R2's documentation, ListObjectsV2.
 pub(super) const PAGE: usize = 1000;
 
-/// After every key that begins with what it is put behind.
+/// Appended to a prefix, it sorts after every key with that prefix.
 const LAST: &str = "\u{10ffff}";
 
 #[derive(Default)]
-pub(super) struct Page {
-    pub(super) objects: Vec<Object>,
+pub(super) struct Listing {
+    pub(super) objects: Vec<ObjectRecord>,
     pub(super) prefixes: Vec<String>,
-    /// Where the next page begins, if there is one.
+    /// The key after which the next page starts, if there is one.
     pub(super) next: Option<String>,
 }
 
-impl Page {
+impl Listing {
     fn len(&self) -> usize {
         self.objects.len() + self.prefixes.len()
     }
 }
 
-/// The names below `prefix` behind `after`, at most `limit` of them.
+/// At most `limit` names with `prefix`, from the first one after `after`.
 pub(super) fn page(
     index: &Connection,
     bucket: &str,
@@ -33,26 +33,26 @@ pub(super) fn page(
     delimiter: &str,
     after: &str,
     limit: usize,
-) -> S3Result<Page> {
+) -> S3Result<Listing> {
     need_bucket(index, bucket)?;
-    let mut page = Page::default();
+    let mut page = Listing::default();
     let mut after = after.to_owned();
     loop {
-        // A folded prefix is skipped by asking again behind it.
+        // The other keys of a group are skipped by asking again from behind them.
         let wanted = limit + 1 - page.len();
         let found = rows(index, bucket, prefix, &after, wanted)?;
         let exhausted = found.len() < wanted;
-        let mut folded = false;
+        let mut grouped = false;
         for object in found {
             if page.len() == limit {
                 page.next = Some(after);
                 return Ok(page);
             }
-            match fold(&object.key, prefix, delimiter) {
+            match common_prefix(&object.key, prefix, delimiter) {
                 Some(common) => {
                     after = format!("{common}{LAST}");
                     page.prefixes.push(common);
-                    folded = true;
+                    grouped = true;
                     break;
                 }
                 None => {
@@ -61,13 +61,13 @@ pub(super) fn page(
                 }
             }
         }
-        if !folded && exhausted {
+        if !grouped && exhausted {
             return Ok(page);
         }
     }
 }
 
-fn rows(index: &Connection, bucket: &str, prefix: &str, after: &str, limit: usize) -> S3Result<Vec<Object>> {
+fn rows(index: &Connection, bucket: &str, prefix: &str, after: &str, limit: usize) -> S3Result<Vec<ObjectRecord>> {
     let columns = columns();
     let sql = format!(
         "SELECT {columns} FROM objects WHERE bucket=?1 AND key>?2 AND key>=?3 AND key<?4 ORDER BY key LIMIT ?5"
@@ -78,7 +78,7 @@ fn rows(index: &Connection, bucket: &str, prefix: &str, after: &str, limit: usiz
     rows.collect::<Result<_, _>>().map_err(internal)
 }
 
-fn fold(key: &str, prefix: &str, delimiter: &str) -> Option<String> {
+fn common_prefix(key: &str, prefix: &str, delimiter: &str) -> Option<String> {
     let rest = key.strip_prefix(prefix).filter(|_| !delimiter.is_empty())?;
     let end = prefix.len() + rest.find(delimiter)? + delimiter.len();
     Some(key[..end].to_owned())

@@ -1,13 +1,14 @@
-//! R2's S3 API: buckets and objects below the cloud's folder, requests with real signatures.
+//! R2's S3 API, with real signatures, over buckets and objects in the cloud's folder.
 //!
 //! ```text
 //! http ──► count ──► s3s (signatures, XML) ──► api ──► store: index (SQLite) + blobs (files)
-//!                                                └─ list, multipart, body
+//!                                                └─ list, multipart, body, convert
 //! ```
 
 mod api;
 mod blobs;
 mod body;
+mod convert;
 mod list;
 mod multipart;
 mod store;
@@ -26,36 +27,31 @@ use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::S3ServiceBuilder;
 use s3s::{HttpError, S3Error, S3ErrorCode, S3Result};
 
-use super::account::Account;
+use super::credentials::Credentials;
 use crate::metrics::R2Metrics;
 use crate::r2::{Operation, Requests};
 use api::Api;
-use store::Store;
+use store::ObjectStore;
 
 /// The buckets of one cloud.
 #[derive(Clone)]
 pub(super) struct Buckets {
-    store: Arc<Store>,
+    store: Arc<ObjectStore>,
     requests: Arc<R2Metrics>,
 }
 
 impl Buckets {
-    /// `durable`: what is acknowledged survives the machine's end, not only the process's.
+    /// `durable`: what is acknowledged survives a power failure, not only the end of the process.
     pub(super) fn open(dir: &Path, durable: bool) -> anyhow::Result<Buckets> {
-        Ok(Buckets { store: Arc::new(Store::open(dir, durable)?), requests: Arc::default() })
+        Ok(Buckets { store: Arc::new(ObjectStore::open(dir, durable)?), requests: Arc::default() })
     }
 
-    pub(super) fn create(&self, name: &str) -> anyhow::Result<()> {
-        self.make(name)?;
-        Ok(())
-    }
-
-    /// Makes a bucket. `false`: it was there.
-    pub(super) fn make(&self, name: &str) -> S3Result<bool> {
+    /// Returns whether the bucket is new.
+    pub(super) fn create(&self, name: &str) -> S3Result<bool> {
         self.store.create_bucket(name)
     }
 
-    /// Their names, and when they were made.
+    /// Names and creation times.
     pub(super) fn list(&self) -> S3Result<Vec<(String, SystemTime)>> {
         self.store.buckets()
     }
@@ -64,9 +60,9 @@ impl Buckets {
         Requests::read(&self.requests)
     }
 
-    pub(super) fn router(&self, account: &Account) -> Router {
+    pub(super) fn router(&self, credentials: &Credentials) -> Router {
         let mut service = S3ServiceBuilder::new(Api(Arc::clone(&self.store)));
-        service.set_auth(OneKey { id: account.access_key_id(), secret: account.secret_access_key() });
+        service.set_auth(OneKey { id: credentials.access_key_id(), secret: credentials.secret_access_key() });
         Router::new()
             .fallback_service(HandleError::new(service.build(), failed))
             .layer(middleware::from_fn_with_state(Arc::clone(&self.requests), count))
@@ -83,7 +79,7 @@ async fn count(State(requests): State<Arc<R2Metrics>>, request: Request, next: N
     next.run(request).await
 }
 
-/// The key pair of the cloud's account; R2 answers 401 to another id, 403 to another secret.
+/// The only key pair the cloud accepts. R2 answers 401 to another id, 403 to another secret.
 struct OneKey {
     id: String,
     secret: String,

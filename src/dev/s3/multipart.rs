@@ -1,4 +1,4 @@
-//! Uploads in parts. Until an upload is completed its object is as it was before.
+//! Multipart uploads. The object does not change until its upload is completed.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use s3s::{S3Error, S3ErrorCode, S3Result};
@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::blobs::Blob;
 use super::store::{
-    Attributes, Conditions, Object, Store, attributes, internal, milliseconds, need_bucket, text, time,
+    Conditions, ObjectAttributes, ObjectRecord, ObjectStore, attributes, internal, milliseconds, need_bucket, text,
+    time,
 };
 
-/// The least a part may have, the last one excepted; R2's documentation, "Multipart".
+/// The minimum size of a part other than the last; R2's documentation, "Multipart".
 const PART_BYTES: u64 = 5 << 20;
 
 struct Part {
@@ -21,15 +22,14 @@ struct Part {
     blob: String,
 }
 
-/// An upload that is not finished.
-pub(super) struct Upload {
+pub(super) struct UnfinishedUpload {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) created: SystemTime,
 }
 
-impl Store {
-    pub(super) fn begin_upload(&self, bucket: &str, key: &str, attributes: &Attributes) -> S3Result<String> {
+impl ObjectStore {
+    pub(super) fn begin_upload(&self, bucket: &str, key: &str, attributes: &ObjectAttributes) -> S3Result<String> {
         let index = self.index();
         need_bucket(&index, bucket)?;
         let id = Uuid::new_v4().simple().to_string();
@@ -38,25 +38,22 @@ impl Store {
         Ok(id)
     }
 
-    pub(super) fn uploads(&self, bucket: &str) -> S3Result<Vec<Upload>> {
+    pub(super) fn uploads(&self, bucket: &str) -> S3Result<Vec<UnfinishedUpload>> {
         let index = self.index();
         need_bucket(&index, bucket)?;
         let sql = "SELECT id, key, created FROM uploads WHERE bucket=?1 ORDER BY key, created";
         let mut statement = index.prepare_cached(sql).map_err(internal)?;
-        let upload =
-            |row: &rusqlite::Row<'_>| Ok(Upload { id: row.get(0)?, key: row.get(1)?, created: time(row.get(2)?) });
+        let upload = |row: &rusqlite::Row<'_>| {
+            Ok(UnfinishedUpload { id: row.get(0)?, key: row.get(1)?, created: time(row.get(2)?) })
+        };
         let rows = statement.query_map([bucket], upload).map_err(internal)?;
         rows.collect::<Result<_, _>>().map_err(internal)
     }
 
     pub(super) fn put_part(&self, bucket: &str, key: &str, id: &str, number: i32, blob: &Blob) -> S3Result<String> {
         let placed = self.place_part(bucket, key, id, number, blob);
-        match &placed {
-            Ok(Some(old)) => self.blobs.remove(old),
-            Ok(None) => {}
-            Err(_) => self.blobs.remove(&blob.name),
-        }
-        placed.map(|_| hex::encode(blob.md5))
+        self.clean_up(placed, &blob.name)?;
+        Ok(hex::encode(blob.md5))
     }
 
     fn place_part(&self, bucket: &str, key: &str, id: &str, number: i32, blob: &Blob) -> S3Result<Option<String>> {
@@ -73,7 +70,7 @@ impl Store {
         Ok(old)
     }
 
-    /// Makes the object of the parts named, in that order.
+    /// Joins the parts, in this order, into the object.
     pub(super) fn complete_upload(
         &self,
         bucket: &str,
@@ -81,12 +78,12 @@ impl Store {
         id: &str,
         wanted: &[(i32, String)],
         conditions: &Conditions,
-    ) -> S3Result<Object> {
+    ) -> S3Result<ObjectRecord> {
         let (attributes, parts) = self.parts(bucket, key, id, wanted)?;
         check_sizes(&parts)?;
         let names: Vec<String> = parts.iter().map(|part| part.blob.clone()).collect();
         let blob = self.blobs.join(&names).map_err(internal)?;
-        let object = Object {
+        let object = ObjectRecord {
             key: key.to_owned(),
             size: blob.size,
             etag: etag(&parts),
@@ -103,7 +100,13 @@ impl Store {
         Ok(object)
     }
 
-    fn parts(&self, bucket: &str, key: &str, id: &str, wanted: &[(i32, String)]) -> S3Result<(Attributes, Vec<Part>)> {
+    fn parts(
+        &self,
+        bucket: &str,
+        key: &str,
+        id: &str,
+        wanted: &[(i32, String)],
+    ) -> S3Result<(ObjectAttributes, Vec<Part>)> {
         let index = self.index();
         let attributes = need_upload(&index, bucket, key, id)?;
         let find = |(number, etag): &(i32, String)| {
@@ -131,7 +134,7 @@ impl Store {
     }
 }
 
-fn need_upload(index: &Connection, bucket: &str, key: &str, id: &str) -> S3Result<Attributes> {
+fn need_upload(index: &Connection, bucket: &str, key: &str, id: &str) -> S3Result<ObjectAttributes> {
     need_bucket(index, bucket)?;
     let sql = "SELECT attributes FROM uploads WHERE id=?1 AND bucket=?2 AND key=?3";
     let found: Option<String> =
@@ -146,7 +149,7 @@ fn remove_upload(index: &Connection, id: &str) -> rusqlite::Result<Vec<String>> 
     Ok(blobs)
 }
 
-// R2 wants all parts but the last of one size, where S3 only wants them large.
+// R2 requires all parts but the last to have the same size; S3 requires only a minimum.
 fn check_sizes(parts: &[Part]) -> S3Result<()> {
     let Some((_, full)) = parts.split_last() else { return Ok(()) };
     if full.iter().any(|part| part.size < PART_BYTES) {
@@ -161,7 +164,7 @@ fn check_sizes(parts: &[Part]) -> S3Result<()> {
 fn etag(parts: &[Part]) -> String {
     let mut md5 = Md5::new();
     for part in parts {
-        md5.update(hex::decode(&part.etag).unwrap_or_default()); // ours: always hex
+        md5.update(hex::decode(&part.etag).unwrap_or_default()); // we wrote it, as hex
     }
     format!("{}-{}", hex::encode(md5.finalize()), parts.len())
 }

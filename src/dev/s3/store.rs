@@ -1,6 +1,6 @@
-//! Buckets and objects: an index in SQLite, the bytes in files beside it.
-//! An object appears, changes and goes with its row, in one transaction: nobody ever sees half of it, and what was acknowledged is
-//! there after `kill -9`.
+//! Buckets and objects: an index in SQLite, and the bytes in files next to it.
+//! An object is its row: it appears, changes and disappears in one transaction, so that nobody sees half of it and what was acknowledged
+//! survives `kill -9`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -15,26 +15,26 @@ use serde::{Deserialize, Serialize};
 
 use super::blobs::{Blob, Blobs};
 
-pub(super) struct Store {
+pub(super) struct ObjectStore {
     pub(super) blobs: Blobs,
     /// Held for one statement or one short transaction, never while bytes travel.
     index: Mutex<Connection>,
 }
 
-/// What R2 tells about an object.
+/// An object as the index has it.
 #[derive(Clone, Debug)]
-pub(super) struct Object {
+pub(super) struct ObjectRecord {
     pub(super) key: String,
     pub(super) size: u64,
     pub(super) etag: String,
     pub(super) modified: SystemTime,
-    pub(super) attributes: Attributes,
+    pub(super) attributes: ObjectAttributes,
     pub(super) blob: String,
 }
 
-/// What an uploader says about an object.
+/// What the uploader said about an object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Attributes {
+pub(super) struct ObjectAttributes {
     pub(super) content_type: Option<String>,
     pub(super) content_encoding: Option<String>,
     pub(super) content_disposition: Option<String>,
@@ -46,17 +46,21 @@ pub(super) struct Attributes {
 /// `If-Match` and `If-None-Match`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions {
-    pub(super) matches: Option<ETagCondition>,
-    pub(super) matches_none: Option<ETagCondition>,
+    matches: Option<ETagCondition>,
+    matches_none: Option<ETagCondition>,
 }
 
 impl Conditions {
-    /// Whether an object with this ETag (or none at all) passes `If-Match`.
+    pub(super) fn new(matches: Option<ETagCondition>, matches_none: Option<ETagCondition>) -> Conditions {
+        Conditions { matches, matches_none }
+    }
+
+    /// Whether an object with this ETag, or none, passes `If-Match`.
     pub(super) fn wanted(&self, etag: Option<&str>) -> bool {
         self.matches.as_ref().is_none_or(|condition| covers(condition, etag))
     }
 
-    /// Whether it is one that `If-None-Match` excludes.
+    /// Whether `If-None-Match` excludes it.
     pub(super) fn excluded(&self, etag: Option<&str>) -> bool {
         self.matches_none.as_ref().is_some_and(|condition| covers(condition, etag))
     }
@@ -72,8 +76,8 @@ fn covers(condition: &ETagCondition, etag: Option<&str>) -> bool {
 
 const COLUMNS: &str = "key, size, etag, modified, attributes, blob";
 
-impl Store {
-    pub(super) fn open(dir: &Path, durable: bool) -> anyhow::Result<Store> {
+impl ObjectStore {
+    pub(super) fn open(dir: &Path, durable: bool) -> anyhow::Result<ObjectStore> {
         fs::create_dir_all(dir)?;
         let blobs = Blobs::open(&dir.join("blobs"), durable)?;
         let index = Connection::open(dir.join("index.sqlite"))?;
@@ -85,14 +89,14 @@ impl Store {
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         blobs.sweep(&known)?;
-        Ok(Store { blobs, index: Mutex::new(index) })
+        Ok(ObjectStore { blobs, index: Mutex::new(index) })
     }
 
     pub(super) fn index(&self) -> MutexGuard<'_, Connection> {
         self.index.lock()
     }
 
-    /// Makes a bucket. `false`: it was there.
+    /// Returns whether the bucket is new.
     pub(super) fn create_bucket(&self, name: &str) -> S3Result<bool> {
         let sql = "INSERT INTO buckets VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         let made = self.index().execute(sql, params![name, milliseconds(SystemTime::now())]).map_err(internal)?;
@@ -107,25 +111,25 @@ impl Store {
         rows.collect::<Result<_, _>>().map_err(internal)
     }
 
-    /// An object and its bytes, which stay readable whatever becomes of the object.
-    pub(super) fn read(&self, bucket: &str, key: &str) -> S3Result<(Object, File)> {
-        let index = self.index(); // until the file is open: an overwrite in between would remove it
+    /// An object and its bytes, which remain readable even if the object is replaced or deleted.
+    pub(super) fn read(&self, bucket: &str, key: &str) -> S3Result<(ObjectRecord, File)> {
+        let index = self.index(); // held until the file is open: an overwrite in between would remove it
         let object = find(&index, bucket, key)?;
         let object = object.ok_or_else(|| missing(&index, bucket))?;
         let bytes = self.blobs.read(&object.blob).map_err(internal)?;
         Ok((object, bytes))
     }
 
-    /// Makes or replaces an object, if `conditions` allow.
+    /// Creates or replaces an object, if `conditions` allow it.
     pub(super) fn put(
         &self,
         bucket: &str,
         key: &str,
         blob: &Blob,
-        attributes: &Attributes,
+        attributes: &ObjectAttributes,
         conditions: &Conditions,
-    ) -> S3Result<Object> {
-        let object = Object {
+    ) -> S3Result<ObjectRecord> {
+        let object = ObjectRecord {
             key: key.to_owned(),
             size: blob.size,
             etag: hex::encode(blob.md5),
@@ -137,19 +141,24 @@ impl Store {
         Ok(object)
     }
 
-    /// Puts `object` in its place, together with what `also` does to the index.
+    /// Puts `object` into the index, in one transaction with what `also` does there.
     pub(super) fn replace(
         &self,
         bucket: &str,
-        object: &Object,
+        object: &ObjectRecord,
         conditions: &Conditions,
         also: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> S3Result<()> {
         let placed = self.place(bucket, object, conditions, also);
+        self.clean_up(placed, &object.blob)
+    }
+
+    /// Once `blob` was entered in the index, or refused: removes the blob it replaced, or itself.
+    pub(super) fn clean_up(&self, placed: S3Result<Option<String>>, blob: &str) -> S3Result<()> {
         match &placed {
             Ok(Some(old)) => self.blobs.remove(old),
             Ok(None) => {}
-            Err(_) => self.blobs.remove(&object.blob),
+            Err(_) => self.blobs.remove(blob),
         }
         placed.map(|_| ())
     }
@@ -157,7 +166,7 @@ impl Store {
     fn place(
         &self,
         bucket: &str,
-        object: &Object,
+        object: &ObjectRecord,
         conditions: &Conditions,
         also: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> S3Result<Option<String>> {
@@ -174,7 +183,7 @@ impl Store {
         Ok(old.map(|old| old.blob))
     }
 
-    /// Removes objects; those that are not there are removed already.
+    /// Deletes objects. A key without an object is no error.
     pub(super) fn delete(&self, bucket: &str, keys: &[String]) -> S3Result<()> {
         let mut index = self.index();
         let transaction = index.transaction().map_err(internal)?;
@@ -191,7 +200,7 @@ impl Store {
     }
 }
 
-/// Refuses what is asked of a bucket that is not there.
+/// Refuses a request to a bucket that does not exist.
 pub(super) fn need_bucket(index: &Connection, bucket: &str) -> S3Result<()> {
     let known = index.query_row("SELECT 1 FROM buckets WHERE name=?1", [bucket], |_| Ok(())).optional();
     known.map_err(internal)?.ok_or_else(|| S3Error::with_message(S3ErrorCode::NoSuchBucket, "There is no such bucket."))
@@ -201,14 +210,14 @@ fn missing(index: &Connection, bucket: &str) -> S3Error {
     need_bucket(index, bucket).err().unwrap_or_else(|| S3ErrorCode::NoSuchKey.into())
 }
 
-fn find(index: &Connection, bucket: &str, key: &str) -> S3Result<Option<Object>> {
+fn find(index: &Connection, bucket: &str, key: &str) -> S3Result<Option<ObjectRecord>> {
     let sql = format!("SELECT {COLUMNS} FROM objects WHERE bucket=?1 AND key=?2");
     let mut statement = index.prepare_cached(&sql).map_err(internal)?;
     statement.query_row([bucket, key], object).optional().map_err(internal)
 }
 
-fn insert(index: &Connection, bucket: &str, object: &Object) -> rusqlite::Result<()> {
-    let Object { key, size, etag, modified, attributes, blob } = object;
+fn insert(index: &Connection, bucket: &str, object: &ObjectRecord) -> rusqlite::Result<()> {
+    let ObjectRecord { key, size, etag, modified, attributes, blob } = object;
     let sql = "INSERT OR REPLACE INTO objects (bucket, key, size, etag, modified, attributes, blob) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let mut statement = index.prepare_cached(sql)?;
     statement.execute(params![bucket, key, *size as i64, etag, milliseconds(*modified), text(attributes), blob])?;
@@ -216,8 +225,8 @@ fn insert(index: &Connection, bucket: &str, object: &Object) -> rusqlite::Result
 }
 
 /// A row of `COLUMNS`.
-pub(super) fn object(row: &Row<'_>) -> rusqlite::Result<Object> {
-    Ok(Object {
+pub(super) fn object(row: &Row<'_>) -> rusqlite::Result<ObjectRecord> {
+    Ok(ObjectRecord {
         key: row.get(0)?,
         size: row.get::<_, i64>(1)? as u64,
         etag: row.get(2)?,
@@ -231,11 +240,11 @@ pub(super) fn columns() -> &'static str {
     COLUMNS
 }
 
-pub(super) fn text(attributes: &Attributes) -> String {
-    serde_json::to_string(attributes).unwrap_or_default() // texts under text keys are always JSON
+pub(super) fn text(attributes: &ObjectAttributes) -> String {
+    serde_json::to_string(attributes).unwrap_or_default() // strings and maps of strings always serialize
 }
 
-pub(super) fn attributes(text: &str) -> Attributes {
+pub(super) fn attributes(text: &str) -> ObjectAttributes {
     serde_json::from_str(text).unwrap_or_default() // written by `text`
 }
 

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::plan::PlanError;
 use crate::schema::folded;
-use crate::schema::guard::guard;
+use crate::schema::guard::{self, guard};
 use crate::schema::{Kind, Object, Schema};
 
 /// Name, table and text of what a schema holds, by kind and folded name.
@@ -19,8 +19,9 @@ impl Trial {
     /// D1's schema as it is before the batch: the application's, with guarded triggers.
     pub(super) fn of(schema: &Schema) -> Result<Trial, PlanError> {
         let connection = Connection::open_in_memory()?;
-        // `_lf_state` must be there: ALTER TABLE resolves every trigger, and the guards name it.
-        connection.execute_batch("PRAGMA foreign_keys=off; CREATE TABLE _lf_state(key TEXT PRIMARY KEY,value)")?;
+        // What guards read must be there: ALTER TABLE resolves every trigger.
+        let read = format!("CREATE TABLE {}(key TEXT PRIMARY KEY,value)", guard::TABLE);
+        connection.execute_batch(&format!("PRAGMA foreign_keys=off; {read}"))?;
         let trial = Trial(connection);
         // By kind: tables, indexes, views, then the triggers on all of them.
         for object in schema.objects.values() {
@@ -71,7 +72,7 @@ impl Trial {
     /// What it holds now.
     pub(super) fn texts(&self) -> Result<Texts, PlanError> {
         let schema = Schema::objects(&self.0)?;
-        let objects = schema.objects.into_iter().filter(|(_, object)| object.name != "_lf_state");
+        let objects = schema.objects.into_iter().filter(|(_, object)| object.name != guard::TABLE);
         Ok(objects.map(|(key, object)| (key, (object.name, object.table, object.sql))).collect())
     }
 }

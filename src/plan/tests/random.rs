@@ -191,7 +191,7 @@ fn run(seed: u64, commits: u32, pragmas: &str, with_ddl: bool) -> u32 {
         match world.transact(|connection| app.transaction(connection, with_ddl)) {
             Ok(()) => {}
             Err(Failure::Plan(PlanError::ForeignKey { .. })) => refused += 1,
-            // Keys whose parents are gone or not unique: DECODE.md, "Explicit errors needed".
+            // Keys whose parents are gone or not unique: `refuse` names what it can foresee.
             Err(Failure::Refused(why))
                 if why.contains("foreign key mismatch") || why.contains("no such table: main.") =>
             {

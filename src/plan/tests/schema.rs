@@ -15,7 +15,7 @@ fn run(setup: &str, transactions: &[&str]) -> World {
 /// The first words of the last batch's schema statements.
 fn ddl(world: &World) -> Vec<String> {
     let statements = world.last.statements.iter().filter(|statement| statement.params.is_empty());
-    statements.map(|statement| statement.sql.split_whitespace().take(3).collect::<Vec<_>>().join(" ")).collect()
+    statements.map(|statement| statement.sql.text().split_whitespace().take(3).collect::<Vec<_>>().join(" ")).collect()
 }
 
 const NOTES: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b INT DEFAULT 5, c); CREATE INDEX ti ON t(b);
@@ -37,7 +37,7 @@ fn each_kind_of_alter_stays_one_alter() {
         let world = run(NOTES, &[sql]);
         assert!(ddl(&world).iter().any(|line| line == first), "{sql}: {:?}", ddl(&world));
         assert!(!world.last.altered.is_empty() && world.last.touched.schema, "{sql}");
-        assert!(!world.last.statements.iter().any(|s| s.sql.starts_with("DROP TABLE")), "{sql}");
+        assert!(!world.last.statements.iter().any(|s| s.sql.text().starts_with("DROP TABLE")), "{sql}");
     }
 }
 
@@ -119,7 +119,7 @@ fn a_trigger_that_no_longer_compiles_is_put_aside() {
     let setup = "CREATE TABLE t(a INTEGER PRIMARY KEY, b UNIQUE); CREATE TABLE audit(x, y);
         CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO audit VALUES(1,2); END; INSERT INTO t VALUES(1,1)";
     let world = run(setup, &["ALTER TABLE audit DROP COLUMN y", "UPDATE t SET b=2"]);
-    assert!(world.last.statements.iter().any(|statement| statement.sql.starts_with("DROP TRIGGER")));
+    assert!(world.last.statements.iter().any(|statement| statement.sql.text().starts_with("DROP TRIGGER")));
 }
 
 #[test]

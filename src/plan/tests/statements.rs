@@ -1,7 +1,7 @@
 //! Every kind of statement an application may run, one promise each.
 
 use super::world::{Failure, World};
-use crate::plan::{PlanError, Rows};
+use crate::plan::{PlanError, TouchedRows};
 
 /// A world with a schema and then some transactions, each compared.
 fn run(setup: &str, transactions: &[&str]) -> World {
@@ -35,12 +35,12 @@ fn a_small_commit_stays_small() {
         &["INSERT INTO t VALUES(1,'x','y',1.5)", "UPDATE t SET b=7, c='z' WHERE a=1"],
     );
     assert_eq!(
-        world.last.statements[0].sql,
+        world.last.statements[0].sql.text(),
         "UPDATE \"t\" SET \"b\"=json_extract(_lfj.value,'$[1]'),\"c\"=json_extract(_lfj.value,'$[2]') \
          FROM json_each(?1) AS _lfj WHERE \"t\".\"a\"=json_extract(_lfj.value,'$[0]')"
     );
     assert_eq!(world.last.statements[0].params, ["[[1,7,\"z\"]]"]);
-    assert_eq!(world.last.touched.tables["t"], Rows::Rowids(vec![(1, 1)]));
+    assert_eq!(world.last.touched.tables["t"], TouchedRows::Rowids(vec![(1, 1)]));
     assert!(world.sent() < 300);
 }
 
@@ -199,14 +199,16 @@ fn large_values_travel_in_pieces() {
     }
     world.commit("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<40000) INSERT INTO t SELECT 100+i,'row '||i,i*0.7 FROM n");
     assert!(world.last.statements.len() > 1);
-    assert_eq!(world.last.touched.tables["t"], Rows::Rowids(vec![(101, 40100)]));
+    assert_eq!(world.last.touched.tables["t"], TouchedRows::Rowids(vec![(101, 40100)]));
     let failure = world.try_commit("INSERT INTO t VALUES(8,zeroblob(2000001),1)");
     assert!(
         matches!(failure, Err(Failure::Plan(PlanError::ValueTooBig { table, column, len: 2_000_001 })) if table == "t" && column == "a")
     );
     let failure = world.try_commit("INSERT INTO t VALUES(8,zeroblob(1500000),zeroblob(1500000))");
     assert!(matches!(failure, Err(Failure::Plan(PlanError::RowTooBig { .. }))));
-    world.commit("INSERT INTO t VALUES(8,1,1)");
+    world.commit("INSERT INTO t VALUES(8,1,1); CREATE TABLE odd(\"x \"\"y\")");
+    let failure = world.try_commit("INSERT INTO odd VALUES(zeroblob(2000001))");
+    assert!(matches!(failure, Err(Failure::Plan(PlanError::ValueTooBig { column, .. })) if column == "x \"y"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::pages::{File, changes};
 use crate::d1::Statement;
 use crate::plan::ablation::{OFF, Rule};
-use crate::plan::{After, Before, Options, Plan, PlanError, plan, with_sources};
+use crate::plan::{After, Before, Options, Plan, PlanError, plan};
 use crate::schema::guard::strip;
 use crate::schema::{Identity, Kind, Schema};
 use crate::value::Value;
@@ -167,14 +167,14 @@ impl World {
 
     fn run_one(&self, statement: &Statement) -> rusqlite::Result<()> {
         if !self.staged {
-            self.d1.prepare(&statement.sql)?.execute(params_from_iter(&statement.params)).map(|_| ())?;
+            self.d1.prepare(&statement.sql.text())?.execute(params_from_iter(&statement.params)).map(|_| ())?;
             return Ok(());
         }
         self.d1.execute("DELETE FROM _lf_stage", [])?;
         for (i, payload) in statement.params.iter().enumerate() {
             self.d1.execute("INSERT INTO _lf_stage VALUES(?1,?2)", (i64::try_from(i).unwrap() + 1, payload))?;
         }
-        let sql = with_sources(statement, |n| format!("(SELECT payload FROM _lf_stage WHERE part={n})")).unwrap();
+        let sql = statement.sql.reading_from(|n| format!("(SELECT payload FROM _lf_stage WHERE part={n})"));
         self.d1.execute(&sql, []).map(|_| ())
     }
 
@@ -191,7 +191,7 @@ impl World {
 
     /// The bytes the last batch sends.
     pub(super) fn sent(&self) -> usize {
-        self.last.statements.iter().map(|s| s.sql.len() + s.params.iter().map(String::len).sum::<usize>()).sum()
+        self.last.statements.iter().map(|s| s.sql.text().len() + s.params.iter().map(String::len).sum::<usize>()).sum()
     }
 }
 

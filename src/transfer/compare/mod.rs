@@ -17,9 +17,9 @@ use super::check::count;
 use super::{Error, Event, Progress, Step, target};
 use crate::d1::{Client, Rows, Statement};
 use crate::image::Seq;
-use crate::plan::load::parents_first;
-use crate::schema::Schema;
-use crate::schema::Table;
+use crate::ledger::{header, log};
+use crate::plan::whole::parents_first;
+use crate::schema::{Schema, Table};
 
 /// Differences told one by one; all are counted.
 const MOST_TOLD: usize = 20;
@@ -171,7 +171,7 @@ impl Comparison<'_> {
         let mut found = Differences::default();
         let target = target::Target::read(self.client)?;
         schema::compare_objects(&target.objects, &schema::objects_of(self.local)?, &self.sides, &mut found);
-        schema::compare_fields(&target.fields, &schema::fields_of(self.local)?, &mut found);
+        schema::compare_fields(&target.fields, &header::fields_of(self.local)?, &mut found);
         self.compare_counters(&target.objects, &mut found)?;
         // Rows are comparable where the tables' texts are the same.
         let same = |table: &&Table| {
@@ -208,12 +208,10 @@ impl Comparison<'_> {
 
     /// Sends `statements`; their answers, if D1 is still where it was.
     fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, Error> {
-        let seq = Statement::new("SELECT CAST(coalesce(max(seq),0) AS TEXT) AS seq FROM _lf_commit");
-        let batch: Vec<Statement> = std::iter::once(seq).chain(statements).collect();
+        let batch: Vec<Statement> = std::iter::once(log::newest()).chain(statements).collect();
         let mut answers = self.client.send_idempotent(&batch)?;
-        let seq = answers.remove(0);
-        let seq = seq.results.rows.first().and_then(|row| row.first()?.as_str()?.parse().ok());
-        if seq == Some(self.seq.0) { Ok(answers) } else { Err(Error::Moved) }
+        let seq = log::newest_in(&answers.remove(0));
+        if seq == Some(self.seq) { Ok(answers) } else { Err(Error::Moved) }
     }
 
     /// The counters of AUTOINCREMENT tables.

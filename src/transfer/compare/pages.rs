@@ -7,7 +7,7 @@ use super::{Comparison, Event};
 use crate::schema::Table;
 use crate::transfer::Error;
 use crate::transfer::check::each_row;
-use crate::transfer::load::size;
+use crate::transfer::send::size;
 use crate::value::Value;
 
 /// Bytes of values in one request. D1's answer has them as hex digits, and may have 15 MB (seen on workerd).

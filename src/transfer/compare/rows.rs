@@ -8,11 +8,12 @@ use super::read::{self, Cell};
 use super::{Comparison, Differences};
 use crate::d1::Statement;
 use crate::plan::insert_names;
-use crate::replica::rows::{key_equals, key_param};
+use crate::replica::rows::key_among;
 use crate::schema::{Identity, Table};
 use crate::transfer::Error;
 use crate::transfer::check::each_row;
 use crate::value::Value;
+use crate::value::to_d1::keys_param;
 
 /// Rows of one page of D1's.
 const PAGE_ROWS: usize = 100;
@@ -93,16 +94,13 @@ impl Comparison<'_> {
         if keys.is_empty() {
             return Ok(());
         }
-        // `key_param` makes an array of one key; here they are in one array.
-        let params: Vec<String> = keys.iter().map(|key| key_param(key)).collect();
-        let joined: Vec<&str> = params.iter().map(|param| &param[1..param.len() - 1]).collect();
         let sql = format!(
             "SELECT CAST(_lfk.key AS TEXT) AS missing FROM json_each(?1) AS _lfk WHERE NOT EXISTS \
              (SELECT 1 FROM {} WHERE {})",
             table.quoted(),
-            key_equals(table).replace("json_each(?1)", "json_each('['||_lfk.value||']')")
+            key_among(table, "'['||_lfk.value||']'")
         );
-        let answers = self.ask(vec![Statement::with(sql, [format!("[{}]", joined.join(","))])])?;
+        let answers = self.ask(vec![Statement::with(sql, [keys_param(keys)])])?;
         for row in answers.iter().flat_map(|answer| &answer.results.rows) {
             let index = row.first().and_then(|cell| cell.as_str()?.parse::<usize>().ok());
             let key = index.and_then(|index| keys.get(index)).ok_or_else(|| read::unknown(table))?;

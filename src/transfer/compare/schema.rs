@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::{Differences, Sides};
+use crate::ledger::header;
+use crate::ledger::tables::StoredObject;
 use crate::transfer::Error;
 
-/// One row of `sqlite_schema`.
+/// An object as the application wrote it: one row of `sqlite_schema`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// `table`, `index`, `view` or `trigger`.
@@ -20,6 +22,13 @@ pub struct Object {
     pub sql: String,
 }
 
+impl From<StoredObject> for Object {
+    fn from(stored: StoredObject) -> Object {
+        let sql = stored.declared();
+        Object { kind: stored.kind, name: stored.name, table: stored.table, sql }
+    }
+}
+
 /// The objects of a plain database, without SQLite's own.
 pub fn objects_of(connection: &Connection) -> Result<Vec<Object>, Error> {
     let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
@@ -29,24 +38,6 @@ pub fn objects_of(connection: &Connection) -> Result<Vec<Object>, Error> {
         Ok(Object { kind: row.get(0)?, name: row.get(1)?, table: row.get(2)?, sql: row.get(3)? })
     })?;
     Ok(objects.collect::<Result<_, _>>()?)
-}
-
-/// The fields of a plain database's header that D1 keeps in `_lf_state`; those with their usual value are left out.
-pub fn fields_of(connection: &Connection) -> Result<Vec<(String, i64)>, Error> {
-    let mut fields = Vec::new();
-    for name in ["user_version", "application_id"] {
-        fields.push((name.to_owned(), connection.pragma_query_value(None, name, |row| row.get(0))?));
-    }
-    let encoding: String = connection.pragma_query_value(None, "encoding", |row| row.get(0))?;
-    let number =
-        ["UTF-8", "UTF-16le", "UTF-16be"].iter().position(|name| *name == encoding).map_or(0, |n| n as i64 + 1);
-    fields.push(("encoding".to_owned(), number));
-    Ok(usual_left_out(fields))
-}
-
-fn usual_left_out(fields: Vec<(String, i64)>) -> Vec<(String, i64)> {
-    let usual = |name: &str| i64::from(name == "encoding");
-    fields.into_iter().filter(|(name, value)| *value != usual(name)).collect()
 }
 
 /// Adds the objects that are not the same on both sides.
@@ -70,13 +61,7 @@ pub fn compare_objects(d1: &[Object], local: &[Object], sides: &Sides, found: &m
 
 /// Adds the header fields that are not the same.
 pub fn compare_fields(d1: &[(String, i64)], local: &[(String, i64)], found: &mut Differences) {
-    for name in ["user_version", "application_id", "encoding"] {
-        let value = |fields: &[(String, i64)]| {
-            let fields = usual_left_out(fields.to_vec());
-            fields.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
-        };
-        if value(d1) != value(local) {
-            found.add(name.to_owned(), "it has another value on D1".to_owned());
-        }
+    for name in header::differing(d1, local) {
+        found.add(name.to_owned(), "it has another value on D1".to_owned());
     }
 }

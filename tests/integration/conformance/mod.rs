@@ -23,6 +23,7 @@ fn one(sql: impl Into<String>) -> Ask {
 }
 
 fn with(sql: impl Into<String>, params: &[&str]) -> Ask {
+    let sql: String = sql.into();
     let statement = Statement::with(sql, params.iter().map(|param| (*param).to_owned()));
     Ask { statements: vec![statement], exact: true }
 }

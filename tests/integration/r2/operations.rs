@@ -200,7 +200,7 @@ fn long_listings_are_complete_and_many_are_deleted_at_once() {
         let (bucket, mut keys) = (cloud.create_bucket(), uuids(count, |id| format!("images/{id}.png")));
         keys.extend(uuids(count / 10, |id| format!("images/thumbnails/{id}.webp")));
         // Time enough that a busy machine is not taken for a request that hangs, which would be sent, and counted, again.
-        let settings = R2Settings { timeout: Duration::from_secs(60), ..bucket.settings() };
+        let settings = R2Settings { timeout: Duration::from_secs(600), ..bucket.settings() };
         let client = Bucket::connect(&settings, Arc::default()).unwrap();
         fill(&client, &keys);
         let requests = asked(&client, || {

@@ -51,7 +51,7 @@ impl TestCloud {
 
     /// A fresh cloud in this process.
     pub fn embedded() -> TestCloud {
-        let cloud = dev::Cloud::start(&dev::Options::default()).expect("the embedded cloud starts");
+        let cloud = dev::Cloud::start(&dev::CloudOptions::default()).expect("the embedded cloud starts");
         TestCloud { kind: Cloud::Embedded, inner: Inner::Embedded(Box::new(cloud)) }
     }
 

@@ -1,5 +1,5 @@
-//! Who may use a cloud. A cloud with a folder of its own keeps its account and token there, so that the settings a client was given
-//! stay good when the cloud is started again.
+//! The account and the token that a cloud accepts. They are kept in its folder, so that a client's settings remain valid when a cloud is
+//! started again on the same folder.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,39 +12,39 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Account {
+pub(super) struct Credentials {
     pub(super) id: String,
     pub(super) token: String,
 }
 
-impl Account {
-    pub(super) fn find_or_create(dir: &Path) -> anyhow::Result<Account> {
+impl Credentials {
+    pub(super) fn find_or_create(dir: &Path) -> anyhow::Result<Credentials> {
         let path = dir.join("account.json");
         match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Account::create(&path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Credentials::create(&path),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
 
-    /// The token's id, which is also the id of the S3 key pair that belongs to it.
+    /// The token's id, which doubles as the id of its S3 key pair.
     pub(super) fn access_key_id(&self) -> String {
         hex::encode(Sha256::digest(format!("id of {}", self.token)))[..32].to_owned()
     }
 
-    /// The secret of that pair, made as Cloudflare makes it.
+    /// The secret of that pair, derived from the token as Cloudflare does it.
     pub(super) fn secret_access_key(&self) -> String {
         hex::encode(Sha256::digest(&self.token))
     }
 
-    fn create(path: &Path) -> anyhow::Result<Account> {
-        let account = Account { id: Uuid::new_v4().simple().to_string(), token: Uuid::new_v4().to_string() };
-        // Written whole and then named, so that a crash leaves no half of it; readable by its owner alone.
+    fn create(path: &Path) -> anyhow::Result<Credentials> {
+        let credentials = Credentials { id: Uuid::new_v4().simple().to_string(), token: Uuid::new_v4().to_string() };
+        // Renamed once complete, so that a crash leaves no partial file; readable by its owner alone.
         let next = path.with_extension("json.new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
-        file.write_all(&serde_json::to_vec(&account)?)?;
+        file.write_all(&serde_json::to_vec(&credentials)?)?;
         file.sync_all()?;
         fs::rename(&next, path)?;
-        Ok(account)
+        Ok(credentials)
     }
 }

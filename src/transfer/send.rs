@@ -9,10 +9,9 @@ use super::check::each_row;
 use super::compare::Place;
 use super::{Error, Event, Progress};
 use crate::d1::Statement;
-use crate::plan::load::{Inserts, counters, parents_first};
-use crate::replica::load::Loader;
-use crate::schema::Schema;
-use crate::schema::Table;
+use crate::ledger::Loader;
+use crate::plan::whole::{Inserts, counters, parents_first};
+use crate::schema::{Schema, Table};
 use crate::value::Value;
 
 /// Bytes of values in a commit. Its request may have 4 MB, and texts grow a little by their escapes, blobs to twice their size.

@@ -1,48 +1,52 @@
-//! `_lf_commit.changes`: which rows a commit wrote, as JSON, for replicas that are behind.
+//! Which rows a commit wrote, as JSON in the log, for replicas that are behind.
 //!
 //! `{"all":true}`: the schema changed, or more rows than are worth naming; only a new replica will do. Else
 //! `{"rowids":{table:[[first,last],…]},"keys":{table:[[value,…],…]}}`, the latter for WITHOUT ROWID tables, with values as
-//! `plan` writes them into parameters.
+//! `value::to_d1` writes them into parameters.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::rows::key_param;
-use crate::plan::{Rows, Touched};
+use crate::plan::{Touched, TouchedRows};
+use crate::schema::{Identity, Table};
+use crate::value::to_d1::keys_param;
 
 /// Longer texts are not worth their place in the log.
 const MOST_BYTES: usize = 200_000;
+/// What a commit says that does not name its rows.
+pub(super) const EVERYTHING: &str = r#"{"all":true}"#;
 
 /// The text for a commit.
-pub fn to_json(touched: &Touched) -> String {
-    let everything = || r#"{"all":true}"#.to_string();
+pub(super) fn to_json(touched: &Touched) -> String {
+    named(touched).filter(|text| text.len() <= MOST_BYTES).unwrap_or_else(|| EVERYTHING.to_owned())
+}
+
+/// `None`: the rows cannot be named.
+fn named(touched: &Touched) -> Option<String> {
     if touched.schema {
-        return everything();
+        return None;
     }
     let (mut rowids, mut keys) = (serde_json::Map::new(), Vec::new());
     for (table, rows) in &touched.tables {
         match rows {
-            Rows::All => return everything(),
-            Rows::Rowids(runs) => {
+            TouchedRows::All => return None,
+            TouchedRows::Rowids(runs) => {
                 rowids.insert(table.clone(), serde_json::json!(runs));
             }
-            Rows::Keys(changed) => {
-                let changed: Vec<String> = changed.iter().map(|key| key_param(&key.values())).collect();
-                // `key_param` is an array of one row; the log has the rows in one array.
-                let rows: Vec<&str> = changed.iter().map(|key| &key[1..key.len() - 1]).collect();
-                keys.push(format!("{}:[{}]", serde_json::Value::from(table.as_str()), rows.join(",")));
+            TouchedRows::Keys(changed) => {
+                let changed = keys_param(changed.iter().map(|key| key.values()));
+                keys.push(format!("{}:{changed}", serde_json::Value::from(table.as_str())));
             }
         }
     }
-    let text = format!(r#"{{"rowids":{},"keys":{{{}}}}}"#, serde_json::Value::from(rowids), keys.join(","));
-    if text.len() > MOST_BYTES { everything() } else { text }
+    Some(format!(r#"{{"rowids":{},"keys":{{{}}}}}"#, serde_json::Value::from(rowids), keys.join(",")))
 }
 
 /// What commits say, joined.
 #[derive(Default)]
-pub struct Changes {
+pub(crate) struct Changes {
     rowids: BTreeMap<String, Vec<(i64, i64)>>,
     keys: BTreeMap<String, Vec<Box<RawValue>>>,
 }
@@ -59,7 +63,7 @@ struct Entry {
 
 impl Changes {
     /// Adds one commit. `None`: it does not name its rows.
-    pub fn add(&mut self, text: &str) -> Option<()> {
+    pub(super) fn add(&mut self, text: &str) -> Option<()> {
         let entry: Entry = serde_json::from_str(text).ok().filter(|entry: &Entry| !entry.all)?;
         for (table, runs) in entry.rowids {
             self.rowids.entry(table).or_default().extend(runs);
@@ -71,17 +75,25 @@ impl Changes {
     }
 
     /// At most so many rows.
-    pub fn row_count(&self) -> u64 {
+    pub(crate) fn row_count(&self) -> u64 {
         let in_run = |(first, last): &(i64, i64)| last.abs_diff(*first).saturating_add(1);
         let rowids = self.rowids.values().flatten().map(in_run).fold(0, u64::saturating_add);
         rowids.saturating_add(self.keys.values().map(Vec::len).sum::<usize>() as u64)
     }
 
     /// Per table the keys as a JSON parameter: runs of rowids, or keys.
-    pub fn params(&self) -> Vec<(&str, String)> {
+    pub(crate) fn params(&self) -> Vec<(&str, String)> {
         let rowids = self.rowids.iter().map(|(table, runs)| (table.as_str(), serde_json::json!(runs).to_string()));
         let join = |keys: &[Box<RawValue>]| keys.iter().map(|key| key.get()).collect::<Vec<_>>().join(",");
         let keys = self.keys.iter().map(|(table, keys)| (table.as_str(), format!("[{}]", join(keys))));
         rowids.chain(keys).collect()
     }
+}
+
+/// For a query on D1 itself: the runs or keys that commits name for `table`, as `_lfj`. A FROM term, and the WHERE term for the
+/// commits after the seq in `?1` and the table named in `?2`.
+pub(crate) fn logged(table: &Table) -> (String, &'static str) {
+    let kind = if matches!(table.identity, Identity::Primary(_)) { "keys" } else { "rowids" };
+    let from = format!("_lf_commit AS _lfc, json_each(_lfc.changes,'$.{kind}') AS _lft, json_each(_lft.value) AS _lfj");
+    (from, "_lfc.seq>CAST(?1 AS INTEGER) AND _lft.key=?2")
 }

@@ -1,0 +1,1 @@
+SELECT seq FROM _lf_commit WHERE txn=?1

@@ -1,0 +1,1 @@
+DELETE FROM _lf_commit WHERE seq<CAST(?1 AS INTEGER)

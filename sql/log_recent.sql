@@ -1,0 +1,1 @@
+SELECT CAST(seq AS TEXT) AS seq, at, source, (SELECT json_group_array(key) FROM (SELECT key FROM json_each(changes,'$.rowids') UNION SELECT key FROM json_each(changes,'$.keys'))) AS tables FROM _lf_commit ORDER BY _lf_commit.seq DESC LIMIT 5

@@ -1,0 +1,1 @@
+DELETE FROM _lf_stage WHERE txn=?1

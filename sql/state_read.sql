@@ -1,0 +1,1 @@
+SELECT key,CAST(value AS TEXT) FROM _lf_state

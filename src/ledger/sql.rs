@@ -1,0 +1,51 @@
+//! The texts of `sql/`: no other file includes them. What has to be built from parts (`state`, `stage`, `changes`) is built there.
+
+/// A text as it is sent: without the line end that an editor leaves.
+macro_rules! text {
+    ($name:literal) => {
+        include_str!(concat!("../../sql/", $name, ".sql")).trim_ascii_end()
+    };
+}
+
+/// Makes the tables, statement by statement. Sent with its comments, which tell whoever looks at D1 what the tables are for.
+pub(super) const BOOKKEEPING: &str = include_str!("../../sql/bookkeeping.sql");
+/// The fence and the log's entry in one. `?1`: the seq it builds on, `?2`: the txn, `?3`: who writes, `?4`: what changed.
+pub(super) const COMMIT: &str = include_str!("../../sql/commit.sql");
+/// The log's entry for what was written past the replicas. `?1`: the txn, `?2`: who writes.
+pub(super) const FOREIGN: &str = include_str!("../../sql/foreign.sql");
+
+/// The newest seq; 0 when nobody has committed yet.
+pub(super) const LOG_NEWEST: &str = text!("log_newest");
+/// Seq and changes of the commits after the seq in `?1`.
+pub(super) const LOG_SINCE: &str = text!("log_since");
+/// The commit with the txn in `?1`, if D1 has it.
+pub(super) const LOG_FIND: &str = text!("log_find");
+/// Forgets the commits before the seq in `?1`.
+pub(super) const LOG_PRUNE: &str = text!("log_prune");
+/// Seq, time, writer and tables of the last commits, newest first.
+pub(super) const LOG_RECENT: &str = text!("log_recent");
+
+/// All keys with their values.
+pub(super) const STATE_READ: &str = text!("state_read");
+/// Forgets the fields of the database header.
+pub(super) const STATE_FORGET_HEADER: &str = text!("state_forget_header");
+/// Says that an import has begun, and that it has ended.
+pub(super) const IMPORTING: [&str; 2] = [text!("importing_begin"), text!("importing_end")];
+/// Makes guarded triggers silent, and lets them speak again.
+pub(super) const REPLAYING: [&str; 2] = [text!("replaying_begin"), text!("replaying_end")];
+
+/// One part. `?1`: the txn, `?2`: its number, `?3`: the payload.
+pub(super) const STAGE_PUT: &str = text!("stage_put");
+/// Deletes the parts of the txn in `?1`.
+pub(super) const STAGE_CLEAR: &str = text!("stage_clear");
+/// Deletes the parts of all txns below `?1`.
+pub(super) const STAGE_EXPIRE: &str = text!("stage_expire");
+
+/// Kind, name, table and text of the application's objects, in the order in which they were made.
+pub(super) const SCHEMA_OBJECTS: &str = text!("schema_objects");
+/// The names of the application's tables.
+pub(super) const SCHEMA_TABLES: &str = text!("schema_tables");
+/// Whether liteflare has been here: two rows, or none.
+pub(super) const SCHEMA_LOG: &str = text!("schema_log");
+/// Name and text of liteflare's own tables.
+pub(super) const SCHEMA_OWN: &str = text!("schema_own");
