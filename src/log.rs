@@ -2,9 +2,8 @@
 
 use std::sync::Once;
 
-use parking_lot::Mutex;
-
 use crate::config;
+use crate::lock::Mutex;
 
 /// Starts the log with the filter of `LITEFLARE_LOG`. The first call counts.
 pub fn start() {
@@ -21,7 +20,7 @@ pub fn start() {
 }
 
 /// The last error that was logged. Rank 10: held to copy a text.
-static LAST: Mutex<Option<String>> = Mutex::new(None);
+static LAST: Mutex<Option<String>, 10> = Mutex::new(None);
 
 /// Logs what the application is about to see as a code, without the secrets that it may quote.
 pub fn warn(error: &dyn std::fmt::Display) {

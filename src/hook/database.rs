@@ -13,7 +13,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use libc::{stat64, statx};
-use parking_lot::{Mutex, RwLock};
 
 use super::errno::{Errno, Result};
 use super::memfd::Memfd;
@@ -21,6 +20,7 @@ use super::real;
 use super::stat::BLOCK_BYTES;
 use crate::config::Prefilter;
 use crate::image::Image;
+use crate::lock::{Mutex, RwLock};
 use crate::runtime::{as_our_work, is_our_work};
 use crate::serve::marker;
 use crate::serve::router;
@@ -34,13 +34,13 @@ const REST: Duration = Duration::from_secs(5);
 /// What the process knows of its databases as files.
 pub(crate) struct Databases {
     /// Rank 7. Held to look a path up or to add one.
-    prefilters: RwLock<Vec<Prefilter>>,
+    prefilters: RwLock<Vec<Prefilter>, 7>,
     /// How many replicas had been opened when `prefilters` was brought up to date.
     opened: AtomicUsize,
     /// The images that were shown, and since when. Rank 7.
-    shown: Mutex<HashMap<PathBuf, (Weak<Image>, SystemTime)>>,
+    shown: Mutex<HashMap<PathBuf, (Weak<Image>, SystemTime)>, 7>,
     /// Why and when a database could not be read. Rank 7.
-    failed: Mutex<HashMap<PathBuf, (String, Instant)>>,
+    failed: Mutex<HashMap<PathBuf, (String, Instant)>, 7>,
 }
 
 /// What a database's path looks like now.

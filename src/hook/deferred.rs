@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
-
 use super::errno::Result;
 use super::paths::{ObjectKey, Prefix};
+use crate::lock::{Mutex, MutexGuard};
 use crate::r2::Objects;
 use crate::runtime::Runtime;
 
@@ -18,9 +17,9 @@ const WAIT: Duration = Duration::from_millis(500);
 pub(super) struct Deferred {
     objects: Arc<Objects>,
     /// Rank 5. Held to look at or change the set.
-    keys: Mutex<BTreeSet<ObjectKey>>,
+    keys: Mutex<BTreeSet<ObjectKey>, 5>,
     /// Held while such objects are deleted. Rank 4.
-    deleting: Mutex<()>,
+    deleting: Mutex<(), 4>,
 }
 
 impl Deferred {
@@ -95,7 +94,7 @@ impl Deferred {
     }
 
     /// Keeps the set as it is, for `fork`.
-    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeSet<ObjectKey>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeSet<ObjectKey>, 5> {
         self.keys.lock()
     }
 

@@ -6,11 +6,11 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{DIR, dirent64};
-use parking_lot::Mutex;
 
 use super::directories::Entry;
 use super::paths::Prefix;
 use super::stat::inode;
+use crate::lock::Mutex;
 
 /// An open directory.
 pub(crate) struct Stream {
@@ -86,7 +86,7 @@ pub(crate) fn fill(out: &mut dirent64, prefix: &Prefix, entry: &Entry, position:
 }
 
 /// The streams that are ours, by address. Rank 5.
-static STREAMS: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
+static STREAMS: Mutex<Option<HashSet<usize>>, 5> = Mutex::new(None);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Hands a stream out as a `DIR*`.

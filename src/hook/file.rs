@@ -5,24 +5,24 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
 
 use super::errno::Result;
 use super::memfd::Memfd;
 use super::paths::ObjectKey;
 use super::stat::{Attributes, inode};
+use crate::lock::{Mutex, MutexGuard};
 
 /// A file that is open.
 pub(crate) struct Inode {
     /// The bytes.
     pub(crate) memfd: Memfd,
     /// Rank 6. Held to look at or change the fields.
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Mutex<State, 6>,
     /// How many open files may write the bytes.
     writers: AtomicUsize,
     /// Held while the bytes are uploaded, or renamed in the bucket, so that of two requests about one file neither overtakes the
     /// other. Rank 4.
-    uploading: Mutex<()>,
+    uploading: Mutex<(), 4>,
     /// Whether the turn was held by a thread that does not exist in this process.
     is_turn_lost: AtomicBool,
 }
@@ -102,7 +102,7 @@ impl Inode {
     }
 
     /// The turn to ask the bucket for something that concerns this file.
-    pub(crate) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+    pub(crate) fn turn(&self) -> Option<MutexGuard<'_, (), 4>> {
         (!self.is_turn_lost.load(Ordering::Relaxed)).then(|| self.uploading.lock())
     }
 

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Mutex, RwLock};
-
 use super::children::{self, ChildEvent};
 use super::database::{Databases, View};
 use super::errno::{Errno, Result};
@@ -15,6 +13,7 @@ use super::inherit;
 use super::paths::{Paths, Place, as_path};
 use super::store::Store;
 use super::table::{Handle, Table};
+use crate::lock::{Mutex, RwLock};
 use crate::metrics::R2Metrics;
 use crate::{config, r2};
 
@@ -26,9 +25,9 @@ pub(super) struct Hook {
     /// Connected when a mapped folder is first touched. A failure is kept: it was logged, and every further call fails like the first.
     store: OnceLock<Option<Store>>,
     /// Held while the store is connected. Rank 1.
-    connecting: Mutex<()>,
+    connecting: Mutex<(), 1>,
     /// The working directory, when it is known. Rank 7.
-    directory: RwLock<Option<PathBuf>>,
+    directory: RwLock<Option<PathBuf>, 7>,
     /// The process that all this belongs to. A child made by `vfork` runs in its parent's memory and must leave it as it is.
     pub(super) pid: AtomicU32,
 }

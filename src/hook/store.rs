@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
 use super::deferred::Deferred;
 use super::directories::Directories;
@@ -17,6 +16,7 @@ use super::file::{Inode, OpenFile, Stored};
 use super::paths::{ObjectKey, Paths, Place, Prefix};
 use super::stat::Attributes;
 use crate::config::Refresh;
+use crate::lock::Mutex;
 use crate::r2::{self, Meta, Name, Objects, PutMode};
 
 /// The longest name of a file, as on a disk.
@@ -30,9 +30,9 @@ pub(crate) struct Store {
     /// The mapped folders' prefixes: directories that are always there.
     roots: Vec<String>,
     /// Directories without files. Rank 7.
-    pub(super) directories: Mutex<Directories>,
+    pub(super) directories: Mutex<Directories, 7>,
     /// Files that are open here, by key. Rank 5.
-    pub(super) open: Mutex<HashMap<ObjectKey, Weak<Inode>>>,
+    pub(super) open: Mutex<HashMap<ObjectKey, Weak<Inode>>, 5>,
     /// Deletions that wait for others.
     pub(super) deferred: Arc<Deferred>,
 }

@@ -8,11 +8,10 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use parking_lot::{Mutex, MutexGuard};
-
 use super::database::View;
 use super::file::OpenFile;
 use super::paths::Prefix;
+use crate::lock::{Mutex, MutexGuard};
 
 /// What a descriptor of ours stands for.
 #[derive(Clone)]
@@ -34,7 +33,7 @@ pub(crate) struct Table {
     /// How many of ours are not below `FAST`.
     beyond: AtomicUsize,
     /// Rank 5. Held to look at or change one entry, never while calling anything.
-    handles: Mutex<HashMap<RawFd, Handle>>,
+    handles: Mutex<HashMap<RawFd, Handle>, 5>,
 }
 
 impl Default for Table {
@@ -112,7 +111,7 @@ impl Table {
     }
 
     /// Keeps the table still, for `fork`.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<RawFd, Handle>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<RawFd, Handle>, 5> {
         self.handles.lock()
     }
 

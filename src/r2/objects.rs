@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 
 use super::bucket::Bucket;
 use super::cache::{Cache, Name};
@@ -15,6 +14,7 @@ use super::error::Error;
 use super::meta::{Level, Meta};
 use super::write::PutMode;
 use crate::config::R2Settings;
+use crate::lock::Mutex;
 use crate::metrics::R2Metrics;
 
 /// Bytes of objects kept in memory.
@@ -24,7 +24,7 @@ const CACHE_BYTES: usize = 256 << 20;
 pub struct Objects {
     bucket: Bucket,
     /// What is known. Rank 8. Held to look and to note, never while R2 is asked.
-    cache: Mutex<Cache>,
+    cache: Mutex<Cache, 8>,
 }
 
 impl Objects {

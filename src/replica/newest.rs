@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use super::writer::Writer;
 use crate::config::Refresh;
 use crate::d1::Client;
 use crate::error::Error;
 use crate::image::Image;
+use crate::lock::Mutex;
 use crate::metrics::Metrics;
 
 /// One database's copy in this process, shared by its connections.
@@ -18,15 +17,15 @@ pub struct Replica {
     pub(super) client: Client,
     pub(super) refresh: Refresh,
     /// What goes with the newest image. Rank 1: held for the whole way of a commit or refresh, requests included, by design.
-    pub(super) writer: Mutex<Writer>,
+    pub(super) writer: Mutex<Writer, 1>,
     /// The image new readers pin. Rank 2. Held to clone or swap one `Arc`, never while calling anything.
-    newest: Mutex<Arc<Image>>,
+    newest: Mutex<Arc<Image>, 2>,
     /// Whether a connection is writing.
     writing: Arc<AtomicBool>,
     /// When D1 last said, or was last asked, that `newest` is what it holds. Rank 3.
-    pub(super) checked: Mutex<Instant>,
+    pub(super) checked: Mutex<Instant, 3>,
     /// What `PRAGMA journal_mode` answers.
-    journal_mode: Mutex<&'static str>,
+    journal_mode: parking_lot::Mutex<&'static str>,
 }
 
 /// The right to write, one per replica in this process. Dropping it lets the next writer in.
@@ -48,7 +47,7 @@ impl Replica {
             newest: Mutex::new(Arc::new(image)),
             writing: Arc::default(),
             checked: Mutex::new(Instant::now()),
-            journal_mode: Mutex::new("delete"),
+            journal_mode: parking_lot::Mutex::new("delete"),
         })
     }
 

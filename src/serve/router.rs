@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use rusqlite::ffi;
 
 use super::file::ReplicaFile;
 use super::marker;
 use crate::config::{self, Settings};
 use crate::error::Error;
+use crate::lock::Mutex;
 use crate::replica::Replica;
 use crate::runtime::as_our_work;
 use crate::sqlite::Sqlite;
@@ -31,16 +31,16 @@ pub fn install(sqlite: Sqlite) -> Result<(), Code> {
 #[derive(Default)]
 struct Replicas {
     /// Rank 0. Held while a replica is hydrated, so that two connections do not hydrate it twice.
-    hydrating: Mutex<()>,
+    hydrating: Mutex<(), 0>,
     /// Those in use, by path. Rank 6: held to look or to add one, never while calling anything.
-    open: Mutex<HashMap<PathBuf, Open>>,
+    open: Mutex<HashMap<PathBuf, Open>, 6>,
 }
 
 /// This process's replicas. A child made by `fork` begins with none: its parent's may be locked by a thread that does not exist
 /// there, and their images stop at the moment of the fork. (The child's copy of them is leaked, with what it locks.)
 fn replicas() -> &'static Replicas {
     /// With the process's id. Rank 10: held to look, never while calling anything.
-    static CURRENT: Mutex<Option<(u32, &'static Replicas)>> = Mutex::new(None);
+    static CURRENT: Mutex<Option<(u32, &'static Replicas)>, 10> = Mutex::new(None);
     let mut current = CURRENT.lock();
     match *current {
         Some((pid, replicas)) if pid == std::process::id() => replicas,
@@ -68,7 +68,7 @@ pub fn opened_count() -> usize {
 }
 
 /// Paths that this process serves whatever the environment says. Rank 7: held to look one up.
-static ATTACHED: Mutex<BTreeMap<PathBuf, Settings>> = Mutex::new(BTreeMap::new());
+static ATTACHED: Mutex<BTreeMap<PathBuf, Settings>, 7> = Mutex::new(BTreeMap::new());
 
 /// Serves `path` (absolute, without symbolic links) from the database that `settings` name.
 pub fn attach(path: &Path, settings: Settings) {

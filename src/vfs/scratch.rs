@@ -14,13 +14,14 @@ use rusqlite::{Connection, OpenFlags, ffi};
 
 use super::{Code, File, LockLevel, Pragma, Vfs, raw};
 use crate::image::{Image, Overlay, PageNo};
+use crate::lock;
 use crate::sqlite::Sqlite;
 
 const NAME: &CStr = c"liteflare-scratch";
 const PREFIX: &str = "liteflare-scratch:";
 
 /// The files there are, by number. Rank 8: held to look one up, never while calling anything.
-static FILES: Mutex<Option<HashMap<u64, Arc<Mutex<State>>>>> = Mutex::new(None);
+static FILES: lock::Mutex<Option<HashMap<u64, Arc<Mutex<State>>>>, 8> = lock::Mutex::new(None);
 
 struct State {
     image: Image,

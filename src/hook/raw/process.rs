@@ -14,6 +14,7 @@ use super::frame::{hooked, keeping_errno};
 use crate::ffi::guard;
 use crate::hook::state::{HOOK, connected};
 use crate::hook::{children, inherit, real};
+use crate::lock;
 
 /// Called once, when the hook is switched on.
 pub(crate) fn watch() {
@@ -67,8 +68,9 @@ extern "C" fn before_fork() {
     guard((), || {
         let Some(hook) = HOOK.get() else { return };
         children::begins();
-        let locks: Box<dyn Any> =
-            Box::new((hook.table.lock(), connected().map(|store| store.lock_all()), hook.databases.lock()));
+        let locks: Box<dyn Any> = lock::in_any_order(|| {
+            Box::new((hook.table.lock(), connected().map(|store| store.lock_all()), hook.databases.lock()))
+        });
         HELD.with(|held| *held.borrow_mut() = Some(locks));
     });
 }

@@ -29,11 +29,17 @@ work()
 SCRIPTS = {
     "cp": ["cp", "{folder}/seed", "{folder}/{name}"],
     "ls": ["sh", "-c", "cp $0/seed $0/$1; ls -l $0 >/dev/null", "{folder}", "{name}"],
-    "sh, exec 3>file and 3>&-": ["sh", "-c", "exec 3>$0/$1; cat $0/seed >&3; exec 3>&- 4>&- 9<&-; cat $0/$1 >/dev/null", "{folder}", "{name}"],
+    "sh, exec 3>file and 3>&-": [
+        "sh",
+        "-c",
+        "exec 3>$0/$1; cat $0/seed >&3; exec 3>&- 4>&- 9<&-; cat $0/$1 >/dev/null",
+        "{folder}",
+        "{name}",
+    ],
     "bash, each number closed": [
         "bash",
         "-c",
-        "read text <$0/seed; for fd in {3..20} {500..560}; do eval \"exec $fd>&-\"; done; printf '%s' \"$text\" >$0/$1; cat $0/$1 >/dev/null",
+        'read text <$0/seed; for fd in {3..20} {500..560}; do eval "exec $fd>&-"; done; printf \'%s\' "$text" >$0/$1; cat $0/$1 >/dev/null',
         "{folder}",
         "{name}",
     ],
