@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::config::{self, R2Settings, SettingError};
-use crate::d1::{Client, Rows, SendError, Statement};
+use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::ledger::{log, tables};
 use crate::metrics::{Metrics, R2Metrics, RequestCount};
 use crate::r2::{self, Bucket, Requests};
@@ -180,7 +180,8 @@ impl Watch {
         }
         let answer = self.client.send_idempotent(&ask)?;
         status.bytes = status.bytes.max(size(&answer));
-        let count = |rows: &Rows| rows.results.rows.first().and_then(|row| row.first()?.as_u64()).unwrap_or(0);
+        let count =
+            |rows: &StatementResult| rows.results.rows.first().and_then(|row| row.first()?.as_u64()).unwrap_or(0);
         status.tables =
             tables.into_iter().zip(&answer).map(|(name, rows)| TableStatus { name, rows: count(rows) }).collect();
         if has_log && let Some(rows) = answer.last() {
@@ -206,6 +207,6 @@ fn commit(entry: log::Entry) -> Commit {
     Commit { seq: entry.seq.0, at: entry.at, source: entry.source, tables: entry.tables }
 }
 
-fn size(answer: &[Rows]) -> u64 {
+fn size(answer: &[StatementResult]) -> u64 {
     answer.iter().map(|rows| rows.meta.size_after).max().unwrap_or(0)
 }

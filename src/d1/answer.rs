@@ -71,18 +71,18 @@ impl SendError {
 
 /// The result of one statement.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Rows {
+pub struct StatementResult {
     /// The column names and rows.
     #[serde(default)]
-    pub results: Table,
+    pub results: ResultSet,
     /// D1's account of the statement.
     #[serde(default)]
     pub meta: Meta,
 }
 
-/// Rows as arrays.
+/// The rows that a statement gives, as arrays.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Table {
+pub struct ResultSet {
     /// Column names.
     #[serde(default)]
     pub columns: Vec<String>,

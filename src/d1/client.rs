@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 
-use super::answer::{Rows, SendError, result};
+use super::answer::{SendError, StatementResult, result};
 use super::statement::Statement;
 use crate::cloudflare::{Database, Refusal, Reply, exchange, request, url};
 use crate::config::{Secret, Settings};
@@ -53,14 +53,18 @@ impl Client {
     }
 
     /// Sends `statements` as one atomic batch, once.
-    pub fn send(&self, statements: &[Statement]) -> Result<Vec<Rows>, SendError> {
+    pub fn send(&self, statements: &[Statement]) -> Result<Vec<StatementResult>, SendError> {
         self.send_within(statements, self.answer_time())
     }
 
     /// The same, with so much time for the answer.
-    pub(crate) fn send_within(&self, statements: &[Statement], time: Duration) -> Result<Vec<Rows>, SendError> {
+    pub(crate) fn send_within(
+        &self,
+        statements: &[Statement],
+        time: Duration,
+    ) -> Result<Vec<StatementResult>, SendError> {
         let body = serde_json::json!({ "batch": statements }).to_string();
-        let rows: Vec<Rows> = self.request(Method::POST, &self.url, Some(body), time)?;
+        let rows: Vec<StatementResult> = self.request(Method::POST, &self.url, Some(body), time)?;
         if rows.len() != statements.len() {
             let (got, sent) = (rows.len(), statements.len());
             return Err(SendError::Unknown(format!("D1 answered {got} results to {sent} statements")));
@@ -70,12 +74,12 @@ impl Client {
     }
 
     /// Sends a batch that does no harm when it is applied twice, again and again until an answer or the deadline.
-    pub fn send_idempotent(&self, statements: &[Statement]) -> Result<Vec<Rows>, SendError> {
+    pub fn send_idempotent(&self, statements: &[Statement]) -> Result<Vec<StatementResult>, SendError> {
         self.retrying(|| self.send(statements))
     }
 
     /// Sends a batch again while D1 has certainly not taken it. When it may have, that is the error.
-    pub fn send_once(&self, statements: &[Statement]) -> Result<Vec<Rows>, SendError> {
+    pub fn send_once(&self, statements: &[Statement]) -> Result<Vec<StatementResult>, SendError> {
         let mut unknown = None;
         let done = self.retrying(|| match self.send(statements) {
             // Not an error of this attempt: it must not be repeated.

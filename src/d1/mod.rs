@@ -8,7 +8,7 @@ mod statement;
 mod stream;
 
 pub use crate::cloudflare::Refusal;
-pub use answer::{Meta, Rows, SendError, Table};
+pub use answer::{Meta, ResultSet, SendError, StatementResult};
 pub use client::Client;
 pub use statement::{Sql, Statement};
 pub use stream::RowStream;

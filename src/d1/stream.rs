@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::{Rows, SendError, result};
+use super::answer::{SendError, StatementResult, result};
 use super::client::Client;
 use super::scanner::Scanner;
 use super::statement::Statement;
@@ -40,7 +40,7 @@ impl Client {
         if !status.is_success() {
             let retry_after = retry_after(response.headers());
             let body = wait(&runtime, answer_time, response.bytes())?;
-            let answered: Vec<Rows> = self.read(&Reply { status: status.as_u16(), retry_after, body })?;
+            let answered: Vec<StatementResult> = self.read(&Reply { status: status.as_u16(), retry_after, body })?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
         let (scanner, metrics) = (Scanner::default(), self.metrics.clone());
@@ -70,7 +70,7 @@ impl RowStream {
                 }
                 (_, None) => {
                     let rest = self.scanner.rest().to_vec().into();
-                    result::<Vec<Rows>>(&Reply { status: 200, retry_after: None, body: rest })?;
+                    result::<Vec<StatementResult>>(&Reply { status: 200, retry_after: None, body: rest })?;
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Check, Tell};
 use crate::cloudflare::advice;
 use crate::config::Settings;
-use crate::d1::{Client, Refusal, Rows, SendError, Statement};
+use crate::d1::{Client, Refusal, SendError, Statement, StatementResult};
 use crate::ledger::tables;
 use crate::metrics::Metrics;
 
@@ -179,7 +179,7 @@ fn own_tables(client: &Client, tell: Tell<'_>) {
     });
 }
 
-fn text<'a>(rows: &'a Rows, table: &str) -> Option<&'a str> {
+fn text<'a>(rows: &'a StatementResult, table: &str) -> Option<&'a str> {
     let row = rows.results.rows.iter().find(|row| row.first().is_some_and(|name| name == table))?;
     row.get(1)?.as_str()
 }

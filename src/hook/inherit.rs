@@ -14,7 +14,7 @@ use super::errno::Result;
 use super::file::{Inode, OpenFile, Stored};
 use super::memfd::{Identity, Memfd};
 use super::paths::ObjectKey;
-use super::table::{Handle, Table};
+use super::table::{DescriptorTable, Handle};
 use crate::config;
 
 /// An environment with one more variable.
@@ -33,7 +33,7 @@ impl Environment {
 /// The environment for a program that may inherit files open for writing. `None`: there are no such files, the given one will do.
 ///
 /// SAFETY (of the callers): `environment` is null or a list of C strings that ends with null.
-pub(super) unsafe fn offer(table: &Table, environment: *const *const c_char) -> Option<Environment> {
+pub(super) unsafe fn offer(table: &DescriptorTable, environment: *const *const c_char) -> Option<Environment> {
     let lines: Vec<String> = table.files().iter().filter_map(|file| describe(file)).collect();
     if lines.is_empty() || environment.is_null() {
         return None;
@@ -82,7 +82,7 @@ fn parse(line: &str) -> Option<Offer> {
 }
 
 /// Takes over the files that this process has inherited. Called at its start.
-pub(super) fn take(table: &Table) {
+pub(super) fn take(table: &DescriptorTable) {
     let Some(text) = config::inherited_files() else { return };
     let offers: HashMap<u64, Offer> = text.lines().filter_map(parse).map(|offer| (offer.inode, offer)).collect();
     let mut files: HashMap<u64, Arc<OpenFile>> = HashMap::new();

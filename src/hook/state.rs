@@ -12,7 +12,7 @@ use super::errno::{Errno, Result};
 use super::inherit;
 use super::paths::{Paths, Place, as_path};
 use super::store::Store;
-use super::table::{Handle, Table};
+use super::table::{DescriptorTable, Handle};
 use crate::lock::{Mutex, RwLock};
 use crate::metrics::R2Metrics;
 use crate::{config, r2};
@@ -21,7 +21,7 @@ use crate::{config, r2};
 pub(super) struct Hook {
     pub(super) paths: Paths,
     pub(super) databases: Databases,
-    pub(super) table: Table,
+    pub(super) table: DescriptorTable,
     /// Connected when a mapped folder is first touched. A failure is kept: it was logged, and every further call fails like the first.
     store: OnceLock<Option<Store>>,
     /// Held while the store is connected. Rank 1.
@@ -76,7 +76,7 @@ fn begin(watch: fn()) -> u8 {
     let hook = HOOK.get_or_init(|| Hook {
         paths,
         databases: Databases::new(settings.database_prefilters()),
-        table: Table::default(),
+        table: DescriptorTable::default(),
         store: OnceLock::new(),
         connecting: Mutex::new(()),
         directory: RwLock::new(None),

@@ -28,7 +28,7 @@ pub(crate) enum Handle {
 const FAST: usize = 4096;
 
 /// The descriptors of this process that are ours.
-pub(crate) struct Table {
+pub(crate) struct DescriptorTable {
     fast: [AtomicBool; FAST],
     /// How many of ours are not below `FAST`.
     beyond: AtomicUsize,
@@ -36,14 +36,18 @@ pub(crate) struct Table {
     handles: Mutex<HashMap<RawFd, Handle>, 5>,
 }
 
-impl Default for Table {
+impl Default for DescriptorTable {
     /// An empty table.
-    fn default() -> Table {
-        Table { fast: [const { AtomicBool::new(false) }; FAST], beyond: AtomicUsize::new(0), handles: Mutex::default() }
+    fn default() -> DescriptorTable {
+        DescriptorTable {
+            fast: [const { AtomicBool::new(false) }; FAST],
+            beyond: AtomicUsize::new(0),
+            handles: Mutex::default(),
+        }
     }
 }
 
-impl Table {
+impl DescriptorTable {
     /// Whether a descriptor may be ours; `false` is certain.
     #[inline]
     pub(crate) fn may_have(&self, fd: RawFd) -> bool {

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::changes::Changes;
 use super::sql;
 use super::txn::Txn;
-use crate::d1::{Client, Rows, SendError, Statement};
+use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::image::Seq;
 
 /// Commits kept in the log: a replica further behind hydrates anew.
@@ -21,7 +21,7 @@ pub(crate) fn newest() -> Statement {
 }
 
 /// Reads the answer to [`newest`].
-pub(crate) fn newest_in(answer: &Rows) -> Option<Seq> {
+pub(crate) fn newest_in(answer: &StatementResult) -> Option<Seq> {
     seq(answer.results.rows.first()?.first()?)
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn has_gone_on(client: &Client, seq: Seq) -> Result<bool, SendError> 
 
 /// Reads the answer to [`since`] and adds what the commits changed. Returns the last one's seq; `None` when one is missing or does
 /// not name its rows.
-pub(crate) fn read_since(answer: &Rows, after: Seq, changes: &mut Changes) -> Option<Seq> {
+pub(crate) fn read_since(answer: &StatementResult, after: Seq, changes: &mut Changes) -> Option<Seq> {
     let mut last = after;
     for row in &answer.results.rows {
         let next = seq(row.first()?)?;
@@ -85,7 +85,7 @@ pub(crate) fn recent() -> Statement {
 }
 
 /// Reads the answer to [`recent`]: the newest first.
-pub(crate) fn read_recent(answer: &Rows) -> Vec<Entry> {
+pub(crate) fn read_recent(answer: &StatementResult) -> Vec<Entry> {
     let entry = |row: &Vec<Json>| {
         let text = |index: usize| row.get(index).and_then(Json::as_str).unwrap_or_default();
         Entry {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::sql;
-use crate::d1::{Rows, Sql, Statement};
+use crate::d1::{Sql, Statement, StatementResult};
 
 /// There while an import is going on.
 const IMPORTING: &str = "importing";
@@ -23,7 +23,7 @@ impl State {
     }
 
     /// Reads the answer to [`State::ask`].
-    pub(crate) fn read(answer: &Rows) -> State {
+    pub(crate) fn read(answer: &StatementResult) -> State {
         let pair = |row: &Vec<Json>| Some((row.first()?.as_str()?.to_owned(), row.get(1)?.as_str()?.parse().ok()?));
         State(answer.results.rows.iter().filter_map(pair).collect())
     }

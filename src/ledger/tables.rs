@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::state::State;
 use super::{log, sql, stage};
-use crate::d1::{Client, Rows, SendError, Statement};
+use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::image::Seq;
 use crate::schema::guard;
 
@@ -72,7 +72,7 @@ fn objects() -> Statement {
     Statement::new(sql::SCHEMA_OBJECTS)
 }
 
-fn read_objects(answer: &Rows) -> Vec<StoredObject> {
+fn read_objects(answer: &StatementResult) -> Vec<StoredObject> {
     let object = |row: &Vec<Json>| {
         let text = |index: usize| row.get(index).and_then(Json::as_str).unwrap_or_default().to_owned();
         StoredObject { kind: text(0), name: text(1), table: text(2), sql: text(3) }
@@ -86,7 +86,7 @@ pub(crate) fn names() -> Statement {
 }
 
 /// Reads the answer to [`names`].
-pub(crate) fn read_names(answer: &Rows) -> Vec<String> {
+pub(crate) fn read_names(answer: &StatementResult) -> Vec<String> {
     let name = |row: &Vec<Json>| Some(row.first()?.as_str()?.to_owned());
     answer.results.rows.iter().filter_map(name).collect()
 }
@@ -97,7 +97,7 @@ pub(crate) fn has_log() -> Statement {
 }
 
 /// Reads the answer to [`has_log`].
-pub(crate) fn read_has_log(answer: &Rows) -> bool {
+pub(crate) fn read_has_log(answer: &StatementResult) -> bool {
     answer.results.rows.len() == 2
 }
 

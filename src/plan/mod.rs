@@ -30,7 +30,7 @@ mod tests;
 
 pub(crate) use error::PlanError;
 pub(crate) use side::{After, Before, Side};
-pub(crate) use statements::insert_names;
+pub(crate) use statements::{insert_cells, insert_names};
 pub(crate) use touched::{Touched, TouchedRows};
 
 use crate::d1::Statement;

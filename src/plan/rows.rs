@@ -9,7 +9,7 @@ use super::ablation::{Rule, holds};
 use super::delta::{Delta, read_cells, select};
 use super::pair::{Fate, Pair};
 use super::refuse;
-use super::statements::{Writer, delete, insert_names};
+use super::statements::{StatementWriter, delete, insert_names};
 use super::{After, Before, PlanError};
 use crate::d1::Statement;
 use crate::schema::{Kind, Table};
@@ -91,7 +91,7 @@ fn updates(after: After<'_>, table: &Table, updated: &BTreeMap<Key, Vec<usize>>)
     }
     let mut statements = Vec::new();
     for (columns, keys) in groups {
-        let mut writer = Writer::update(table, &columns);
+        let mut writer = StatementWriter::update(table, &columns);
         let mut statement = after.connection.prepare_cached(&select(table, columns.iter().copied()))?;
         for key in keys {
             read_row(&mut statement, table, key, &mut writer)?;
@@ -102,7 +102,7 @@ fn updates(after: After<'_>, table: &Table, updated: &BTreeMap<Key, Vec<usize>>)
 }
 
 fn inserts(after: After<'_>, table: &Table, inserted: &BTreeSet<Key>) -> Result<Vec<Statement>, PlanError> {
-    let mut writer = Writer::insert(table);
+    let mut writer = StatementWriter::insert(table);
     if !inserted.is_empty() {
         let names = insert_names(table).join(",");
         let sql = format!("SELECT {names} FROM main.{} WHERE {}", table.quoted(), table.key_match(""));
@@ -118,7 +118,7 @@ fn read_row(
     statement: &mut rusqlite::Statement<'_>,
     table: &Table,
     key: &Key,
-    writer: &mut Writer<'_>,
+    writer: &mut StatementWriter<'_>,
 ) -> Result<(), PlanError> {
     let cells = statement.column_count();
     let mut rows = statement.query(params_from_iter(key.values()))?;
@@ -133,7 +133,7 @@ fn insert_all(after: After<'_>, table: &Table) -> Result<Vec<Statement>, PlanErr
     let sql = format!("SELECT {} FROM main.{} ORDER BY {order}", names.join(","), table.quoted());
     let mut statement = after.connection.prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
-    let mut writer = Writer::insert(table);
+    let mut writer = StatementWriter::insert(table);
     while let Some(row) = rows.next()? {
         writer.push(read_cells(row, names.len())?)?;
     }

@@ -20,7 +20,7 @@ enum Verb {
 }
 
 /// Collects the rows of one kind of statement on one table.
-pub(super) struct Writer<'t> {
+pub(super) struct StatementWriter<'t> {
     table: &'t Table,
     verb: Verb,
     /// What a row's cells belong to.
@@ -30,26 +30,26 @@ pub(super) struct Writer<'t> {
     done: Vec<Statement>,
 }
 
-impl<'t> Writer<'t> {
-    fn new(table: &'t Table, verb: Verb, cells: Vec<CellName>) -> Writer<'t> {
-        Writer { table, verb, cells, rows: Vec::new(), bytes: 0, done: Vec::new() }
+impl<'t> StatementWriter<'t> {
+    fn new(table: &'t Table, verb: Verb, cells: Vec<CellName>) -> StatementWriter<'t> {
+        StatementWriter { table, verb, cells, rows: Vec::new(), bytes: 0, done: Vec::new() }
     }
 
     /// Deletes rows; a row's cells are its key.
-    pub(super) fn delete(table: &'t Table) -> Writer<'t> {
-        Writer::new(table, Verb::Delete, table.key_cells())
+    pub(super) fn delete(table: &'t Table) -> StatementWriter<'t> {
+        StatementWriter::new(table, Verb::Delete, table.key_cells())
     }
 
     /// Sets `columns`; a row's cells are its key and their values.
-    pub(super) fn update(table: &'t Table, columns: &[usize]) -> Writer<'t> {
+    pub(super) fn update(table: &'t Table, columns: &[usize]) -> StatementWriter<'t> {
         let set = columns.iter().map(|&column| CellName::Column(column));
         let columns = set.clone().map(|cell| cell.sql(table)).collect();
-        Writer::new(table, Verb::Update { columns }, table.key_cells().into_iter().chain(set).collect())
+        StatementWriter::new(table, Verb::Update { columns }, table.key_cells().into_iter().chain(set).collect())
     }
 
     /// Inserts rows whose cells are those of [`insert_names`].
-    pub(super) fn insert(table: &'t Table) -> Writer<'t> {
-        Writer::new(table, Verb::Insert { columns: insert_names(table) }, insert_cells(table))
+    pub(super) fn insert(table: &'t Table) -> StatementWriter<'t> {
+        StatementWriter::new(table, Verb::Insert { columns: insert_names(table) }, insert_cells(table))
     }
 
     /// Takes one row.
@@ -181,7 +181,7 @@ pub(super) fn check(table: &Table, cells: &[CellName], row: &[Value]) -> Result<
 }
 
 /// What the cells of an inserted row belong to: a rowid that no column stands for, then all columns that are written.
-pub(super) fn insert_cells(table: &Table) -> Vec<CellName> {
+pub(crate) fn insert_cells(table: &Table) -> Vec<CellName> {
     let rowid = match table.identity {
         Identity::Rowid(name) => Some(CellName::Rowid(name)),
         _ => None,
@@ -196,7 +196,7 @@ pub(crate) fn insert_names(table: &Table) -> Vec<String> {
 
 /// A delete for keys.
 pub(super) fn delete<'k>(table: &Table, keys: impl Iterator<Item = &'k Key>) -> Result<Vec<Statement>, PlanError> {
-    let mut writer = Writer::delete(table);
+    let mut writer = StatementWriter::delete(table);
     for key in keys {
         writer.push(key.values())?;
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::statements::{Writer, check, insert_cells};
+use super::statements::{StatementWriter, check, insert_cells};
 use super::{After, Before, Options, PlanError, Side, TableChanges, plan, refuse, sequence};
 use crate::d1::Statement;
 use crate::schema::quoted;
@@ -44,12 +44,12 @@ pub fn parents_first(schema: &Schema) -> Vec<&Table> {
 }
 
 /// INSERT statements for the rows of one table.
-pub struct Inserts<'t>(Writer<'t>);
+pub struct Inserts<'t>(StatementWriter<'t>);
 
 impl<'t> Inserts<'t> {
     /// Rows for `table`; their cells are those of [`insert_names`].
     pub fn into(table: &'t Table) -> Inserts<'t> {
-        Inserts(Writer::insert(table))
+        Inserts(StatementWriter::insert(table))
     }
 
     /// Takes one row.

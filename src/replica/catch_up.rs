@@ -6,7 +6,7 @@
 use rusqlite::Connection;
 
 use super::rows::{self, Fetched, Inserts, Row};
-use crate::d1::{Client, Rows, SendError, Statement};
+use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::error::Error;
 use crate::image::Seq;
 use crate::ledger::{Changes, State, header, log};
@@ -79,7 +79,7 @@ struct Found<'a> {
     /// The rows of them that are still there.
     rows: Vec<(&'a Table, Vec<Row>)>,
     state: State,
-    sequences: Rows,
+    sequences: StatementResult,
 }
 
 impl<'a> Tail<'a> {
@@ -107,7 +107,7 @@ impl<'a> Tail<'a> {
     }
 
     /// Asks for the log and, if `reads_rows`, for what stands beside it. `None`: a table is gone by now.
-    fn ask(&self, selects: &[(&Table, Statement)], reads_rows: bool) -> Result<Option<Vec<Rows>>, Error> {
+    fn ask(&self, selects: &[(&Table, Statement)], reads_rows: bool) -> Result<Option<Vec<StatementResult>>, Error> {
         let mut batch = vec![log::since(self.seen)];
         if reads_rows {
             batch.extend([State::ask(), sequences(self.schema)]);
@@ -121,13 +121,13 @@ impl<'a> Tail<'a> {
     }
 
     /// `false`: the log has a gap, or names no rows, or too many.
-    fn take_log(&mut self, answer: &Rows) -> bool {
+    fn take_log(&mut self, answer: &StatementResult) -> bool {
         let Some(last) = log::read_since(answer, self.seen, &mut self.changes) else { return false };
         self.seen = last;
         self.changes.row_count() <= MOST_ROWS
     }
 
-    fn take_rows(&mut self, tables: Vec<&'a Table>, mut answers: Vec<Rows>) -> Result<Round<'a>, Error> {
+    fn take_rows(&mut self, tables: Vec<&'a Table>, mut answers: Vec<StatementResult>) -> Result<Round<'a>, Error> {
         let fetched = answers.split_off(3).into_iter().zip(&tables);
         let fetched: Vec<Fetched> =
             fetched.map(|(answer, table)| rows::parse(table, answer.results)).collect::<Result<_, _>>()?;
@@ -210,7 +210,7 @@ fn has_sequences(schema: &Schema) -> bool {
     schema.tables.values().any(|table| table.autoincrement)
 }
 
-fn write_sequences(connection: &Connection, schema: &Schema, answer: &Rows) -> Result<(), Error> {
+fn write_sequences(connection: &Connection, schema: &Schema, answer: &StatementResult) -> Result<(), Error> {
     if !has_sequences(schema) {
         return Ok(());
     }

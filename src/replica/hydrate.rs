@@ -11,7 +11,7 @@ use super::catch_up::catch_up;
 use super::newest::Replica;
 use super::rows::{self, Fetched, Inserts};
 use crate::config::Settings;
-use crate::d1::{Client, Rows, Statement};
+use crate::d1::{Client, Statement, StatementResult};
 use crate::error::Error;
 use crate::image::Image;
 use crate::ledger::tables::{self, Standing, StoredObject};
@@ -189,8 +189,8 @@ impl Cursor<'_> {
         &mut self,
         client: &Client,
         connection: &Connection,
-        count: Rows,
-        page: Rows,
+        count: StatementResult,
+        page: StatementResult,
         bounds: &Bounds,
     ) -> Result<bool, Error> {
         let Fetched { mut rows, is_doubtful } = rows::parse(self.table, page.results)?;

@@ -4,7 +4,7 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{CachedStatement, Connection, ToSql};
 use serde_json::Value as Json;
 
-use crate::d1::{Client, Statement, Table as Answer};
+use crate::d1::{Client, ResultSet as Answer, Statement};
 use crate::error::Error;
 use crate::ledger::changes::logged;
 use crate::plan::insert_names;

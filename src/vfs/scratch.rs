@@ -27,7 +27,7 @@ struct State {
     image: Image,
     overlay: Overlay,
     /// What readers see as the change counter: a new number for each image shown, so that they drop the pages they cached.
-    /// (Two images may carry the same counter: a refused commit gives its number back; `DECODE.md`, R17.)
+    /// (Two images may carry the same counter: a refused commit gives its number back; `docs/DECODING.md`, R17.)
     shown: Option<u32>,
 }
 

@@ -162,7 +162,7 @@ fn run(replica: &Replica, query: &Query, limit: Option<i64>) -> Result<RowSource
         StatementKind::Report => replica.client().send_idempotent(&[query.as_is()])?.swap_remove(0),
         StatementKind::Change => replica.run_on_d1(query.as_is()).map_err(in_doubt)?,
     };
-    let d1::Table { columns, rows } = answer.results;
+    let d1::ResultSet { columns, rows } = answer.results;
     Ok(RowSource::Answer { names: json::distinct(columns), rows: rows.into_iter() })
 }
 

@@ -15,7 +15,7 @@ pub(crate) use pages::{PageResult, WalkControl};
 
 use super::check::count;
 use super::{Error, Event, Progress, Step, target};
-use crate::d1::{Client, Rows, Statement};
+use crate::d1::{Client, Statement, StatementResult};
 use crate::image::Seq;
 use crate::ledger::{header, log};
 use crate::plan::whole::parents_first;
@@ -191,7 +191,7 @@ impl D1Comparison<'_> {
     }
 
     /// Sends `statements`; their answers, if D1 is still where it was.
-    fn ask(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, Error> {
+    fn ask(&self, statements: Vec<Statement>) -> Result<Vec<StatementResult>, Error> {
         let batch: Vec<Statement> = std::iter::once(log::newest()).chain(statements).collect();
         let mut answers = self.client.send_idempotent(&batch)?;
         let seq = log::newest_in(&answers.remove(0));

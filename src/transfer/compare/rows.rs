@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, params_from_iter};
 use super::read::{self, D1Cell};
 use super::{D1Comparison, Differences, ONLY_ON_D1, only_in};
 use crate::d1::Statement;
-use crate::plan::insert_names;
+use crate::plan::insert_cells;
 use crate::replica::rows::key_among;
 use crate::schema::{Identity, Table};
 use crate::transfer::Error;
@@ -31,7 +31,8 @@ impl D1Comparison<'_> {
 
     /// Walks over D1's rows: finds those that only D1 has, and those with other values.
     fn compare_d1_rows(&self, table: &Table, found: &mut Differences) -> Result<(), Error> {
-        let names = insert_names(table);
+        let columns = insert_cells(table);
+        let names: Vec<String> = columns.iter().map(|column| column.sql(table)).collect();
         let terms = table.key_terms("");
         let matches = terms.iter().enumerate().map(|(index, term)| format!("{term}=?{}", index + 1));
         let matches = matches.collect::<Vec<_>>().join(" AND ");
@@ -50,7 +51,10 @@ impl D1Comparison<'_> {
                     None => found.add(place(table, &key), ONLY_ON_D1.to_owned()),
                     Some(local) => {
                         if let Some(cell) = self.different_cell(table, &row, &local)? {
-                            found.add(place(table, &key), other_value(&names[cell], &row[cell], &local[cell]));
+                            found.add(
+                                place(table, &key),
+                                other_value(columns[cell].name(table), &row[cell], &local[cell]),
+                            );
                         }
                     }
                 }
@@ -139,5 +143,5 @@ fn other_value(column: &str, d1: &D1Cell, local: &Value) -> String {
     } else {
         format!("{on_d1} on D1, {here} here")
     };
-    format!("column {}: {what}", column.trim_matches('"'))
+    format!("column {column}: {what}")
 }
