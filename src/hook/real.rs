@@ -1,6 +1,5 @@
 //! The libc functions that ours stand in front of.
 #![allow(unsafe_code)]
-#![allow(clippy::missing_safety_doc, reason = "each is libc's function of that name, with libc's own conditions")]
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};

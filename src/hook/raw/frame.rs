@@ -119,7 +119,8 @@ fn set_errno(errno: Errno) {
 /// Does something that may leave anything in `errno`, and puts back what was there: a call that succeeds leaves it alone, and libc's
 /// function finds it as the caller left it.
 pub(crate) fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
-    let before = Errno::last();
+    // SAFETY: libc gives each thread an `errno` that lives as long as the thread. (`Errno::last` does more than to read it.)
+    let before = Errno(unsafe { *libc::__errno_location() });
     let done = work();
     set_errno(before);
     done

@@ -10,7 +10,6 @@
 //!   └► attributes, directories, links, open, …: what is done with ours; one safe method of the hook's each
 //! ```
 #![allow(unsafe_code)]
-#![allow(clippy::missing_safety_doc, reason = "each is libc's function of that name, with libc's own conditions")]
 
 mod arguments;
 mod attributes;
