@@ -32,7 +32,7 @@ pub fn main(args: RunArgs) -> anyhow::Result<()> {
     let beside = program.parent().context("this program's folder")?;
     let library = beside.join("libliteflare.so");
     if !library.is_file() {
-        bail!("{} is missing: it belongs beside the command (`cargo build --release` makes both)", library.display());
+        bail!("{} is missing: it belongs beside the command (`cargo build` makes both)", library.display());
     }
 
     let (name, rest) = args.command.split_first().context("a command is missing after `--`")?;

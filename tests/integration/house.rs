@@ -1,5 +1,5 @@
 //! What the documents promise about the code, held against it: the order of the rooms, the rules' numbers, the files that are named, the
-//! ranks of locks.
+//! ranks of locks. And what no compiler sees: the libc names that the library exports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -204,4 +204,20 @@ fn every_lock_with_a_rank_is_in_the_table() {
     let locks: BTreeSet<(String, String)> =
         files("src", &["rs"]).iter().flat_map(|(_, text)| ranked_locks(text)).collect();
     assert_eq!(rows, locks, "docs/ARCHITECTURE.md (left) lists the locks that src has (right)");
+}
+
+/// The linker takes a name that nobody defines, and each program that calls the function then ends with a lookup error.
+#[test]
+fn every_exported_libc_name_leads_to_a_function() {
+    let listed = read("src/hook/exports.txt");
+    let listed: BTreeSet<&str> = listed.lines().filter_map(|line| line.split_once(' ')).map(|(_, own)| own).collect();
+    let sources = files("src/hook/raw", &["rs", "c"]);
+    let names = |text: &str, before: &str| -> Vec<String> {
+        let after = text.split(before).skip(1).filter_map(|rest| rest.strip_prefix("lf_")?.split_once('('));
+        after.map(|(name, _)| format!("lf_{name}")).filter(|name| !name.starts_with("lf_test_")).collect()
+    };
+    let defined: BTreeSet<String> =
+        sources.iter().flat_map(|(_, text)| [names(text, "fn "), names(text, "int ")].concat()).collect();
+    let defined: BTreeSet<&str> = defined.iter().map(String::as_str).collect();
+    assert_eq!(listed, defined, "src/hook/exports.txt (left) lists the functions of src/hook/raw (right)");
 }
