@@ -1,7 +1,7 @@
 """Programs that close descriptors they have not opened, at their start, between two requests, at their end: by libc, by raw system
 calls that nobody sees, or by putting files of their own there. None of them dies, hangs, or hears of it.
 
-LITEFLARE_STARTS: how often each program is started.
+LITEFLARE_TEST_STARTS: how often each program is started.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-STARTS = int(os.environ.get("LITEFLARE_STARTS", 12))
+STARTS = int(os.environ.get("LITEFLARE_TEST_STARTS", 12))
 AT_ONCE = 4
 SOURCE = Path(__file__).with_name("closing.c")
 TEXT = "the seed's text"
