@@ -63,7 +63,7 @@ impl Health {
     }
 
     /// The runtime has its descriptors now.
-    pub(super) fn is_complete(&self) -> io::Result<()> {
+    pub(super) fn complete(&self) -> io::Result<()> {
         let _ = self.after.set(Canary::of(self.before.fd.try_clone()?)?);
         Ok(())
     }

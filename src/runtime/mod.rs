@@ -99,7 +99,7 @@ impl Runtime {
             .tcp_nodelay(true)
             .build()
             .map_err(no_https)?;
-        health.is_complete()?;
+        health.complete()?;
         let runtime = Arc::new(Runtime { tokio: tokio.handle().clone(), health, http });
         let own = Arc::downgrade(&runtime);
         std::thread::Builder::new().name("liteflare".into()).spawn(move || drive(tokio, own))?;
