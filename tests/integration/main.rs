@@ -13,6 +13,7 @@ mod house;
 mod hydrate;
 mod library;
 mod network;
+mod protocol;
 mod r2;
 mod support;
 mod transfer;
