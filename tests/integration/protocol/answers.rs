@@ -24,7 +24,12 @@ use Kind::{Later, Refused, Unknown};
 
 /// D1's answers: kind, HTTP status, code (0: HTML), message. Collected in `docs/D1.md`.
 const ANSWERS: &[(Kind, u16, u64, &str)] = &[
-    (Refused, 400, 7500, "D1_ERROR: UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)"),
+    (
+        Refused,
+        400,
+        7500,
+        "D1_ERROR: UNIQUE constraint failed: t.id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_PRIMARYKEY)",
+    ),
     (Refused, 400, 7500, "no such table: t: SQLITE_ERROR"),
     (Refused, 400, 7500, "statement too long: SQLITE_TOOBIG"),
     (Refused, 400, 7500, "The prepared SQL statement must contain only one statement"),
@@ -36,7 +41,12 @@ const ANSWERS: &[(Kind, u16, u64, &str)] = &[
     (Refused, 404, 7404, "The database could not be found"),
     (Refused, 403, 0, "<html>Attention Required! | Cloudflare</html>"),
     (Refused, 413, 0, "<html>413 Request Entity Too Large</html>"),
-    (Later, 429, 971, "Please wait and consider throttling your request speed: more than 1200 requests per 300 seconds"),
+    (
+        Later,
+        429,
+        971,
+        "Please wait and consider throttling your request speed: more than 1200 requests per 300 seconds",
+    ),
     (Later, 400, 7500, "Currently processing a long-running export."),
     (Later, 400, 7500, "Currently processing a long-running import."),
     (Unknown, 429, 7429, "D1 DB storage operation exceeded timeout which caused object to be reset."),

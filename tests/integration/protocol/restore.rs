@@ -29,7 +29,8 @@ impl World {
 
     /// What Time Travel does: everything is as it was, the log too.
     fn set_back(&self) {
-        let statements = ["DELETE FROM t WHERE v = 'third'", &format!("DELETE FROM _lf_commit WHERE seq > {}", self.saved)];
+        let statements =
+            ["DELETE FROM t WHERE v = 'third'", &format!("DELETE FROM _lf_commit WHERE seq > {}", self.saved)];
         self.app.database.batch(&statements.map(Statement::new)).unwrap();
     }
 
@@ -77,7 +78,11 @@ fn a_stale_replica_overwrites_nothing_when_others_have_counted_on() {
         for commits in 1..=3 {
             let world = World::new(&cloud);
             world.set_back();
-            let theirs = ["INSERT INTO t(v) VALUES ('theirs')", "UPDATE t SET v = 'one' WHERE id = 1", "UPDATE t SET v = 'two' WHERE id = 2"];
+            let theirs = [
+                "INSERT INTO t(v) VALUES ('theirs')",
+                "UPDATE t SET v = 'one' WHERE id = 1",
+                "UPDATE t SET v = 'two' WHERE id = 2",
+            ];
             world.others_commit(&theirs[..commits]);
             assert_eq!(seq(&world.app.database), world.saved + commits as u64);
             world.goes_on(&format!("{commits} commits of others"));
@@ -92,7 +97,10 @@ fn a_stale_replica_overwrites_nothing_when_others_have_counted_on() {
 fn a_restore_that_is_undone_is_noticed_too() {
     for cloud in clouds() {
         let world = World::new(&cloud);
-        let log = world.app.database.rows("SELECT CAST(seq AS TEXT), txn, at, source, changes FROM _lf_commit ORDER BY seq DESC LIMIT 1");
+        let log = world
+            .app
+            .database
+            .rows("SELECT CAST(seq AS TEXT), txn, at, source, changes FROM _lf_commit ORDER BY seq DESC LIMIT 1");
         world.set_back();
         world.others_commit(&["UPDATE t SET v = 'lost with the undoing' WHERE id = 1"]);
         world.goes_on("set back");
@@ -161,7 +169,8 @@ fn a_refresh_compares_positions() {
         let world = World::new(&cloud);
         let always = Settings { refresh: Refresh::Always, ..settings(&world.app.database) };
         let reader = open(&world.app.folder.attach("always.db", always));
-        let soon = Settings { refresh: Refresh::Every(std::time::Duration::from_millis(50)), ..settings(&world.app.database) };
+        let soon =
+            Settings { refresh: Refresh::Every(std::time::Duration::from_millis(50)), ..settings(&world.app.database) };
         let soon = open(&world.app.folder.attach("soon.db", soon));
         assert_eq!(values(&reader), ["first", "second", "third"]);
         world.set_back();

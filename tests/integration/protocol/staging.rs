@@ -30,7 +30,9 @@ const EXPIRED: &str = "DELETE FROM _lf_stage WHERE txn < 'ffffffff'";
 #[test]
 fn a_commit_whose_parts_are_gone_is_staged_again() {
     for cloud in clouds() {
-        for gone in [EXPIRED, "DELETE FROM _lf_stage WHERE part = 2", "UPDATE _lf_stage SET payload = '[]' WHERE part = 2"] {
+        for gone in
+            [EXPIRED, "DELETE FROM _lf_stage WHERE part = 2", "UPDATE _lf_stage SET payload = '[]' WHERE part = 2"]
+        {
             let app = App::with(&cloud, |settings| settings.timeout = AMPLE);
             let database = app.database.clone();
             app.relay.before(APPLY, move || drop(database.rows(gone)));
@@ -73,7 +75,10 @@ fn what_met_a_conflict_or_a_refusal_is_cleared_away() {
             assert_eq!(app.connection.execute_batch(LARGE).unwrap_err().to_string(), "database is locked");
             assert_eq!(staged(&app), 0, "a conflict");
         }
-        let no = Answer { status: 400, body: r#"{"success":false,"errors":[{"code":7500,"message":"no: SQLITE_ERROR"}],"result":[]}"# };
+        let no = Answer {
+            status: 400,
+            body: r#"{"success":false,"errors":[{"code":7500,"message":"no: SQLITE_ERROR"}],"result":[]}"#,
+        };
         for needle in [APPLY, "OR REPLACE INTO _lf_stage"] {
             app.relay.matching(needle, 1, Fault::Says(no));
             assert_eq!(app.connection.execute_batch(LARGE).unwrap_err().to_string(), "disk I/O error");
