@@ -84,6 +84,19 @@ pub enum SettingError {
         /// The setting's variable.
         name: &'static str,
     },
+    /// A link out of a root whose own file says with which secret, and so for whom, its files are taken.
+    #[error(
+        "{path} leads out of {root}, whose own liteflare.toml brings the secrets: whoever made the root would get what is there. If it \
+         is yours, set the secrets in the environment, or keep the settings in a file outside of the root (LITEFLARE_CONFIG)",
+        path = .path.display(),
+        root = .root.display()
+    )]
+    LedOutside {
+        /// The link, or what is reached by one.
+        path: PathBuf,
+        /// The application's root.
+        root: PathBuf,
+    },
     /// `liteflare.toml` may be somebody else's words.
     #[error("{path} {danger}, so it is not believed: {mend}", path = .path.display())]
     Distrusted {

@@ -3,6 +3,7 @@
 
 use std::path::{Component, Path, PathBuf, absolute};
 
+use super::error::SettingError;
 use super::folders::folders;
 use super::globs::Globs;
 use super::table::{self, Setting};
@@ -11,7 +12,7 @@ use super::table::{self, Setting};
 const LINKS: usize = 40;
 
 /// A root, as it is when all links are followed.
-pub(super) struct Root {
+pub struct Root {
     written: PathBuf,
     real: PathBuf,
 }
@@ -40,6 +41,13 @@ impl Root {
             _ => Vec::new(),
         };
         paths.into_iter().find(|path| path.is_absolute() && !self.holds(path))
+    }
+
+    /// Refuses a path that leads out of the root, of a root that is not trusted with what is there.
+    pub fn check(&self, path: &Path) -> Result<(), SettingError> {
+        let is_inside = absolute(path).is_ok_and(|path| self.holds(&path));
+        let led = || SettingError::LedOutside { path: path.to_path_buf(), root: self.written.clone() };
+        is_inside.then_some(()).ok_or_else(led)
     }
 
     /// The root, for messages.

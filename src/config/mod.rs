@@ -39,6 +39,7 @@ pub use env::{INHERITED, inherited_files, is_on};
 pub use error::SettingError;
 pub use folders::MappedFolder;
 pub use found::Found;
+pub use inside::Root;
 pub use log::log_filter;
 pub use mask::masked;
 pub use names::misspelt;

@@ -73,7 +73,7 @@ impl R2Settings {
         Ok(R2Settings {
             bucket,
             keys: keys(source)?,
-            folders: source.need(&table::PATHS)?,
+            folders: source.folders()?,
             refresh: source.need(&table::REFRESH)?,
             timeout: source.need(&table::TIMEOUT)?,
         })
@@ -89,6 +89,15 @@ impl Source {
         table::secrets().filter_map(|setting| self.given(setting)).try_for_each(|secret| endpoint.admits(&secret))
     }
 
+    /// The folders in R2. Those that nobody named are links sometimes, to another disk, or to what is none of the root's business.
+    fn folders(&self) -> Result<Vec<MappedFolder>, SettingError> {
+        let folders = self.need(&table::PATHS)?;
+        if let Some(root) = self.confined_to().filter(|_| self.given(&table::PATHS).is_none()) {
+            folders.iter().try_for_each(|folder| root.check(&folder.dir))?;
+        }
+        Ok(folders)
+    }
+
     /// The folders that the path hook redirects: none without a bucket. Settings that cannot be understood map the default folders, so
     /// that every operation there fails with the error's name instead of going to the disk.
     pub fn mapped_folders(&self) -> Vec<MappedFolder> {
@@ -98,7 +107,7 @@ impl Source {
         }
         match self.value(&table::BUCKET) {
             Ok(None) => Vec::new(),
-            Ok(Some(_)) => self.need(&table::PATHS).unwrap_or_else(|_| default()),
+            Ok(Some(_)) => self.folders().unwrap_or_else(|_| default()),
             Err(_) => default(),
         }
     }

@@ -108,6 +108,14 @@ impl Source {
         Some((root.path().to_path_buf(), root.left_by(setting, value)?))
     }
 
+    /// The root, when its own file brings a secret: whoever has made the root gets what is taken from it then, so nothing outside may be
+    /// taken, by no link.
+    pub fn confined_to(&self) -> Option<&Root> {
+        let is_filed = |found: Found| matches!(found.origin, Origin::File { .. });
+        let brings_secret = || table::secrets().any(|setting| self.given(setting).is_some_and(is_filed));
+        self.own_root.as_ref().filter(|_| brings_secret())
+    }
+
     /// What was given for a setting.
     pub fn given(&self, setting: &'static Setting) -> Option<Found> {
         if let Some(found) = in_environment(setting) {

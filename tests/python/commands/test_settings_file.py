@@ -1,6 +1,8 @@
 """`liteflare.toml` is believed only if nobody else may have written it, and only about its own root."""
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -189,3 +191,32 @@ def test_a_roots_own_file_may_name_what_is_inside(commands):
 def test_what_the_environment_overrides_does_not_count(commands, outside):
     (commands.root / "liteflare.toml").write_text(f"r2_paths = '{outside}=x'\ndb = '/**'\n")
     commands.succeed("status", LITEFLARE_R2_PATHS="a=x", LITEFLARE_DB=commands.root / "x.db")
+
+
+LINKS = ["outputs/images/a.png", "outputs/images/deep", "outputs/images", "databases/invokeai.db"]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_no_link_leads_out_of_a_root_that_brings_its_own_secrets(commands, outside, name):
+    """Its maker would get what is there. A root that is imported with one's own secrets may have such links."""
+    source = outside / "x.db"
+    with sqlite3.connect(source) as database:
+        database.execute("CREATE TABLE t(x)")
+    link = commands.root / name
+    for folder in {link.parent, commands.root / "databases"}:
+        folder.mkdir(parents=True, exist_ok=True)
+    link.symlink_to({"a.png": outside / "id_rsa", "invokeai.db": source}.get(link.name, outside))
+    if link.name != "invokeai.db":
+        shutil.copy(source, commands.root / "databases/invokeai.db")
+    file = commands.root / "liteflare.toml"
+    names = {setting: setting.removeprefix("LITEFLARE_").removeprefix("CLOUDFLARE_").lower() for setting in commands.settings}
+    file.write_text("".join(f"{key} = '{commands.settings[setting]}'\n" for setting, key in names.items()))
+    nothing = dict.fromkeys(commands.settings)
+    line = commands.refuse("import", commands.root, **nothing)
+    assert f"{link} leads out of {commands.root}" in line and "LITEFLARE_CONFIG" in line
+    assert commands.bucket.sizes() == {} and commands.rows("SELECT name FROM sqlite_schema WHERE name = 't'") == []
+    if link.name == "images":
+        assert "leads out of" in commands.refuse("status", **nothing)
+    file.unlink()
+    commands.run("import", commands.root)
+    assert commands.rows("SELECT name FROM sqlite_schema WHERE name = 't'") == [["t"]]
