@@ -62,7 +62,7 @@ fn no_redirect_of_d1_is_followed_or_tried_again() {
         let started = Instant::now();
         let insert = Statement::new("INSERT INTO t VALUES (1)");
         let refused = [
-            client.send_idempotent(&[insert.clone()]).map(drop).unwrap_err(),
+            client.send_idempotent(std::slice::from_ref(&insert)).map(drop).unwrap_err(),
             client.stream(&insert).map(drop).unwrap_err(),
         ];
         for error in refused {
