@@ -35,7 +35,11 @@ impl Checked {
 
 /// `path`: of the database, for messages.
 pub(crate) fn check(connection: &Connection, path: &Path, progress: Progress<'_>) -> Result<Checked, Error> {
-    refuse_damage(connection, path)?;
+    if let Err(damage) = refuse_damage(connection, path) {
+        // SQLite's checks run a virtual table's module, which is not allowed here.
+        let is_virtual = refuse_virtual_tables(connection).err().filter(|error| matches!(error, Error::Unfit(_)));
+        return Err(is_virtual.unwrap_or(damage));
+    }
     refuse_virtual_tables(connection)?;
     let schema = Schema::read(connection)?;
     let texts = empty(Task::Rehearse)?;

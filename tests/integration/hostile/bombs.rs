@@ -37,9 +37,9 @@ fn what_is_never_evaluated_while_a_database_is_built_does_no_harm() {
 #[test]
 fn a_check_that_wants_gigabytes_is_named_and_nothing_else_is_lost() {
     let checks = [
-        "length(hex(zeroblob(1000000000)))>0",
-        "length(randomblob(1000000000))>0",
-        "printf('%.*c', 1000000000, 'x')>''",
+        "length(hex(zeroblob(1000000000+x)))>0",
+        "length(randomblob(1000000000+x))>0",
+        "printf('%.*c', 1000000000, x)>''",
     ];
     for cloud in clouds() {
         for door in [Door::Open, Door::Refresh, Door::Export, Door::Verify, Door::Replace] {
@@ -52,8 +52,9 @@ fn a_check_that_wants_gigabytes_is_named_and_nothing_else_is_lost() {
                 let scene = Scene::new(&cloud);
                 let said = scene.enter(door, &attack.map(Statement::new));
                 match door {
-                    Door::Export | Door::Verify => {
-                        let said = said.unwrap_or_else(|| panic!("{door:?}: nobody can check this table"));
+                    // printf gives NULL where its text would be too large, and with that the check holds.
+                    Door::Export | Door::Verify if !check.starts_with("printf") => {
+                        let said = said.unwrap_or_else(|| panic!("{door:?}, {check}: nobody can check this table"));
                         assert!(said.contains("table bomb") && said.contains("CHECK"), "{door:?}, {check}: {said}");
                     }
                     _ => assert_eq!(said, None, "{door:?}, {check}"),
