@@ -33,33 +33,27 @@ fn what_is_never_evaluated_while_a_database_is_built_does_no_harm() {
     }
 }
 
-/// Checks are not evaluated while a database is built, but SQLite's own examination of it evaluates them.
+/// D1 takes rows past a CHECK where somebody says so. Here nothing computes it: not the writer of a replica, and not SQLite's own checks
+/// either, since a connection that only reads has no CHECKs.
 #[test]
-fn a_check_that_wants_gigabytes_is_named_and_nothing_else_is_lost() {
+fn a_check_that_wants_gigabytes_does_no_harm() {
     let checks = [
         "length(hex(zeroblob(1000000000+x)))>0",
         "length(randomblob(1000000000+x))>0",
         "printf('%.*c', 1000000000, x)>''",
     ];
     for cloud in clouds() {
-        for door in [Door::Open, Door::Refresh, Door::Export, Door::Verify, Door::Replace] {
-            for check in checks {
-                let attack = [
-                    format!("CREATE TABLE bomb(x, CHECK ({check}))"),
-                    "PRAGMA ignore_check_constraints=on".to_owned(),
-                    "INSERT INTO bomb VALUES (1), (2)".to_owned(),
-                ];
-                let scene = Scene::new(&cloud);
-                let said = scene.enter(door, &attack.map(Statement::new));
-                match door {
-                    // printf gives NULL where its text would be too large, and with that the check holds.
-                    Door::Export | Door::Verify if !check.starts_with("printf") => {
-                        let said = said.unwrap_or_else(|| panic!("{door:?}, {check}: nobody can check this table"));
-                        assert!(said.contains("table bomb") && said.contains("CHECK"), "{door:?}, {check}: {said}");
-                    }
-                    _ => assert_eq!(said, None, "{door:?}, {check}"),
-                }
-            }
+        for door in ALL {
+            let attack = checks.iter().enumerate().flat_map(|(number, check)| {
+                let insert = format!("INSERT INTO bomb{number} VALUES (1), (2)");
+                [format!("CREATE TABLE bomb{number}(x, CHECK ({check}))"), insert]
+            });
+            let attack: Vec<Statement> = std::iter::once("PRAGMA ignore_check_constraints=on".to_owned())
+                .chain(attack)
+                .map(Statement::new)
+                .collect();
+            let scene = Scene::new(&cloud);
+            assert_eq!(scene.enter(door, &attack), None, "{door:?}");
         }
     }
 }
