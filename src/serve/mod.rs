@@ -3,4 +3,5 @@
 
 pub mod file;
 pub mod marker;
+pub mod replicas;
 pub mod router;
