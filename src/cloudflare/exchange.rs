@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::body::{Oversized, bounded};
 use crate::config::Secret;
 use crate::retry::retry_after;
 use crate::runtime::Runtime;
@@ -51,11 +52,11 @@ pub(crate) fn request(
     }
 }
 
-/// Sends a request and waits for all of the answer.
-pub(crate) async fn exchange(request: RequestBuilder) -> reqwest::Result<Reply> {
+/// Sends a request and waits for all of the answer. `expected`: how much there may be of it.
+pub(crate) async fn exchange(request: RequestBuilder, expected: Oversized) -> reqwest::Result<Reply> {
     let response = request.send().await?;
     let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
-    Ok(Reply { status, retry_after, body: response.bytes().await? })
+    Ok(Reply { status, retry_after, body: bounded(response, expected).await? })
 }
 
 /// What came back.
@@ -63,13 +64,15 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// How long the API asks to wait.
     pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Result<Bytes, Oversized>,
 }
 
 /// Why an answer has no result.
 pub(crate) enum NoResult {
     /// The API said no.
     Refused(Refusal),
+    /// It has more bytes than it can have.
+    Oversized(Oversized),
     /// It is not Cloudflare's JSON.
     Foreign(serde_json::Error),
     /// It is, and says yes to something, but without a result.
@@ -100,7 +103,8 @@ struct Problem {
 impl Reply {
     /// The result in the envelope.
     pub(crate) fn result<T: DeserializeOwned>(&self) -> Result<T, NoResult> {
-        let fields: Fields<'_> = serde_json::from_slice(&self.body).map_err(NoResult::Foreign)?;
+        let body = self.body.as_ref().map_err(|oversized| NoResult::Oversized(*oversized))?;
+        let fields: Fields<'_> = serde_json::from_slice(body).map_err(NoResult::Foreign)?;
         if !fields.success {
             let problem = fields.errors.into_iter().next();
             let (code, message) = problem.map_or((0, "no reason given".into()), |p| (p.code, p.message));
@@ -139,7 +143,7 @@ mod tests {
     #[test]
     fn an_answer_is_a_result_a_refusal_or_neither() {
         let result =
-            |body: &'static str| Reply { status: 200, retry_after: None, body: body.into() }.result::<Vec<u32>>();
+            |body: &'static str| Reply { status: 200, retry_after: None, body: Ok(body.into()) }.result::<Vec<u32>>();
         assert!(matches!(result(r#"{"success":true,"result":[1]}"#), Ok(numbers) if numbers == [1]));
         assert!(matches!(result(r#"{"success":true,"result":null}"#), Err(NoResult::Empty(_))));
         assert!(matches!(result(r#"{"success":true,"result":{}}"#), Err(NoResult::Misfit(_))));

@@ -1,16 +1,20 @@
 //! The rows of one statement while its answer arrives.
 //!
 //! One request, so one state of the database, however many rows there are; what waits to be taken stays with D1 and on the way.
-//! A row may be taken before the answer's end is there, and the end may still bring an error.
+//! A row may be taken before the answer's end is there, and the end may still bring an error. There is no bound for all of it: a row
+//! goes to whoever asked for it before the next one is waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::answer::{SendError, StatementResult, result};
+use super::bounds;
 use super::client::Client;
 use super::scanner::Scanner;
 use super::statement::Statement;
-use crate::cloudflare::Reply;
+use crate::cloudflare::{Reply, bounded};
 use crate::metrics::Metrics;
 use crate::retry::retry_after;
 use crate::runtime::Runtime;
@@ -39,11 +43,11 @@ impl Client {
         let status = response.status();
         if !status.is_success() {
             let retry_after = retry_after(response.headers());
-            let body = wait(&runtime, answer_time, response.bytes())?;
+            let body = wait(&runtime, answer_time, bounded(response, bounds::ROWS))?;
             let answered: Vec<StatementResult> = self.read(&Reply { status: status.as_u16(), retry_after, body })?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
-        let (scanner, metrics) = (Scanner::default(), self.metrics.clone());
+        let (scanner, metrics) = (Scanner::default(), Arc::clone(&self.metrics));
         let mut stream = RowStream { runtime, response: Some(response), answer_time, scanner, metrics };
         stream.fill()?;
         Ok(stream)
@@ -65,12 +69,12 @@ impl RowStream {
             match wait(&self.runtime, self.answer_time, piece)? {
                 (response, Some(bytes)) => {
                     self.metrics.d1_bytes_received.add(bytes.len());
-                    self.scanner.push(&bytes);
+                    self.scanner.push(&bytes)?;
                     self.response = Some(response);
                 }
                 (_, None) => {
-                    let rest = self.scanner.rest().to_vec().into();
-                    result::<Vec<StatementResult>>(&Reply { status: 200, retry_after: None, body: rest })?;
+                    let rest = Bytes::copy_from_slice(self.scanner.rest());
+                    result::<Vec<StatementResult>>(&Reply { status: 200, retry_after: None, body: Ok(rest) })?;
                 }
             }
         }
