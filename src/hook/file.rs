@@ -105,6 +105,14 @@ impl Inode {
         matches!(&self.state.lock().stored, Stored::Object { etag: stored, .. } | Stored::Large { etag: stored, .. } if stored == etag)
     }
 
+    /// The version of the object, if it is too large to be in the cache.
+    pub(crate) fn large_version(&self) -> Option<String> {
+        match &self.state.lock().stored {
+            Stored::Large { etag, .. } => Some(etag.clone()),
+            _ => None,
+        }
+    }
+
     /// Somebody is about to get a descriptor that can write: what the bucket holds must be known from now on.
     pub(crate) fn prepare_to_write(&self) -> Result<()> {
         let is_unread = |state: &State| matches!(state.stored, Stored::Large { fingerprint: None, .. });

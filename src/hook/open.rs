@@ -10,7 +10,7 @@ use super::memfd::{self, Memfd};
 use super::paths::{ObjectKey, Place, Prefix};
 use super::store::{Node, Store, check_name, remember};
 use super::table::Handle;
-use crate::r2::{Content, Meta, Name};
+use crate::r2::{self, Content, Meta, Name};
 
 fn reads_only(flags: c_int) -> bool {
     flags & libc::O_ACCMODE == libc::O_RDONLY
@@ -44,8 +44,8 @@ impl Store {
     }
 
     fn open_to_read(&self, key: &ObjectKey, flags: c_int) -> Result<(OwnedFd, Handle)> {
-        match self.content(key)? {
-            Some((content, meta)) => open_shared(self.stored_inode(key, content, &meta)?, flags),
+        match self.stored(key)? {
+            Some(inode) => open_shared(inode, flags),
             None => match self.node(key)? {
                 Node::Directory => open_directory(key.prefix(), flags),
                 _ => Err(self.absent(key)),
@@ -73,8 +73,8 @@ impl Store {
             self.check_new(key)?;
             return self.open_new(key, false, flags);
         }
-        if let Some((content, meta)) = self.content(key)? {
-            return open_shared(self.stored_inode(key, content, &meta)?, flags);
+        if let Some(inode) = self.stored(key)? {
+            return open_shared(inode, flags);
         }
         match self.node(key)? {
             Node::Directory => Err(Errno(libc::EISDIR)),
@@ -84,6 +84,26 @@ impl Store {
             }
             _ => Err(self.absent(key)),
         }
+    }
+
+    /// The open file of the object with this key. `None`: there is no such object.
+    fn stored(&self, key: &ObjectKey) -> Result<Option<Arc<Inode>>> {
+        // A large object that is open here is not fetched again: there might be no room for it a second time.
+        let here = self.open_file(key).filter(|_| !self.deferred.has(key));
+        let here = here.and_then(|inode| Some((inode.large_version()?, inode)));
+        let (content, meta) = match here {
+            None => match self.content(key)? {
+                Some(fetched) => fetched,
+                None => return Ok(None),
+            },
+            Some((etag, inode)) => match self.objects.fetch_unless(key.as_str(), &etag, Store::file_for(key)) {
+                Ok(None) => return Ok(Some(inode)),
+                Ok(Some(fetched)) => fetched,
+                Err(r2::Error::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        self.stored_inode(key, content, &meta).map(Some)
     }
 
     /// The open file of an object: everyone who has this version of it open shares one.

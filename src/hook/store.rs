@@ -208,8 +208,15 @@ impl Store {
 
     /// An object's bytes, a large one's in a file in memory. `None`: there is no such object.
     pub(super) fn content(&self, key: &ObjectKey) -> Result<Option<(Content<Memfd>, Meta)>> {
+        self.content_in(key, Store::file_for(key))
+    }
+
+    /// Makes the file in memory for a large object.
+    pub(super) fn file_for(
+        key: &ObjectKey,
+    ) -> impl Fn(&Meta) -> std::result::Result<Memfd, r2::Error> + Send + Sync + 'static {
         let name = key.name().to_owned();
-        self.content_in(key, move |meta| Memfd::for_object(&name, meta))
+        move |meta| Memfd::for_object(&name, meta)
     }
 
     /// The same, a large one's in what `make` gives.

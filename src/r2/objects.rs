@@ -131,6 +131,22 @@ impl Objects {
         self.download(key, Instant::now(), make)
     }
 
+    /// An object's bytes, unless it is still the one with this ETag, which is open here and not in the cache.
+    pub fn fetch_unless<S: Sink>(
+        &self,
+        key: &str,
+        etag: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<Option<(Content<S>, Meta)>, Error> {
+        let asked = Instant::now();
+        match self.cache.lock().name(key, asked) {
+            Name::Present { meta, fresh: true } if meta.etag == etag => return Ok(None),
+            _ => {}
+        }
+        let fetched = self.bucket.fetch(key, Some(etag), make);
+        fetched.map(|read| read.map(|read| self.keep(read, asked))).inspect_err(|error| self.forget(key, asked, error))
+    }
+
     fn download<S: Sink>(
         &self,
         key: &str,

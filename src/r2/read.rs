@@ -178,10 +178,12 @@ impl Remote {
             let result: GetResult = self.store.get_opts(path, options.clone()).await?;
             let (meta, said) = (Meta::of(result.meta.clone()), result.range.end - result.range.start);
             let bytes = result.bytes().await?;
-            match bytes.len() as u64 == said {
-                true => Ok((bytes, meta)),
-                false => Err(Cause::Misfit(format!("{} bytes came instead of {said}", bytes.len()))),
+            if bytes.len() as u64 == said {
+                return Ok((bytes, meta));
             }
+            // Somebody on the way has made it shorter: the next one may be whole.
+            let reason = format!("{} bytes came instead of {said}", bytes.len());
+            Err(Cause::Transient { reason, retry_after: None })
         };
         self.retrying(task, attempt).await
     }
