@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::answer::Answer;
 use super::meta::Meta;
+use super::wire::NoMemory;
 use crate::cloudflare::{Oversized, advice, causes};
 use crate::config::SettingError;
 use crate::retry::Transient;
@@ -80,6 +81,12 @@ pub enum Error {
         /// How much was expected.
         oversized: Oversized,
     },
+    /// There is not even memory for the answer to one request.
+    #[error("cannot {what}: {}", NoMemory)]
+    NoMemory {
+        /// What was asked for.
+        what: String,
+    },
     /// An answer that is none to what was asked.
     #[error("R2's answer to {what} cannot be used: {reason}; {}", advice::CHECK_R2)]
     Misfit {
@@ -138,6 +145,7 @@ pub(super) enum Cause {
     UnusableKey(String),
     Refused(Answer),
     Oversized(Oversized),
+    NoMemory,
     /// No answer to what was asked.
     Misfit(String),
     /// There is no room here for what came.
@@ -168,6 +176,7 @@ impl Cause {
             Cause::UnusableKey(reason) => Error::BadKey { key, reason },
             Cause::Refused(answer) => Error::Refused { what, answer },
             Cause::Oversized(oversized) => Error::Oversized { what, oversized },
+            Cause::NoMemory => Error::NoMemory { what },
             Cause::Misfit(reason) => Error::Misfit { what, reason },
             Cause::Local(error) => error,
             Cause::Transient { reason, .. } => Error::Unreachable { what, waited, reason },
@@ -185,6 +194,9 @@ impl From<object_store::Error> for Cause {
         }
         if let Some(oversized) = find::<Oversized>(&error) {
             return Cause::Oversized(*oversized);
+        }
+        if find::<NoMemory>(&error).is_some() {
+            return Cause::NoMemory;
         }
         match error {
             object_store::Error::NotFound { .. } => Cause::NotFound,
@@ -232,7 +244,7 @@ impl Error {
             Error::LongKey { .. } => libc::ENAMETOOLONG,
             Error::TooBig { .. } => libc::EFBIG,
             Error::DoesNotFit { errno, .. } => *errno,
-            Error::LongList { .. } => libc::ENOMEM,
+            Error::LongList { .. } | Error::NoMemory { .. } => libc::ENOMEM,
             Error::Setting(_)
             | Error::Oversized { .. }
             | Error::Misfit { .. }

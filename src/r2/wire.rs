@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use http::header::{CONTENT_LENGTH, ETAG};
 use object_store::ClientOptions;
@@ -62,14 +62,14 @@ impl HttpService for Wire {
                 return Err(HttpError::new(HttpErrorKind::Unknown, expected));
             }
             let time = self.answer_time + time_for(length.unwrap_or(0).min(expected.most));
-            let (body, rest) = within(time, collect(body, expected.most)).await?;
+            let (body, rest) = within(time, collect(body, expected.most, length)).await?;
             if rest == Rest::Left {
                 return Err(HttpError::new(HttpErrorKind::Unknown, expected));
             }
             body
         } else {
             // The status says most, and the first lines the rest.
-            within(self.answer_time, collect(body, bounds::ERROR_BYTES)).await?.0
+            within(self.answer_time, collect(body, bounds::ERROR_BYTES, None)).await?.0
         };
         match Answer::read(&head, &body) {
             Some(answer) => Err(HttpError::new(HttpErrorKind::Unknown, answer)),
@@ -85,21 +85,37 @@ enum Rest {
     Left,
 }
 
-/// A body, or its first bytes, when it has more than `most`.
-async fn collect(body: HttpResponseBody, most: u64) -> Result<(Bytes, Rest), HttpError> {
+/// A body, or its first bytes, when it has more than `most`. `length`: how many it is said to have.
+async fn collect(body: HttpResponseBody, most: u64, length: Option<u64>) -> Result<(Bytes, Rest), HttpError> {
     let mut chunks = body.bytes_stream();
     let Some(first) = chunks.next().await.transpose()? else { return Ok((Bytes::new(), Rest::Taken)) };
-    let mut all: Option<BytesMut> = None;
+    let mut all = Vec::new();
     let mut taken = first.len() as u64;
     while taken <= most
         && let Some(chunk) = chunks.next().await.transpose()?
     {
+        if all.is_empty() {
+            reserve(&mut all, length.unwrap_or(0).min(most).max(taken))?;
+            all.extend_from_slice(&first);
+        }
+        reserve(&mut all, chunk.len() as u64)?;
+        all.extend_from_slice(&chunk);
         taken += chunk.len() as u64;
-        all.get_or_insert_with(|| BytesMut::from(&first[..])).extend_from_slice(&chunk);
     }
     let rest = if taken > most { Rest::Left } else { Rest::Taken };
-    Ok((all.map_or(first, BytesMut::freeze), rest))
+    Ok((if all.is_empty() { first } else { all.into() }, rest))
 }
+
+/// Makes room for so many more bytes. There may be none: the process can have a limit, or be at its end.
+fn reserve(all: &mut Vec<u8>, more: u64) -> Result<(), HttpError> {
+    let more = usize::try_from(more).unwrap_or(usize::MAX);
+    all.try_reserve(more).map_err(|_| HttpError::new(HttpErrorKind::Unknown, NoMemory))
+}
+
+/// There is no memory for an answer.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("there is no memory left for the answer")]
+pub(super) struct NoMemory;
 
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within {0:.1?}")]
