@@ -25,11 +25,15 @@ pub struct Answer {
 impl Answer {
     /// Reads the answer to a request. `None`: it is one that `object_store` understands.
     pub(super) fn read(head: &Parts, body: &[u8]) -> Option<Answer> {
+        // First of all: the body may be an object.
+        if head.status.is_success() {
+            return None;
+        }
         let code = element(body, "Code");
         let plain = match head.status {
             StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED => true,
             StatusCode::NOT_FOUND => code.as_deref() != Some("NoSuchBucket"),
-            status => status.is_success(),
+            _ => false,
         };
         if plain {
             return None;
