@@ -65,7 +65,7 @@ fn a_page_without_names_has_no_next_one() {
 fn names_in_a_listing_are_those_that_were_asked_for() {
     is_misfit(listing(page(&["videos/a.mp4"], "")));
     is_misfit(listing(page(&["images/b.png", "images/a.png"], "")));
-    is_misfit(listing(page(&["images/a.png", "images/a.png"], "")));
+    is_misfit(listing(page(&["images/a.png"; 3], ""))); // two may be a file and the marker of a folder
     let many: Vec<String> = (0..1001).map(|number| format!("images/{number:04}")).collect();
     is_misfit(listing(page(&many.iter().map(String::as_str).collect::<Vec<_>>(), "")));
     is_misfit(listing(format!("<ListBucketResult>{}</ListBucketResult>", contents("images/a", &"e".repeat(100_000)))));
