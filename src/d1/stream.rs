@@ -14,9 +14,8 @@ use super::bounds;
 use super::client::Client;
 use super::scanner::Scanner;
 use super::statement::Statement;
-use crate::cloudflare::{Reply, bounded};
+use crate::cloudflare::Reply;
 use crate::metrics::Metrics;
-use crate::retry::retry_after;
 use crate::runtime::Runtime;
 
 /// The rows of one statement. Dropping it ends the request.
@@ -42,9 +41,8 @@ impl Client {
         let response = wait(&runtime, answer_time, request.send())?;
         let status = response.status();
         if !status.is_success() {
-            let retry_after = retry_after(response.headers());
-            let body = wait(&runtime, answer_time, bounded(response, bounds::ROWS))?;
-            let answered: Vec<StatementResult> = self.read(&Reply { status: status.as_u16(), retry_after, body })?;
+            let reply = wait(&runtime, answer_time, Reply::read(response, bounds::ROWS))?;
+            let answered: Vec<StatementResult> = self.read(&reply)?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
         let (scanner, metrics) = (Scanner::default(), Arc::clone(&self.metrics));
@@ -74,7 +72,8 @@ impl RowStream {
                 }
                 (_, None) => {
                     let rest = Bytes::copy_from_slice(self.scanner.rest());
-                    result::<Vec<StatementResult>>(&Reply { status: 200, retry_after: None, body: Ok(rest) })?;
+                    let reply = Reply { status: 200, retry_after: None, redirect: None, body: Ok(rest) };
+                    result::<Vec<StatementResult>>(&reply)?;
                 }
             }
         }

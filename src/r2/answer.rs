@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::response::Parts;
 
-use crate::cloudflare::advice;
+use crate::cloudflare::{advice, redirect};
 use crate::retry::retry_after;
 
 /// A refusal in R2's own words.
@@ -38,11 +38,12 @@ impl Answer {
         if plain {
             return None;
         }
+        let redirect = redirect(head.status, &head.headers);
         let reason = || head.status.canonical_reason().unwrap_or("an answer without a reason").to_owned();
         Some(Answer {
             status: head.status.as_u16(),
             code: code.map_or_else(|| "no S3 error code".to_owned(), shortened),
-            message: element(body, "Message").map_or_else(reason, shortened),
+            message: redirect.or_else(|| element(body, "Message")).map_or_else(reason, shortened),
             retry_after: retry_after(&head.headers),
         })
     }

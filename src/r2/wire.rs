@@ -50,7 +50,8 @@ impl HttpService for Wire {
         // Asked for each time: connections made before a `fork` are the parent's.
         let runtime = Runtime::current().map_err(|error| HttpError::new(HttpErrorKind::Connect, error))?;
         let sent = time_for(request.body().content_length() as u64);
-        let (head, body) = within(self.answer_time + sent, runtime.http.call(request)).await?.into_parts();
+        let client = runtime.http.client(request.uri().host());
+        let (head, body) = within(self.answer_time + sent, client.call(request)).await?.into_parts();
         if head.headers.get(ETAG).is_some_and(|etag| etag.len() as u64 > bounds::ETAG.most) {
             return Err(HttpError::new(HttpErrorKind::Unknown, bounds::ETAG));
         }
