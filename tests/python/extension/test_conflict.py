@@ -70,6 +70,12 @@ print(db.in_transaction, db.execute("SELECT count(*) FROM t WHERE v = 'mine'").f
     assert out == ["database is locked", *told[again]]
 
 
+def test_pythons_commit_says_nothing_where_no_transaction_is_open(app):
+    """Python's own doing: with a file it is the same after any error that made SQLite roll back."""
+    out, _ = conflict(app, "attempt(db.commit); attempt(db.commit); print(db.execute('SELECT v FROM t ORDER BY id').fetchall())")
+    assert out == ["database is locked", "done", "[(1,), (2,)]"]
+
+
 def test_a_transaction_that_pythons_context_manager_ends(app):
     code = """
 def with_db():
