@@ -14,6 +14,8 @@ mod error;
 mod folders;
 mod form;
 mod found;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod globs;
 mod log;
 mod mask;

@@ -53,6 +53,14 @@ impl Source {
         source
     }
 
+    /// What a file at `path` with this text says.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn of_text(path: PathBuf, text: &str) -> Source {
+        let mut source = Source { path, has_file: true, problems: Vec::new(), values: BTreeMap::new() };
+        source.take(text);
+        source
+    }
+
     fn take(&mut self, text: &str) {
         let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
         let parsed = match DeTable::parse(text) {

@@ -2,6 +2,8 @@
 
 mod answer;
 mod client;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod limits;
 mod scanner;
 mod statement;

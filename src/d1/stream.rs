@@ -68,14 +68,24 @@ impl RowStream {
                     self.scanner.push(&bytes);
                     self.response = Some(response);
                 }
-                (_, None) => {
-                    let rest = self.scanner.rest().to_vec().into();
-                    result::<Vec<StatementResult>>(&Reply { status: 200, retry_after: None, body: rest })?;
-                }
+                (_, None) => end(&self.scanner)?,
             }
         }
         Ok(())
     }
+}
+
+/// Whether all went well, as an answer that was read to its end says.
+pub(super) fn end(scanner: &Scanner) -> Result<(), SendError> {
+    let rest = scanner.rest().to_vec().into();
+    let results: Vec<StatementResult> = result(&Reply { status: 200, retry_after: None, body: rest })?;
+    // They stand under names that JSON lets one write in other ways than D1 does: taken for none, they would be lost.
+    if results.iter().any(|result| !result.results.rows.is_empty()) {
+        return Err(SendError::Unknown(
+            "D1's answer cannot be understood: its rows are not where they should be".into(),
+        ));
+    }
+    Ok(())
 }
 
 impl Drop for RowStream {
@@ -96,4 +106,20 @@ fn wait<T: Send + 'static>(
     let part = part.ok_or_else(SendError::interrupted)?;
     let part = part.map_err(|_| SendError::Unknown(format!("no answer from D1 in {answer_time:?}")))?;
     part.map_err(|error| SendError::no_answer(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_under_a_name_that_is_written_otherwise_are_not_lost() {
+        let read = |name: &str| {
+            let mut scanner = Scanner::default();
+            scanner.push(format!(r#"{{"success":true,"result":[{{"results":{{"{name}":[["i1"]]}}}}]}}"#).as_bytes());
+            (scanner.has_row(), end(&scanner))
+        };
+        assert!(matches!(read("rows"), (true, Ok(()))));
+        assert!(matches!(read(r"r\u006fws"), (false, Err(SendError::Unknown(_)))));
+    }
 }

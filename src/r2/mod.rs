@@ -14,6 +14,8 @@ mod checksum;
 mod content_type;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod key_range;
 mod keys;
 mod list;

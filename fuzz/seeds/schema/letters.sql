@@ -1,0 +1,1 @@
+CREATE TABLE "tä€😀"(ä TEXT, "é""x" BLOB)

@@ -1,0 +1,1 @@
+CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT '/*lf<*/'; SELECT '/*>lf*/; END; ATTACH ''x'' AS y; --'; END

@@ -1,0 +1,1 @@
+CREATE VIEW v(a,b) AS WITH x AS (SELECT 1) SELECT a, count(*) FROM t JOIN x GROUP BY 1 -- end
