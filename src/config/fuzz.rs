@@ -15,7 +15,11 @@ pub fn settings_file(text: &str) {
     let mut said: Vec<String> = source.problems.iter().map(ToString::to_string).collect();
     let settings = Settings::of(&source);
     said.extend(settings.as_ref().err().map(ToString::to_string));
-    said.push(settings.map(|mut settings| settings_without_names(&mut settings)).unwrap_or_default());
+    // The account, the database and the endpoint are no secrets.
+    let is_public = [&*table::ACCOUNT, &*table::DATABASE, &*table::API];
+    if !is_public.iter().any(|setting| source.in_file(setting).is_some_and(|value| value.contains(SECRET))) {
+        said.push(format!("{settings:?}"));
+    }
     said.extend(R2Settings::of(&source).err().map(|error| error.to_string()));
     said.extend(source.named_databases().err().map(|error| error.to_string()));
     said.extend(source.described().into_iter().filter_map(|shown| Some(shown.problem?.to_string())));
@@ -29,12 +33,11 @@ pub fn settings_file(text: &str) {
     }
 }
 
-/// The account and the database are no secrets.
-fn settings_without_names(settings: &mut Settings) -> String {
-    for text in [&mut settings.account, &mut settings.database, &mut settings.api] {
-        text.clear();
-    }
-    format!("{settings:?}")
+/// The settings of a database of any name.
+pub(crate) fn settings(database: &str) -> Option<Settings> {
+    let text =
+        format!("account_id = \"0123\"\napi_token = \"secret\"\nd1_database = {}\n", toml::Value::from(database));
+    Settings::of(&Source::of_text("/root/liteflare.toml".into(), &text)).ok()
 }
 
 /// Mapped folders are absolute and apart from each other; a database's path passes the test that says which paths may be one.
