@@ -76,6 +76,9 @@ pub fn main(args: InitArgs) -> anyhow::Result<()> {
     if !done.has_token {
         writeln!(out, "  export CLOUDFLARE_API_TOKEN=…  # not in the file; --store-token puts it there")?;
     }
+    for (name, url) in &done.beside_secrets {
+        writeln!(out, "  export {name}={url}  # a secret in the environment goes only where the environment says")?;
+    }
     writeln!(out, "  liteflare doctor --root {root}")?;
     writeln!(out, "  liteflare run -- {} --root {root}", invokeai::COMMAND)?;
     Ok(())

@@ -1,8 +1,12 @@
 //! What must hold of any `liteflare.toml` and of any value: it is read the same again when it is written, and a secret is never shown.
 
+use std::path::Path;
+
 use super::found::Found;
 use super::globs::Globs;
+use super::inside::Root;
 use super::origin::Origin;
+use super::root::root;
 use super::source::Source;
 use super::{R2Settings, Settings, table};
 
@@ -25,6 +29,7 @@ pub fn settings_file(text: &str) {
     said.extend(source.described().into_iter().filter_map(|shown| Some(shown.problem?.to_string())));
     assert!(said.iter().all(|text| !text.contains(SECRET)), "a value is shown: {said:?}");
     paths(&source);
+    in_its_own_root(text);
     written_again(&source);
     for setting in table::ALL {
         if let Some(value) = source.in_file(setting) {
@@ -55,6 +60,23 @@ fn paths(source: &Source) {
         let passes = prefilters.iter().any(|prefilter| prefilter.may_match(path.as_os_str().as_encoded_bytes()));
         let globs = Globs::unchecked(source.in_file(&table::DB).unwrap_or_default().to_owned());
         assert!(passes || globs.matches(path) != Ok(true), "{path:?} is served, but nobody would ask");
+    }
+}
+
+/// In a root's own file the same text names nothing outside of the root, or is refused.
+fn in_its_own_root(text: &str) {
+    let source = Source::of_text(root().join("liteflare.toml"), text);
+    if !source.problems.is_empty() {
+        return;
+    }
+    let is_inside = |path: &Path| Root::new(&root()).check(path).is_ok();
+    let folders = source.mapped_folders();
+    assert!(folders.iter().all(|folder| is_inside(&folder.dir)), "outside of the root: {folders:?}");
+    let databases = source.named_databases().unwrap_or_default();
+    assert!(databases.iter().all(|path| !path.is_absolute() || is_inside(path)), "outside of the root: {databases:?}");
+    let globs = Globs::unchecked(source.in_file(&table::DB).unwrap_or_default().to_owned());
+    for outside in ["/x.db", "/elsewhere/x.db", "/elsewhere/a/b/x.sqlite"] {
+        assert_ne!(globs.matches(Path::new(outside)), Ok(true), "outside of the root: {globs:?}");
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn rows(answer: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn whole(answer: &[u8], status: u16) -> Result<Vec<StatementResult>, SendError> {
-    result(&Reply { status, retry_after: None, body: answer.to_vec().into() })
+    result(&Reply { status, retry_after: None, redirect: None, body: answer.to_vec().into() })
 }
 
 fn streamed(answer: &[u8], piece: usize) -> (Vec<Vec<u8>>, Result<(), SendError>) {

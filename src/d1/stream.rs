@@ -12,7 +12,6 @@ use super::scanner::Scanner;
 use super::statement::Statement;
 use crate::cloudflare::Reply;
 use crate::metrics::Metrics;
-use crate::retry::retry_after;
 use crate::runtime::Runtime;
 
 /// The rows of one statement. Dropping it ends the request.
@@ -38,9 +37,8 @@ impl Client {
         let response = wait(&runtime, answer_time, request.send())?;
         let status = response.status();
         if !status.is_success() {
-            let retry_after = retry_after(response.headers());
-            let body = wait(&runtime, answer_time, response.bytes())?;
-            let answered: Vec<StatementResult> = self.read(&Reply { status: status.as_u16(), retry_after, body })?;
+            let reply = wait(&runtime, answer_time, Reply::read(response))?;
+            let answered: Vec<StatementResult> = self.read(&reply)?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
         let (scanner, metrics) = (Scanner::default(), self.metrics.clone());
@@ -78,7 +76,7 @@ impl RowStream {
 /// Whether all went well, as an answer that was read to its end says.
 pub(super) fn end(scanner: &Scanner) -> Result<(), SendError> {
     let rest = scanner.rest().to_vec().into();
-    let results: Vec<StatementResult> = result(&Reply { status: 200, retry_after: None, body: rest })?;
+    let results: Vec<StatementResult> = result(&Reply { status: 200, retry_after: None, redirect: None, body: rest })?;
     // They stand under names that JSON lets one write in other ways than D1 does: taken for none, they would be lost.
     if results.iter().any(|result| !result.results.rows.is_empty()) {
         return Err(SendError::Unknown(

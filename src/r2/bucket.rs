@@ -60,7 +60,7 @@ impl Bucket {
         metrics: Arc<R2Metrics>,
     ) -> Result<Bucket, Error> {
         let builder = AmazonS3Builder::new()
-            .with_endpoint(&settings.endpoint)
+            .with_endpoint(settings.keys.endpoint())
             .with_bucket_name(&settings.bucket)
             .with_region("auto")
             .with_access_key_id(pair.id)

@@ -24,7 +24,7 @@ use super::error::Error;
 use super::keys::Pair;
 use super::meta::Meta;
 use super::write::PutMode;
-use crate::config::{R2Keys, R2Settings, Refresh, Secret};
+use crate::config::{Access, R2Keys, R2Settings, Refresh, Secret};
 use crate::metrics::R2Metrics;
 
 /// The prefix and the key that are asked for.
@@ -116,8 +116,7 @@ fn bucket(script: Script) -> Bucket {
     let (id, secret) = ("id".to_owned(), Secret::new("secret"));
     let settings = R2Settings {
         bucket: "bucket".into(),
-        endpoint: "https://endpoint.example".into(),
-        keys: R2Keys::Given { id: id.clone(), secret: secret.clone() },
+        keys: R2Keys::Given { id: id.clone(), bucket: Access::new("https://endpoint.example", secret.clone()) },
         folders: Vec::new(),
         refresh: Refresh::Always,
         timeout: Duration::ZERO, // nothing is tried again

@@ -9,7 +9,7 @@ use super::media::{scan, upload};
 use super::source::DatabaseCopy;
 use super::target::Target;
 use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, requests, send};
-use crate::config;
+use crate::config::{R2Settings, Settings, Source};
 use crate::d1::Client;
 use crate::image::Seq;
 use crate::invokeai::DATABASE;
@@ -51,10 +51,12 @@ enum RowsToSend {
 
 /// Imports the root. `replace`: what Cloudflare holds now may be deleted.
 pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<ImportSummary, Error> {
-    let (settings, r2) = config::load()?;
+    let given = Source::read()?;
+    let (settings, r2, within) = (Settings::of(&given)?, R2Settings::of(&given)?, given.confined_to());
+    within.map_or(Ok(()), |within| within.check(&root.join(DATABASE)))?;
     let source = DatabaseCopy::open(&root.join(DATABASE))?;
     let checked = check(&source.connection, &root.join(DATABASE), progress)?;
-    let files = r2.as_ref().map(|r2| scan(&r2.folders)).transpose()?;
+    let files = r2.as_ref().map(|r2| scan(&r2.folders, within)).transpose()?;
 
     let client = connect_d1(&settings)?;
     let database = DatabaseImport { client: &client, source: &source, checked: &checked, progress };

@@ -1,6 +1,7 @@
 //! Finds the files in the mapped folders.
 //!
-//! Symbolic links to files and folders are followed, because people keep large folders on another disk. Names that begin with a dot are
+//! Symbolic links to files and folders are followed, because people keep large folders on another disk; but not out of a root that
+//! brings its own secrets. Names that begin with a dot are
 //! included: they may be the application's journals (`invokeai::JOURNAL`). Empty folders are left out: the application creates those it
 //! needs.
 
@@ -11,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::config::MappedFolder;
+use crate::config::{MappedFolder, Root};
 use crate::r2;
 use crate::transfer::Error;
 
@@ -34,7 +35,9 @@ impl LocalFile {
 }
 
 /// All files in `folders`, sorted by key. A folder that does not exist has none.
-pub(crate) fn scan(folders: &[MappedFolder]) -> Result<Vec<LocalFile>, Error> {
+///
+/// `within`: no link may lead out of there.
+pub(crate) fn scan(folders: &[MappedFolder], within: Option<&Root>) -> Result<Vec<LocalFile>, Error> {
     let mut files = Vec::new();
     for (number, folder) in folders.iter().enumerate() {
         match fs::metadata(&folder.dir) {
@@ -43,7 +46,7 @@ pub(crate) fn scan(folders: &[MappedFolder]) -> Result<Vec<LocalFile>, Error> {
             Ok(found) if !found.is_dir() => return Err(Error::Special { path: folder.dir.clone() }),
             Ok(found) => {
                 let mut above = BTreeSet::from([(found.dev(), found.ino())]);
-                FolderScan { number, files: &mut files }.folder(&folder.dir, &folder.prefix, &mut above)?;
+                FolderScan { number, within, files: &mut files }.folder(&folder.dir, &folder.prefix, &mut above)?;
             }
         }
     }
@@ -53,6 +56,7 @@ pub(crate) fn scan(folders: &[MappedFolder]) -> Result<Vec<LocalFile>, Error> {
 
 struct FolderScan<'f> {
     number: usize,
+    within: Option<&'f Root>,
     files: &'f mut Vec<LocalFile>,
 }
 
@@ -60,7 +64,11 @@ impl FolderScan<'_> {
     /// `above`: the folders that this one is in, to detect links that form a cycle.
     fn folder(&mut self, dir: &Path, prefix: &str, above: &mut BTreeSet<(u64, u64)>) -> Result<(), Error> {
         for entry in fs::read_dir(dir).map_err(Error::file(dir))? {
-            let path = entry.map_err(Error::file(dir))?.path();
+            let entry = entry.map_err(Error::file(dir))?;
+            let path = entry.path();
+            if let Some(within) = self.within.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_symlink())) {
+                within.check(&path)?;
+            }
             let key = format!("{prefix}/{}", name(&path)?);
             let found = fs::metadata(&path).map_err(Error::file(&path))?;
             if found.is_dir() {
