@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::Error;
 use crate::serve::marker;
+use crate::vfs::inner::{self, Task};
 
 /// A temporary copy of a database, with what its WAL holds.
 pub(crate) struct DatabaseCopy {
@@ -43,16 +44,9 @@ impl DatabaseCopy {
         if stamps(path)? != before {
             return Err(Error::Changed { path: path.to_path_buf() });
         }
-        Ok(DatabaseCopy { connection: open(&copy)?, _folder: folder })
+        let connection = inner::file(&copy, OpenFlags::SQLITE_OPEN_READ_WRITE, Task::Import)?; // SQLite reads the WAL so
+        Ok(DatabaseCopy { connection, _folder: folder })
     }
-}
-
-fn open(copy: &Path) -> Result<Connection, Error> {
-    let connection =
-        Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
