@@ -9,7 +9,7 @@
 //! reads this list; `docs/ARCHITECTURE.md` says what lives where.
 //!
 //! ```text rooms
-//! main cli
+//! main cli fuzzing
 //! init doctor status transfer
 //! dev
 //! extension
@@ -44,6 +44,8 @@ pub mod doctor;
 pub mod error;
 pub mod extension;
 pub mod ffi;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod hook;
 pub mod image;
 pub mod init;

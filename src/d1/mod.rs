@@ -3,6 +3,8 @@
 mod answer;
 mod bounds;
 mod client;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod limits;
 mod scanner;
 mod statement;

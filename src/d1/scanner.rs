@@ -12,6 +12,15 @@ use crate::cloudflare::Oversized;
 /// The names around D1's rows.
 const ROWS: [&[u8]; 5] = [b"", b"result", b"", b"results", b"rows"];
 
+/// What came last in the array of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Between {
+    #[default]
+    Nothing,
+    Row,
+    Comma,
+}
+
 /// Takes the rows out of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
@@ -24,6 +33,8 @@ pub(super) struct Scanner {
     escaped: bool,
     /// Inside of the array of rows, or of a row: 1, or more.
     depth: usize,
+    /// Between two rows: what came last.
+    last: Between,
     row: Vec<u8>,
     rows: VecDeque<Vec<u8>>,
     rest: Vec<u8>,
@@ -96,23 +107,26 @@ impl Scanner {
         }
         if self.depth == 1 {
             self.rows.push_back(std::mem::take(&mut self.row));
+            self.last = Between::Row;
         }
         1
     }
 
     fn between_rows(&mut self, byte: u8) -> usize {
-        match byte {
-            b'[' => {
+        match (byte, self.last) {
+            (b'[', Between::Nothing | Between::Comma) => {
                 self.depth = 2;
                 self.row.push(byte);
             }
-            b']' => {
-                self.depth = 0;
+            (b',', Between::Row) => self.last = Between::Comma,
+            (b']', last) => {
+                (self.depth, self.last) = (0, Between::Nothing);
                 self.names.pop();
-                self.rest.push(byte);
+                self.rest.extend_from_slice(if last == Between::Comma { b",]" } else { b"]" });
             }
-            b',' | b' ' | b'\n' | b'\r' | b'\t' => {}
-            other => self.rest.push(other), // no row: the rest will be no answer either
+            (b' ' | b'\n' | b'\r' | b'\t', _) => {}
+            // No row, or out of place. The comma sees to it that the rest is no answer either.
+            (other, _) => self.rest.extend_from_slice(&[b',', other]),
         }
         1
     }
@@ -194,5 +208,15 @@ mod tests {
     fn rows_that_are_no_arrays_make_no_good_answer() {
         let (rows, rest) = scan(r#"{"result":[{"results":{"rows":[{"a":1},2]}}]}"#, 100);
         assert!(rows.is_empty() && serde_json::from_str::<serde_json::Value>(&rest).is_err(), "{rest}");
+    }
+
+    #[test]
+    fn commas_that_are_missing_or_too_many_make_no_good_answer() {
+        for rows in ["[1][2]", "[1],,[2]", ",[1]", "[1],", ","] {
+            let (_, rest) = scan(&format!(r#"{{"result":[{{"results":{{"rows":[{rows}]}}}}]}}"#), 100);
+            assert!(serde_json::from_str::<serde_json::Value>(&rest).is_err(), "{rows}: {rest}");
+        }
+        let (rows, rest) = scan(r#"{"result":[{"results":{"rows":[[1], [2]]}},{"results":{"rows":[[3]]}}]}"#, 100);
+        assert!(rows.len() == 3 && serde_json::from_str::<serde_json::Value>(&rest).is_ok(), "{rows:?}: {rest}");
     }
 }

@@ -70,15 +70,24 @@ impl RowStream {
                     self.scanner.push(&bytes)?;
                     self.response = Some(response);
                 }
-                (_, None) => {
-                    let rest = Bytes::copy_from_slice(self.scanner.rest());
-                    let reply = Reply { status: 200, retry_after: None, redirect: None, body: Ok(rest) };
-                    result::<Vec<StatementResult>>(&reply)?;
-                }
+                (_, None) => end(&self.scanner)?,
             }
         }
         Ok(())
     }
+}
+
+/// Whether all went well, as an answer that was read to its end says.
+pub(super) fn end(scanner: &Scanner) -> Result<(), SendError> {
+    let body = Ok(Bytes::copy_from_slice(scanner.rest()));
+    let results: Vec<StatementResult> = result(&Reply { status: 200, retry_after: None, redirect: None, body })?;
+    // They stand under names that JSON lets one write in other ways than D1 does: taken for none, they would be lost.
+    if results.iter().any(|result| !result.results.rows.is_empty()) {
+        return Err(SendError::Unknown(
+            "D1's answer cannot be understood: its rows are not where they should be".into(),
+        ));
+    }
+    Ok(())
 }
 
 impl Drop for RowStream {
@@ -99,4 +108,22 @@ fn wait<T: Send + 'static>(
     let part = part.ok_or_else(SendError::interrupted)?;
     let part = part.map_err(|_| SendError::Unknown(format!("no answer from D1 in {answer_time:?}")))?;
     part.map_err(|error| SendError::no_answer(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_under_a_name_that_is_written_otherwise_are_not_lost() {
+        let read = |name: &str| {
+            let mut scanner = Scanner::default();
+            scanner
+                .push(format!(r#"{{"success":true,"result":[{{"results":{{"{name}":[["i1"]]}}}}]}}"#).as_bytes())
+                .unwrap();
+            (scanner.has_row(), end(&scanner))
+        };
+        assert!(matches!(read("rows"), (true, Ok(()))));
+        assert!(matches!(read(r"r\u006fws"), (false, Err(SendError::Unknown(_)))));
+    }
 }

@@ -16,6 +16,8 @@ mod content;
 mod content_type;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod key_range;
 mod keys;
 mod list;
