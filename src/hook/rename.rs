@@ -1,7 +1,8 @@
 //! Renaming: within the bucket, and between the bucket and the disk.
 
-use std::fs::File;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -171,21 +172,18 @@ impl Store {
             return Err(Errno(libc::EEXIST));
         }
         let (bytes, meta) = self.bytes(key)?.ok_or(Errno(libc::ENOENT))?;
-        // It gets its name once it is complete.
-        let mut temporary = to.as_os_str().to_os_string();
-        temporary.push(".liteflare-part");
-        let temporary = Path::new(&temporary);
-        let moved = write_as(temporary, &bytes, meta.modified).and_then(|()| std::fs::rename(temporary, to));
-        if let Err(error) = moved {
-            let _ = std::fs::remove_file(temporary); // it may not even be there
-            return Err(error.into());
-        }
+        put_in_place(to, &bytes, meta.modified)?;
         self.unlink(from)
     }
 }
 
-fn write_as(path: &Path, bytes: &[u8], modified: SystemTime) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
+/// The file gets its name once it is complete. Until then it has one that nobody can have planted a link under.
+fn put_in_place(path: &Path, bytes: &[u8], modified: SystemTime) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = Permissions::from_mode(0o666); // as for any file, less what the umask takes
+    let mut file = tempfile::Builder::new().prefix(".liteflare-").permissions(mode).tempfile_in(folder)?;
     file.write_all(bytes)?;
-    file.set_modified(modified)
+    file.as_file().set_modified(modified)?;
+    file.persist(path).map_err(|failed| failed.error)?;
+    Ok(())
 }

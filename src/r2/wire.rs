@@ -14,6 +14,7 @@ use object_store::client::{
 
 use super::answer::Answer;
 use super::operation::Operation;
+use super::page;
 use crate::metrics::R2Metrics;
 use crate::runtime::Runtime;
 
@@ -42,18 +43,25 @@ impl HttpConnector for Wire {
 impl HttpService for Wire {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let query = request.uri().query().unwrap_or_default();
-        self.metrics.of(Operation::of(request.method(), query, request.headers())).add(1);
+        let operation = Operation::of(request.method(), query, request.headers());
+        self.metrics.of(operation).add(1);
         // Asked for each time: connections made before a `fork` are the parent's.
         let runtime = Runtime::current().map_err(|error| HttpError::new(HttpErrorKind::Connect, error))?;
         let sent = time_for(request.body().content_length() as u64);
-        let (head, body) = within(self.answer_time + sent, runtime.http.call(request)).await?.into_parts();
+        let (mut head, body) = within(self.answer_time + sent, runtime.http.call(request)).await?.into_parts();
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         // The body is read here, so that a stall or a reset within it is a failed request like any other.
         let body = within(self.answer_time + time_for(length.unwrap_or(0)), collect(body)).await?;
-        match Answer::read(&head, &body) {
-            Some(answer) => Err(HttpError::new(HttpErrorKind::Unknown, answer)),
-            None => Ok(HttpResponse::from_parts(head, body.into())),
+        if let Some(answer) = Answer::read(&head, &body) {
+            return Err(HttpError::new(HttpErrorKind::Unknown, answer));
         }
+        if operation == Operation::List
+            && let Some((page, unusable)) = page::without_unusable(&body)
+        {
+            head.extensions.insert(unusable);
+            return Ok(HttpResponse::from_parts(head, Bytes::from(page).into()));
+        }
+        Ok(HttpResponse::from_parts(head, body.into()))
     }
 }
 
