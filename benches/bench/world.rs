@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use liteflare::config::{Refresh, Secret, Settings};
+use liteflare::config::{Access, Refresh, Secret, Settings};
 use liteflare::d1::Client;
 use liteflare::dev::{Cloud, CloudOptions};
 use liteflare::image::{Image, PageNo};
@@ -116,9 +116,8 @@ fn settings(cloud: &Cloud, api: String, database: &str) -> Settings {
 pub fn settings_of([api, account, token, database]: [&str; 4]) -> Settings {
     Settings {
         account: account.to_owned(),
-        token: Secret::new(token),
         database: database.to_owned(),
-        api: api.to_owned(),
+        api: Access::new(api, Secret::new(token)),
         refresh: Refresh::Never,
         timeout: Duration::from_secs(120),
     }

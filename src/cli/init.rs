@@ -78,6 +78,8 @@ pub fn main(args: InitArgs) -> anyhow::Result<()> {
     if !done.has_token {
         print::line("  export CLOUDFLARE_API_TOKEN=…  # not in the file; --store-token puts it there")?;
     }
+    let why = "# a secret in the environment goes only where the environment says";
+    print::lines(done.beside_secrets.iter().map(|(name, url)| format!("  export {name}={url}  {why}")))?;
     print::line(format_args!("  liteflare doctor --root {root}"))?;
     print::line(format_args!("  liteflare run -- {} --root {root}", invokeai::COMMAND))?;
     Ok(())

@@ -23,6 +23,7 @@ pub fn about_d1(status: u16) -> Advice {
     let token =
         "check CLOUDFLARE_API_TOKEN (it must be allowed to edit D1) and the account's id (CLOUDFLARE_ACCOUNT_ID)";
     let (brief, full) = match status {
+        300..=399 => ("correct LITEFLARE_D1_API", "LITEFLARE_D1_API names something that is not D1's API: correct it"),
         401 => (token, "the API does not know CLOUDFLARE_API_TOKEN: copy it again"),
         403 => (
             token,
@@ -46,6 +47,9 @@ pub fn about_r2(status: u16, code: &str) -> Advice {
             "there is no such bucket: correct LITEFLARE_R2_BUCKET, or run `liteflare init`",
         ),
         (_, "RequestTimeTooSkewed") => ("set this machine's clock", "set this machine's clock"),
+        (300..=399, _) => {
+            ("correct LITEFLARE_R2_ENDPOINT", "LITEFLARE_R2_ENDPOINT names something that is not R2: correct it")
+        }
         (401, _) => (
             keys,
             "R2 does not know the key: correct R2_ACCESS_KEY_ID, or leave both keys out to derive them from the token",

@@ -1,5 +1,5 @@
 //! What the API tells and does beside D1's queries: what a token is, which accounts it sees, databases and buckets.
-//! In: a base URL and a token. Out: results, or a refusal in Cloudflare's own words. Nothing is tried twice: people run these commands.
+//! In: the API's endpoint, with its token. Out: results, or a refusal in Cloudflare's own words. Nothing is tried twice: people run these commands.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
 use super::exchange::{NoResult, Refusal, causes, exchange, request, url};
-use crate::config::Secret;
+use crate::config::Access;
 use crate::runtime::Runtime;
 
 /// Why a request has no result.
@@ -115,15 +115,14 @@ impl Database {
 /// Cloudflare's API, used with one token.
 #[derive(Clone, Debug)]
 pub struct Api {
-    base: String,
-    token: Secret,
+    access: Access,
     timeout: Duration,
 }
 
 impl Api {
-    /// The API at `base`.
-    pub fn new(base: &str, token: &Secret, timeout: Duration) -> Api {
-        Api { base: base.to_owned(), token: token.clone(), timeout }
+    /// The API at an endpoint.
+    pub fn new(access: &Access, timeout: Duration) -> Api {
+        Api { access: access.clone(), timeout }
     }
 
     /// What the token is. Tokens of a user and of an account are known at different places.
@@ -196,7 +195,7 @@ impl Api {
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Url, ApiError> {
-        url(&self.base, path, query).map_err(|error| self.unreachable(error))
+        url(self.access.endpoint(), path, query).map_err(|error| self.unreachable(error))
     }
 
     fn wait<T, F>(&self, work: F) -> Result<T, ApiError>
@@ -210,7 +209,7 @@ impl Api {
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, url: Url, body: Option<String>) -> Result<T, ApiError> {
         let runtime = Runtime::current().map_err(|error| self.unreachable(error.to_string()))?;
-        let request = request(&runtime, method, url, &self.token, body).timeout(self.timeout);
+        let request = request(&runtime, method, url, &self.access, body).timeout(self.timeout);
         let reply = exchange(request).await.map_err(|error| self.unreachable(why(error)))?;
         reply.result().map_err(|no_result| match no_result {
             NoResult::Refused(refusal) => refusal.into(),
@@ -224,7 +223,7 @@ impl Api {
     }
 
     fn unreachable(&self, reason: String) -> ApiError {
-        ApiError::Unreachable { base: self.base.clone(), reason }
+        ApiError::Unreachable { base: self.access.endpoint().to_owned(), reason }
     }
 }
 

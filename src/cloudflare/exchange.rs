@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::config::Secret;
+use super::redirect::redirect;
+use crate::config::Access;
 use crate::retry::retry_after;
 use crate::runtime::Runtime;
 
@@ -36,15 +37,15 @@ pub(crate) fn url(base: &str, path: &[&str], query: &[(&str, &str)]) -> Result<U
     Ok(url)
 }
 
-/// A request that the token signs, with a JSON text as its body.
+/// A request to a URL of the API, with its token and a JSON text as its body.
 pub(crate) fn request(
     runtime: &Runtime,
     method: Method,
     url: Url,
-    token: &Secret,
+    api: &Access,
     body: Option<String>,
 ) -> RequestBuilder {
-    let request = runtime.http.request(method, url).bearer_auth(token.reveal());
+    let request = runtime.http.request(method, url).bearer_auth(api.secret().reveal());
     match body {
         Some(body) => request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body),
         None => request,
@@ -53,9 +54,7 @@ pub(crate) fn request(
 
 /// Sends a request and waits for all of the answer.
 pub(crate) async fn exchange(request: RequestBuilder) -> reqwest::Result<Reply> {
-    let response = request.send().await?;
-    let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
-    Ok(Reply { status, retry_after, body: response.bytes().await? })
+    Reply::read(request.send().await?).await
 }
 
 /// What came back.
@@ -63,6 +62,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// How long the API asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// That it sends us elsewhere.
+    pub(crate) redirect: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -98,8 +99,19 @@ struct Problem {
 }
 
 impl Reply {
+    /// All of an answer.
+    pub(crate) async fn read(response: Response) -> reqwest::Result<Reply> {
+        let (status, head) = (response.status(), response.headers());
+        let (retry_after, redirect) = (retry_after(head), redirect(status, head));
+        Ok(Reply { status: status.as_u16(), retry_after, redirect, body: response.bytes().await? })
+    }
+
     /// The result in the envelope.
     pub(crate) fn result<T: DeserializeOwned>(&self) -> Result<T, NoResult> {
+        // Whoever redirects is not the API, and has not passed the request on.
+        if let Some(message) = self.redirect.clone() {
+            return Err(NoResult::Refused(Refusal { status: self.status, code: 0, message }));
+        }
         let fields: Fields<'_> = serde_json::from_slice(&self.body).map_err(NoResult::Foreign)?;
         if !fields.success {
             let problem = fields.errors.into_iter().next();
@@ -138,8 +150,9 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_result_a_refusal_or_neither() {
-        let result =
-            |body: &'static str| Reply { status: 200, retry_after: None, body: body.into() }.result::<Vec<u32>>();
+        let result = |body: &'static str| {
+            Reply { status: 200, retry_after: None, redirect: None, body: body.into() }.result::<Vec<u32>>()
+        };
         assert!(matches!(result(r#"{"success":true,"result":[1]}"#), Ok(numbers) if numbers == [1]));
         assert!(matches!(result(r#"{"success":true,"result":null}"#), Err(NoResult::Empty(_))));
         assert!(matches!(result(r#"{"success":true,"result":{}}"#), Err(NoResult::Misfit(_))));

@@ -32,13 +32,24 @@ impl Source {
 
     fn describe(&self, setting: &'static Setting) -> Described {
         if let Some(found) = self.given(setting).filter(|_| setting.name != table::ROOT.name) {
-            let problem = found.check().err();
+            let problem = found.check().and_then(|()| self.check_endpoint(setting)).err();
             return Described { setting, value: shown(&found), origin: found.origin, problem };
         }
         let (value, origin) = self.fallback(setting);
         let is_missing = origin == Origin::NotSet && is_needed(setting);
         let problem = is_missing.then(|| setting.missing(setting.hint));
         Described { setting, value, origin, problem }
+    }
+
+    /// Whether the query API may be asked, with the token. (R2's endpoint is checked with the bucket, if there is one.)
+    fn check_endpoint(&self, setting: &'static Setting) -> Result<(), SettingError> {
+        if setting.name != table::API.name {
+            return Ok(());
+        }
+        match self.api(None) {
+            Err(error @ (SettingError::Elsewhere { .. } | SettingError::Clear { .. })) => Err(error),
+            _ => Ok(()), // what else is wrong is another setting's
+        }
     }
 
     /// What holds without a value.

@@ -39,6 +39,74 @@ pub enum SettingError {
         /// The nearest right name, or all of them.
         advice: String,
     },
+    /// An endpoint from another source than the secret that would go there.
+    #[error(
+        "{endpoint} names {host}, and would be sent {secret}: a secret goes only to Cloudflare, or where its own source says; \
+         if you trust {host}, {mend}"
+    )]
+    Elsewhere {
+        /// The endpoint's variable, or the file, the line and the key.
+        endpoint: String,
+        /// The host it names.
+        host: String,
+        /// The secret, and where it comes from.
+        secret: String,
+        /// What to do.
+        mend: String,
+    },
+    /// `http://` to another machine.
+    #[error(
+        "{endpoint} names {host}: with http:// anybody on the way can read tokens and data; use https://, or, where the network is \
+         yours alone, as between containers, {mend}"
+    )]
+    Clear {
+        /// The endpoint's variable, or the file, the line and the key.
+        endpoint: String,
+        /// The host it names.
+        host: String,
+        /// Which setting allows it.
+        mend: String,
+    },
+    /// A root's own file that names something outside of the root.
+    #[error(
+        "{place}: {path} is outside of {root}; a root's own file may only name what is inside. If you want this, set {name} in the \
+         environment, or keep the settings in a file outside of the root (LITEFLARE_CONFIG)",
+        path = .path.display(),
+        root = .root.display()
+    )]
+    Outside {
+        /// The file, the line and the key.
+        place: String,
+        /// The path, or where a glob begins.
+        path: PathBuf,
+        /// The application's root.
+        root: PathBuf,
+        /// The setting's variable.
+        name: &'static str,
+    },
+    /// A link out of a root whose own file says with which secret, and so for whom, its files are taken.
+    #[error(
+        "{path} leads out of {root}, whose own liteflare.toml brings the secrets: whoever made the root would get what is there. If it \
+         is yours, set the secrets in the environment, or keep the settings in a file outside of the root (LITEFLARE_CONFIG)",
+        path = .path.display(),
+        root = .root.display()
+    )]
+    LedOutside {
+        /// The link, or what is reached by one.
+        path: PathBuf,
+        /// The application's root.
+        root: PathBuf,
+    },
+    /// `liteflare.toml` may be somebody else's words.
+    #[error("{path} {danger}, so it is not believed: {mend}", path = .path.display())]
+    Distrusted {
+        /// The file, a link to it, or the folder of either.
+        path: PathBuf,
+        /// Who may write it.
+        danger: String,
+        /// The command that mends it.
+        mend: String,
+    },
     /// `liteflare.toml` cannot be read.
     #[error("{path}: {reason}", path = .path.display())]
     File {

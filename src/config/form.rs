@@ -6,7 +6,7 @@ use super::folders::{MappedFolder, folders};
 use super::globs::Globs;
 use super::refresh::Refresh;
 use super::root::root;
-use super::secret::Secret;
+use super::secret::{Sealed, Secret};
 
 /// A form.
 pub struct Form<T> {
@@ -59,9 +59,11 @@ pub(super) const TEXT: Form<String> = Form::public(|text| Ok(text.to_owned()));
 /// An identifier that becomes part of a URL.
 pub(super) const ID: Form<String> = Form::public(id);
 /// A text that nobody may see.
-pub(super) const SECRET: Form<Secret> = Form { parse: secret, privacy: Privacy::Secret };
+pub(super) const SECRET: Form<Sealed> = Form { parse: secret, privacy: Privacy::Secret };
 /// A URL, made into one without a slash at its end.
 pub(super) const URL: Form<String> = Form { parse: url, privacy: Privacy::Url };
+/// Yes or no.
+pub(super) const SWITCH: Form<bool> = Form::public(switch);
 /// A duration such as `1s`.
 pub(super) const DURATION: Form<Duration> = Form::public(duration);
 /// A duration, `always` or `never`.
@@ -77,10 +79,10 @@ fn id(text: &str) -> Result<String, Problem> {
 }
 
 /// A secret that no HTTP header can carry would fail at every request, and look like a broken network.
-fn secret(text: &str) -> Result<Secret, Problem> {
+fn secret(text: &str) -> Result<Sealed, Problem> {
     let carried = text.bytes().all(|byte| byte.is_ascii_graphic());
     let problem = Problem::BadSecret("it has a space, a line break or a letter beyond ASCII in it");
-    carried.then(|| Secret::new(text)).ok_or(problem)
+    carried.then(|| Sealed::new(Secret::new(text))).ok_or(problem)
 }
 
 fn url(text: &str) -> Result<String, Problem> {
@@ -91,6 +93,14 @@ fn url(text: &str) -> Result<String, Problem> {
         return Err("a URL without a user name or a password in it".into());
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn switch(text: &str) -> Result<bool, Problem> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("1, true, yes or on; 0, false, no or off".into()),
+    }
 }
 
 /// A duration of 0 would give no request the time to be answered.

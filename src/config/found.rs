@@ -36,8 +36,17 @@ impl Found {
         }
     }
 
+    /// The value's place without the value, for a message.
+    pub(super) fn place_alone(&self) -> String {
+        match &self.origin {
+            Origin::File { .. } => self.place(),
+            Origin::Argument => format!("what the command was told instead of {}", self.setting.name),
+            _ => self.setting.name.to_string(),
+        }
+    }
+
     /// The value's place, for a message.
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         let name = self.setting.name;
         match (&self.origin, self.setting.privacy) {
             (Origin::File { path, line }, _) => format!("{}, line {line}: `{}`", path.display(), self.setting.key),

@@ -44,6 +44,13 @@ impl Globs {
         self.patterns().filter(is_path).map(PathBuf::from).collect()
     }
 
+    /// Where each begins: a path is all beginning, a glob begins with the folders before its first `*` or the like.
+    pub(super) fn beginnings(&self) -> Vec<PathBuf> {
+        let absolute = self.patterns().filter(|pattern| pattern.starts_with('/'));
+        let folders = absolute.map(|pattern| PathBuf::from(format!("{}/", fixed_folder(pattern))));
+        self.paths().into_iter().chain(folders).collect()
+    }
+
     /// What the paths they mean look like.
     pub(super) fn prefilters(&self) -> Vec<Prefilter> {
         self.patterns().flat_map(|pattern| Prefilter::of(pattern, resolved)).collect()
@@ -82,14 +89,20 @@ pub(super) fn resolved(path: &Path) -> PathBuf {
     whole.or_else(by_parent).unwrap_or_else(|| path.to_path_buf())
 }
 
+/// The folders before the first `*` and the like, without a slash at the end.
+fn fixed_folder(pattern: &str) -> &str {
+    let special = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
+    &pattern[..pattern[..special].rfind('/').unwrap_or(0)]
+}
+
 /// The folders before the first `*` and the like are resolved as those of a path are.
 fn glob(pattern: &str) -> Result<GlobMatcher, String> {
     let wrong = |problem: &str| format!("an absolute path or a glob{problem}");
     if !pattern.starts_with('/') {
         return Err(wrong(""));
     }
-    let special = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
-    let (folder, rest) = pattern.split_at(pattern[..special].rfind('/').unwrap_or(0));
+    let folder = fixed_folder(pattern);
+    let rest = &pattern[folder.len()..];
     let folder = globset::escape(&resolved(Path::new(folder)).to_string_lossy());
     let glob = GlobBuilder::new(&format!("{folder}{rest}")).literal_separator(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|error| wrong(&format!(" ({})", error.kind())))

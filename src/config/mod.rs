@@ -2,19 +2,23 @@
 //!
 //! ```text
 //! settings, r2, served, describe, mask
-//! source (environment, liteflare.toml) ──► found, names
+//! access (a secret and where it may go)
+//! source (environment, liteflare.toml) ──► file (who may have written it), inside (what it may name), found, names
 //! table ──► form ──► folders, globs
 //! ```
 //! Settings are read when a database path is opened, so that a process may serve several databases by changing the environment
 //! between opens. The environment wins over `liteflare.toml`. Whoever needs several of them reads one [`Source`] and hands it down.
 
+mod access;
 mod describe;
 mod env;
 mod error;
+mod file;
 mod folders;
 mod form;
 mod found;
 mod globs;
+mod inside;
 mod log;
 mod mask;
 mod names;
@@ -29,11 +33,13 @@ mod settings;
 mod source;
 pub mod table;
 
+pub use access::{Access, is_cloudflares};
 pub use describe::Described;
 pub use env::{INHERITED, inherited_files, is_on};
 pub use error::SettingError;
 pub use folders::MappedFolder;
 pub use found::Found;
+pub use inside::Root;
 pub use log::log_filter;
 pub use mask::masked;
 pub use names::misspelt;
@@ -42,7 +48,7 @@ pub use prefilter::Prefilter;
 pub use r2::{R2Keys, R2Settings};
 pub use refresh::Refresh;
 pub use root::{root, use_root};
-pub use secret::Secret;
+pub use secret::{Sealed, Secret};
 pub use served::{database_settings, link_to_database};
 pub use settings::Settings;
 pub use source::Source;

@@ -24,6 +24,17 @@ pub enum Origin {
     NotSet,
 }
 
+impl Origin {
+    /// Whether one person has said both: in the environment and on the command line, or in one file.
+    pub(super) fn is_same_source(&self, other: &Origin) -> bool {
+        let is_told = |origin: &Origin| matches!(origin, Origin::Environment(_) | Origin::Argument);
+        match (self, other) {
+            (Origin::File { path: one, .. }, Origin::File { path: other, .. }) => one == other,
+            (one, other) => is_told(one) && is_told(other),
+        }
+    }
+}
+
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

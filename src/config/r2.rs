@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::access::{Access, Endpoint};
 use super::error::SettingError;
 use super::folders::{self, MappedFolder};
 use super::refresh::Refresh;
 use super::root::root;
-use super::secret::Secret;
 use super::source::Source;
 use super::table;
 use crate::invokeai;
@@ -16,9 +16,7 @@ use crate::invokeai;
 pub struct R2Settings {
     /// `LITEFLARE_R2_BUCKET`.
     pub bucket: String,
-    /// `LITEFLARE_R2_ENDPOINT`, without a slash at its end.
-    pub endpoint: String,
-    /// What opens the bucket.
+    /// Where the bucket is, and what opens it there.
     pub keys: R2Keys,
     /// `LITEFLARE_R2_PATHS`.
     pub folders: Vec<MappedFolder>,
@@ -35,18 +33,27 @@ pub enum R2Keys {
     Given {
         /// The access key's id.
         id: String,
-        /// Its secret.
-        secret: Secret,
+        /// `LITEFLARE_R2_ENDPOINT`, with the key's secret.
+        bucket: Access,
     },
     /// The pair that belongs to `CLOUDFLARE_API_TOKEN`.
     OfToken {
-        /// `LITEFLARE_D1_API`, which tells the token's id.
-        api: String,
+        /// `LITEFLARE_R2_ENDPOINT`, with the token, of which the key's secret is made.
+        bucket: Access,
+        /// `LITEFLARE_D1_API`, which tells the token's id, with the token.
+        api: Access,
         /// The account; a token may be an account's own, and is then known there only.
         account: Option<String>,
-        /// The token.
-        token: Secret,
     },
+}
+
+impl R2Keys {
+    /// `LITEFLARE_R2_ENDPOINT`, without a slash at its end.
+    pub fn endpoint(&self) -> &str {
+        match self {
+            R2Keys::Given { bucket, .. } | R2Keys::OfToken { bucket, .. } => bucket.endpoint(),
+        }
+    }
 }
 
 impl R2Settings {
@@ -65,9 +72,8 @@ impl R2Settings {
     pub fn with_bucket(source: &Source, bucket: String) -> Result<R2Settings, SettingError> {
         Ok(R2Settings {
             bucket,
-            endpoint: endpoint(source)?,
             keys: keys(source)?,
-            folders: source.need(&table::PATHS)?,
+            folders: source.folders()?,
             refresh: source.need(&table::REFRESH)?,
             timeout: source.need(&table::TIMEOUT)?,
         })
@@ -75,6 +81,23 @@ impl R2Settings {
 }
 
 impl Source {
+    /// Whether R2's endpoint, if one is given, may stand in one file with the secrets that are given: they would be sent there from
+    /// then on.
+    pub fn check_together(&self) -> Result<(), SettingError> {
+        let Some(endpoint) = self.given(&table::ENDPOINT) else { return Ok(()) };
+        let endpoint = self.endpoint(&endpoint, &table::ENDPOINT)?;
+        table::secrets().filter_map(|setting| self.given(setting)).try_for_each(|secret| endpoint.admits(&secret))
+    }
+
+    /// The folders in R2. Those that nobody named are links sometimes, to another disk, or to what is none of the root's business.
+    fn folders(&self) -> Result<Vec<MappedFolder>, SettingError> {
+        let folders = self.need(&table::PATHS)?;
+        if let Some(root) = self.confined_to().filter(|_| self.given(&table::PATHS).is_none()) {
+            folders.iter().try_for_each(|folder| root.check(&folder.dir))?;
+        }
+        Ok(folders)
+    }
+
     /// The folders that the path hook redirects: none without a bucket. Settings that cannot be understood map the default folders, so
     /// that every operation there fails with the error's name instead of going to the disk.
     pub fn mapped_folders(&self) -> Vec<MappedFolder> {
@@ -84,19 +107,19 @@ impl Source {
         }
         match self.value(&table::BUCKET) {
             Ok(None) => Vec::new(),
-            Ok(Some(_)) => self.need(&table::PATHS).unwrap_or_else(|_| default()),
+            Ok(Some(_)) => self.folders().unwrap_or_else(|_| default()),
             Err(_) => default(),
         }
     }
 }
 
-fn endpoint(source: &Source) -> Result<String, SettingError> {
-    if let Some(endpoint) = source.value(&table::ENDPOINT)? {
-        return Ok(endpoint);
+fn endpoint(source: &Source) -> Result<Endpoint, SettingError> {
+    if let Some(found) = source.given(&table::ENDPOINT) {
+        return source.endpoint(&found, &table::ENDPOINT);
     }
     let hint = "the account's id, from the Cloudflare dashboard (or LITEFLARE_R2_ENDPOINT)";
-    let account = source.value(&table::ACCOUNT)?;
-    Ok(endpoint_of(&account.ok_or_else(|| table::ACCOUNT.missing(hint))?))
+    let account = source.value(&table::ACCOUNT)?.ok_or_else(|| table::ACCOUNT.missing(hint))?;
+    Ok(Endpoint::derived(endpoint_of(&account), &table::ENDPOINT))
 }
 
 /// R2's own endpoint for an account.
@@ -105,14 +128,18 @@ pub(super) fn endpoint_of(account: &str) -> String {
 }
 
 fn keys(source: &Source) -> Result<R2Keys, SettingError> {
-    match (source.value(&table::KEY_ID)?, source.value(&table::KEY_SECRET)?) {
-        (Some(id), Some(secret)) => Ok(R2Keys::Given { id, secret }),
+    let endpoint = endpoint(source)?;
+    match (source.value(&table::KEY_ID)?, source.given(&table::KEY_SECRET)) {
+        (Some(id), Some(_)) => {
+            let bucket = source.access(&endpoint, &table::KEY_SECRET, table::KEY_SECRET.hint)?;
+            Ok(R2Keys::Given { id, bucket })
+        }
         (Some(_), None) => Err(table::KEY_SECRET.missing(table::KEY_SECRET.hint)),
         (None, Some(_)) => Err(table::KEY_ID.missing(table::KEY_ID.hint)),
         (None, None) => {
             let hint = "an API token that may edit R2, from the Cloudflare dashboard (or R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY)";
-            let token = source.value(&table::TOKEN)?.ok_or_else(|| table::TOKEN.missing(hint))?;
-            Ok(R2Keys::OfToken { api: source.need(&table::API)?, account: source.value(&table::ACCOUNT)?, token })
+            let bucket = source.access(&endpoint, &table::TOKEN, hint)?;
+            Ok(R2Keys::OfToken { bucket, api: source.api(None)?, account: source.value(&table::ACCOUNT)? })
         }
     }
 }

@@ -26,6 +26,21 @@ impl Secret {
     }
 }
 
+/// A secret as it was found. Only `access`, which knows where it may go, opens it.
+pub struct Sealed(Secret);
+
+impl Sealed {
+    /// Seals a secret.
+    pub(super) fn new(secret: Secret) -> Sealed {
+        Sealed(secret)
+    }
+
+    /// For `access` alone.
+    pub(super) fn open(self) -> Secret {
+        self.0
+    }
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")

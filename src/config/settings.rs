@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::access::Access;
 use super::error::SettingError;
 use super::refresh::Refresh;
-use super::secret::Secret;
 use super::source::Source;
 use super::table;
 
@@ -13,12 +13,10 @@ use super::table;
 pub struct Settings {
     /// `CLOUDFLARE_ACCOUNT_ID`.
     pub account: String,
-    /// `CLOUDFLARE_API_TOKEN`.
-    pub token: Secret,
     /// `LITEFLARE_D1_DATABASE`: a UUID or a name.
     pub database: String,
-    /// `LITEFLARE_D1_API`, without a slash at its end.
-    pub api: String,
+    /// `LITEFLARE_D1_API` and `CLOUDFLARE_API_TOKEN`.
+    pub api: Access,
     /// `LITEFLARE_REFRESH`.
     pub refresh: Refresh,
     /// `LITEFLARE_TIMEOUT`: the deadline for one commit.
@@ -34,12 +32,11 @@ impl Settings {
     /// The same of settings that were read already.
     pub fn of(source: &Source) -> Result<Settings, SettingError> {
         // In this order: the first that is wrong is the one that is told.
-        let api = source.need(&table::API)?;
+        let endpoint = source.api_endpoint(None)?;
         Ok(Settings {
             account: source.need(&table::ACCOUNT)?,
-            token: source.need(&table::TOKEN)?,
+            api: source.access(&endpoint, &table::TOKEN, table::TOKEN.hint)?,
             database: source.need(&table::DATABASE)?,
-            api,
             refresh: source.need(&table::REFRESH)?,
             timeout: source.need(&table::TIMEOUT)?,
         })

@@ -9,7 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::env::env;
 use super::error::SettingError;
+use super::file::{self, NoText};
 use super::found::Found;
+use super::inside::Root;
 use super::names::{misspelt_variables, unknown_key};
 use super::origin::Origin;
 use super::root::root;
@@ -24,6 +26,8 @@ pub struct Source {
     /// All that is wrong with names, and with the file's form.
     pub problems: Vec<SettingError>,
     values: BTreeMap<&'static str, (String, usize)>,
+    /// The root, when the file is in it.
+    own_root: Option<Root>,
 }
 
 impl Source {
@@ -38,14 +42,19 @@ impl Source {
         let named = env(table::CONFIG.name).map(PathBuf::from);
         let path = named.clone().unwrap_or_else(|| root().join("liteflare.toml"));
         let problems = Vec::from_iter(misspelt_variables());
-        let mut source = Source { path: path.clone(), has_file: false, problems, values: BTreeMap::new() };
-        match std::fs::read_to_string(&path) {
+        let own_root = Some(Root::new(&root())).filter(|root| root.owns(&path));
+        let mut source = Source { path: path.clone(), has_file: false, problems, values: BTreeMap::new(), own_root };
+        match file::read(&path) {
             Ok(text) => {
                 source.has_file = true;
                 source.take(&text);
             }
-            Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {}
-            Err(error) => {
+            Err(NoText::Distrusted(problem)) => {
+                source.has_file = true;
+                source.problems.push(problem);
+            }
+            Err(NoText::Failed(error)) if error.kind() == ErrorKind::NotFound && named.is_none() => {}
+            Err(NoText::Failed(error)) => {
                 let why = if named.is_some() { " (LITEFLARE_CONFIG names this file)" } else { "" };
                 source.problems.push(SettingError::File { path, reason: format!("{error}{why}") });
             }
@@ -77,16 +86,34 @@ impl Source {
     }
 
     fn take_value(&mut self, setting: &'static Setting, line: usize, value: &Spanned<DeValue<'_>>) {
+        let place = || format!("{}, line {line}: `{}`", self.path.display(), setting.key);
         match value.get_ref() {
             DeValue::String(text) => {
+                if let Some((root, path)) = self.left_by(setting, text) {
+                    self.problems.push(SettingError::Outside { place: place(), path, root, name: setting.name });
+                    return;
+                }
                 self.values.insert(setting.key, (text.to_string(), line));
             }
             other => {
-                let place = format!("{}, line {line}: `{}`", self.path.display(), setting.key);
                 let expected = format!("a string in quotes, not {}", with_article(other.type_str()));
-                self.problems.push(SettingError::Wrong { place, expected });
+                self.problems.push(SettingError::Wrong { place: place(), expected });
             }
         }
+    }
+
+    /// The root, and a path in a value of its own file that leads out of it. What the environment overrides does not count.
+    fn left_by(&self, setting: &'static Setting, value: &str) -> Option<(PathBuf, PathBuf)> {
+        let root = self.own_root.as_ref().filter(|_| env(setting.name).is_none())?;
+        Some((root.path().to_path_buf(), root.left_by(setting, value)?))
+    }
+
+    /// The root, when its own file brings a secret: whoever has made the root gets what is taken from it then, so nothing outside may be
+    /// taken, by no link.
+    pub fn confined_to(&self) -> Option<&Root> {
+        let is_filed = |found: Found| matches!(found.origin, Origin::File { .. });
+        let brings_secret = || table::secrets().any(|setting| self.given(setting).is_some_and(is_filed));
+        self.own_root.as_ref().filter(|_| brings_secret())
     }
 
     /// What was given for a setting.
@@ -103,13 +130,18 @@ impl Source {
         self.values.get(setting.key).map(|(text, _)| text.as_str())
     }
 
-    /// What was given, else the default, parsed.
-    pub fn value<T>(&self, setting: &'static Typed<T>) -> Result<Option<T>, SettingError> {
+    /// What was given, else the default.
+    pub(super) fn given_or_default(&self, setting: &'static Setting) -> Option<Found> {
         let default = || match setting.default {
             Fallback::Value(text) => Some(Found { setting, text: text.into(), origin: Origin::Default }),
             Fallback::Words(_) => None,
         };
-        self.given(setting).or_else(default).map(|found| found.parse(setting)).transpose()
+        self.given(setting).or_else(default)
+    }
+
+    /// What was given, else the default, parsed.
+    pub fn value<T>(&self, setting: &'static Typed<T>) -> Result<Option<T>, SettingError> {
+        self.given_or_default(setting).map(|found| found.parse(setting)).transpose()
     }
 
     /// The same, where there must be a value.

@@ -10,7 +10,7 @@ use super::form::{self, Form, Privacy, Problem};
 use super::globs::Globs;
 use super::refresh::Refresh;
 use super::root;
-use super::secret::Secret;
+use super::secret::Sealed;
 use crate::invokeai;
 
 /// One setting.
@@ -90,7 +90,7 @@ settings! {
     pub ACCOUNT: String = "CLOUDFLARE_ACCOUNT_ID", "account_id", form::ID, Words("none"),
         "the account's id, from the Cloudflare dashboard";
     /// The API token.
-    pub TOKEN: Secret = "CLOUDFLARE_API_TOKEN", "api_token", form::SECRET, Words("none"),
+    pub TOKEN: Sealed = "CLOUDFLARE_API_TOKEN", "api_token", form::SECRET, Words("none"),
         "an API token that may edit D1, from the Cloudflare dashboard";
     /// The D1 database.
     pub DATABASE: String = "LITEFLARE_D1_DATABASE", "d1_database", form::TEXT, Words("none"),
@@ -98,6 +98,9 @@ settings! {
     /// The base of the query API.
     pub API: String = "LITEFLARE_D1_API", "d1_api", form::URL, Value("https://api.cloudflare.com/client/v4"),
         "the base of D1's query API";
+    /// Whether endpoints on other machines may be used over http.
+    pub(super) ALLOW_HTTP: bool = "LITEFLARE_ALLOW_HTTP", "allow_http", form::SWITCH, Value("no"),
+        "whether http:// may lead to other machines";
     /// Which files are databases on D1.
     pub(super) DB: Globs = "LITEFLARE_DB", "db", form::GLOBS, Words("the application's own"),
         "databases kept in D1";
@@ -113,7 +116,7 @@ settings! {
     pub KEY_ID: String = "R2_ACCESS_KEY_ID", "r2_access_key_id", form::TEXT, Words("none"),
         "it goes with the other half of the R2 key pair";
     /// The S3 key's secret.
-    pub KEY_SECRET: Secret = "R2_SECRET_ACCESS_KEY", "r2_secret_access_key", form::SECRET, Words("none"),
+    pub KEY_SECRET: Sealed = "R2_SECRET_ACCESS_KEY", "r2_secret_access_key", form::SECRET, Words("none"),
         "it goes with the other half of the R2 key pair";
     /// The folders in R2.
     pub PATHS: Vec<MappedFolder> = "LITEFLARE_R2_PATHS", "r2_paths", form::FOLDERS, Value(invokeai::PREFIXES),
@@ -123,6 +126,11 @@ settings! {
     /// Another library for Python.
     pub LIBRARY: String = "LITEFLARE_LIBRARY", "", form::TEXT, Words("the installed one"),
         "another library for Python to load";
+}
+
+/// Those whose values nobody may see.
+pub fn secrets() -> impl Iterator<Item = &'static Setting> {
+    ALL.iter().copied().filter(|setting| setting.privacy == Privacy::Secret)
 }
 
 /// Variables that begin like settings and are none: the hook's own, and those of the scripts and tests of this project.

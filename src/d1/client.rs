@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::answer::{SendError, StatementResult, result};
 use super::statement::Statement;
 use crate::cloudflare::{Database, Refusal, Reply, exchange, request, url};
-use crate::config::{Secret, Settings};
+use crate::config::{Access, Settings};
 use crate::metrics::Metrics;
 use crate::retry::Retry;
 use crate::runtime::Runtime;
@@ -19,7 +19,7 @@ use crate::runtime::Runtime;
 pub struct Client {
     /// Takes statements.
     url: Url,
-    token: Secret,
+    api: Access,
     /// How long a caller waits for one operation, retries included.
     pub timeout: Duration,
     /// What this client counts.
@@ -31,10 +31,10 @@ impl Client {
     pub fn connect(settings: &Settings, metrics: Arc<Metrics>) -> Result<Client, SendError> {
         let url = |path: &[&str], query: &[(&str, &str)]| {
             let path = [&["accounts", &settings.account, "d1", "database"][..], path].concat();
-            url(&settings.api, &path, query).map_err(SendError::not_sent)
+            url(settings.api.endpoint(), &path, query).map_err(SendError::not_sent)
         };
-        let (token, timeout) = (settings.token.clone(), settings.timeout);
-        let mut client = Client { url: url(&[&settings.database, "raw"], &[])?, token, timeout, metrics };
+        let (api, timeout) = (settings.api.clone(), settings.timeout);
+        let mut client = Client { url: url(&[&settings.database, "raw"], &[])?, api, timeout, metrics };
         if uuid::Uuid::parse_str(&settings.database).is_err() {
             let named = client.look_up(&settings.database, url(&[], &[("name", &settings.database)])?)?;
             client.url = url(&[&named.uuid, "raw"], &[])?;
@@ -141,7 +141,7 @@ impl Client {
         let runtime = Runtime::current().map_err(|error| SendError::not_sent(error.to_string()))?;
         self.metrics.d1_requests.add(1);
         self.metrics.d1_bytes_sent.add(body.as_ref().map_or(0, String::len));
-        let request = request(&runtime, method, url.clone(), &self.token, body);
+        let request = request(&runtime, method, url.clone(), &self.api, body);
         Ok((runtime, request))
     }
 

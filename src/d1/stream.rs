@@ -12,7 +12,6 @@ use super::scanner::Scanner;
 use super::statement::Statement;
 use crate::cloudflare::Reply;
 use crate::metrics::Metrics;
-use crate::retry::retry_after;
 use crate::runtime::Runtime;
 
 /// The rows of one statement. Dropping it ends the request.
@@ -38,9 +37,8 @@ impl Client {
         let response = wait(&runtime, answer_time, request.send())?;
         let status = response.status();
         if !status.is_success() {
-            let retry_after = retry_after(response.headers());
-            let body = wait(&runtime, answer_time, response.bytes())?;
-            let answered: Vec<StatementResult> = self.read(&Reply { status: status.as_u16(), retry_after, body })?;
+            let reply = wait(&runtime, answer_time, Reply::read(response))?;
+            let answered: Vec<StatementResult> = self.read(&reply)?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
         let (scanner, metrics) = (Scanner::default(), self.metrics.clone());
@@ -70,7 +68,8 @@ impl RowStream {
                 }
                 (_, None) => {
                     let rest = self.scanner.rest().to_vec().into();
-                    result::<Vec<StatementResult>>(&Reply { status: 200, retry_after: None, body: rest })?;
+                    let reply = Reply { status: 200, retry_after: None, redirect: None, body: rest };
+                    result::<Vec<StatementResult>>(&reply)?;
                 }
             }
         }

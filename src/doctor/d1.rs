@@ -132,7 +132,7 @@ fn latency(client: &Client, settings: &Settings, tell: Tell<'_>) {
         times.push(started.elapsed());
     }
     times.sort();
-    tell(judge(times[ROUNDS / 2], &settings.api));
+    tell(judge(times[ROUNDS / 2], settings.api.endpoint()));
 }
 
 fn judge(median: Duration, api: &str) -> Check {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::config::{R2Settings, Settings, Source};
+use crate::config::{R2Settings, SettingError, Settings, Source};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -87,7 +87,11 @@ pub fn examine(options: &Options, tell: Tell<'_>) {
             None
         }
         Err(error) => {
-            tell(Check::fail("r2", error.to_string(), "set what is missing, or run `liteflare init`"));
+            let advice = match error {
+                SettingError::Missing { .. } => "set what is missing, or run `liteflare init`",
+                _ => "correct it",
+            };
+            tell(Check::fail("r2", error.to_string(), advice));
             None
         }
     };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::child::{ask, ask_under_liteflare};
+use super::child::{Secrets, ask, ask_under_liteflare};
 use super::r2::Working;
 use super::{Check, Options, Tell};
 use crate::config;
@@ -103,7 +103,7 @@ fn interpreter(script: &Path) -> Option<PathBuf> {
 
 fn extension(options: &Options, python: &Path, tell: Tell<'_>) -> bool {
     let name = "extension";
-    let answer = ask_under_liteflare(&options.command, python, &["-c", LOAD]);
+    let answer = ask_under_liteflare(&options.command, python, &["-c", LOAD], Secrets::Withheld);
     let (check, works) = match answer.as_deref().map(|text| text.split_once(' ')) {
         Ok(Some((version, sqlite))) if version == env!("CARGO_PKG_VERSION") => {
             (Check::ok(name, format!("loaded, version {version}, into SQLite {sqlite}")), true)
@@ -130,7 +130,8 @@ fn hook(options: &Options, python: &Path, working: &Working) -> Check {
     };
     let file = format!(".liteflare-doctor-{}", uuid::Uuid::new_v4().simple());
     let (path, key) = (folder.dir.join(&file), format!("{}/{file}", folder.prefix));
-    let written = ask_under_liteflare(&options.command, python, &["-c", WRITE, &path.to_string_lossy()]);
+    let write = ["-c", WRITE, &path.to_string_lossy()];
+    let written = ask_under_liteflare(&options.command, python, &write, Secrets::Kept);
     let seen = working.bucket.head(&key);
     let stayed_local = fs::remove_file(&path).is_ok();
     let deleted = working.bucket.delete(&[&key]);

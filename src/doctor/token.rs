@@ -11,7 +11,7 @@ use crate::runtime::Runtime;
 const SKEW: Duration = Duration::from_secs(15 * 60);
 
 pub(super) fn check(settings: &Settings, tell: Tell<'_>) {
-    let api = Api::new(&settings.api, &settings.token, settings.timeout);
+    let api = Api::new(&settings.api, settings.timeout);
     let name = "token";
     tell(match api.verify(Some(&settings.account)) {
         Ok(token) if token.status == "active" => {
@@ -27,7 +27,7 @@ pub(super) fn check(settings: &Settings, tell: Tell<'_>) {
         }
         Err(error) => Check::fail(name, error.to_string(), advice::NO_API),
     });
-    clock(&settings.api, settings.timeout, tell);
+    clock(settings.api.endpoint(), settings.timeout, tell);
 }
 
 fn clock(url: &str, timeout: Duration, tell: Tell<'_>) {
@@ -55,7 +55,8 @@ fn clock(url: &str, timeout: Duration, tell: Tell<'_>) {
 /// The `Date` of any answer, and the moment it came.
 fn date(url: String, timeout: Duration) -> Option<(SystemTime, SystemTime)> {
     let runtime = Runtime::current().ok()?;
-    let request = runtime.http.get(url).timeout(timeout);
+    let url = reqwest::Url::parse(&url).ok()?;
+    let request = runtime.http.request(reqwest::Method::GET, url).timeout(timeout);
     let answer = runtime.wait(async move { request.send().await.ok() })??;
     let date = answer.headers().get(reqwest::header::DATE)?.to_str().ok()?;
     Some((httpdate::parse_http_date(date).ok()?, SystemTime::now()))

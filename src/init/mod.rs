@@ -11,7 +11,7 @@ use self::cloud::Account;
 pub use self::error::InitError;
 use crate::cloudflare::{Api, BUCKET_NAME, Database, is_bucket_name};
 use crate::config::table::{self, Fallback, Setting};
-use crate::config::{Found, Origin, SettingError, Source, misspelt};
+use crate::config::{Found, Origin, SettingError, Source, is_cloudflares, misspelt};
 use crate::invokeai;
 
 /// What was asked for; the environment and the file say the rest.
@@ -59,15 +59,19 @@ pub struct Summary {
     pub written: bool,
     /// Whether the token is in it.
     pub has_token: bool,
+    /// Endpoints, by their variables, that have to be in the environment because their secrets are.
+    pub beside_secrets: Vec<(&'static str, String)>,
 }
 
 /// Finds or makes everything, and writes the file.
 pub fn run(options: &Options) -> Result<Summary, InitError> {
     let source = read(options.force)?;
     let choose = |setting: &'static Setting, argument: &Option<String>| chosen(&source, setting, argument.as_ref());
-    let given = source.need(&table::API)?;
-    let base = choose(&table::API, &options.api)?.map_or(Ok(given), |found| found.parse(&table::API))?;
-    let api = Api::new(&base, &source.need(&table::TOKEN)?, source.need(&table::TIMEOUT)?);
+    let access = source.api(options.api.as_ref().map(|text| told(&table::API, text)))?;
+    if options.store_token {
+        source.check_together()?;
+    }
+    let (api, base) = (Api::new(&access, source.need(&table::TIMEOUT)?), access.endpoint());
     let account = match choose(&table::ACCOUNT, &options.account)? {
         Some(found) => found.parse(&table::ACCOUNT)?,
         None => cloud::only_account(&api)?,
@@ -81,7 +85,7 @@ pub fn run(options: &Options) -> Result<Summary, InitError> {
     let bucket = (!options.no_bucket).then_some(bucket);
 
     let location = options.location.as_deref();
-    let account = Account { api: &api, base: &base, id: account, location };
+    let account = Account { api: &api, base, id: account, location };
     let found = account.find_database(&database)?;
     let has_bucket = bucket.as_ref().map(|bucket| account.find_bucket(&source, bucket)).transpose()?;
 
@@ -105,8 +109,21 @@ pub fn run(options: &Options) -> Result<Summary, InitError> {
         }
     };
     let written = file::write(&source, &entries, &database.0.name)?;
-    let has_token = options.store_token || source.in_file(&table::TOKEN).is_some();
-    Ok(Summary { account: account.id, database, bucket, path: source.path, written, has_token })
+    let is_stored = |secret: &Setting| options.store_token || source.in_file(secret).is_some();
+    let has_token = is_stored(&table::TOKEN);
+    let beside_secrets = beside_secrets(&source, base, is_stored);
+    Ok(Summary { account: account.id, database, bucket, path: source.path, written, has_token, beside_secrets })
+}
+
+/// The endpoints that have to be in the environment, because their secrets are.
+fn beside_secrets(source: &Source, base: &str, is_stored: impl Fn(&Setting) -> bool) -> Vec<(&'static str, String)> {
+    let key: &Setting = if source.given(&table::KEY_SECRET).is_some() { &table::KEY_SECRET } else { &table::TOKEN };
+    let endpoint = source.given(&table::ENDPOINT).map(|found| (table::ENDPOINT.name, found.text, key));
+    let api = (table::API.name, base.to_owned(), &*table::TOKEN);
+    let all = [Some(api), endpoint].into_iter().flatten();
+    all.filter(|(_, url, secret)| !is_stored(secret) && !is_cloudflares(url))
+        .map(|(name, url, _)| (name, url))
+        .collect()
 }
 
 /// The settings as they are. With `force` a file that cannot be understood counts for nothing.
@@ -118,14 +135,18 @@ fn read(force: bool) -> Result<Source, SettingError> {
     problem.cloned().map_or(Ok(source), Err)
 }
 
+/// What the command was told.
+fn told(setting: &'static Setting, text: &str) -> Found {
+    Found { setting, text: text.to_owned(), origin: Origin::Argument }
+}
+
 /// What the command was told, else what was given; not parsed yet.
 fn chosen(
     source: &Source,
     setting: &'static Setting,
     argument: Option<&String>,
 ) -> Result<Option<Found>, SettingError> {
-    let told = |text: &String| Found { setting, text: text.clone(), origin: Origin::Argument };
-    let found = argument.map(told).or_else(|| source.given(setting));
+    let found = argument.map(|text| told(setting, text)).or_else(|| source.given(setting));
     found.iter().try_for_each(Found::check)?;
     Ok(found)
 }
@@ -140,12 +161,18 @@ fn entries(
 ) -> Vec<file::Entry> {
     let entry = |setting: &'static Setting, value: &str| (setting, Some(value.to_owned()));
     let mut entries = vec![entry(&table::ACCOUNT, &account.id), (&*table::DATABASE, uuid)];
-    if !matches!(table::API.default, Fallback::Value(default) if default == account.base) {
-        entries.push(entry(&table::API, account.base));
+    // Beside a secret that is stored stand the endpoints that were checked with it, and no others.
+    let is_default = matches!(table::API.default, Fallback::Value(default) if default == account.base);
+    if options.store_token || !is_default {
+        entries.push(entry(&table::API, if is_default { "" } else { account.base }));
     }
     entries.push(entry(&table::BUCKET, bucket.unwrap_or_default()));
     let also = |setting: &'static Setting| Some(entry(setting, &source.given(setting)?.text));
-    entries.extend(bucket.and_then(|_| also(&table::ENDPOINT)));
+    let endpoint = also(&table::ENDPOINT);
+    entries.extend(match options.store_token {
+        true => endpoint.or_else(|| Some(entry(&table::ENDPOINT, ""))),
+        false => endpoint.filter(|_| bucket.is_some()),
+    });
     if options.store_token {
         let secrets: [&'static Setting; 3] = [&table::TOKEN, &table::KEY_ID, &table::KEY_SECRET];
         entries.extend(secrets.into_iter().filter_map(also));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::response::Parts;
 
-use crate::cloudflare::advice;
+use crate::cloudflare::{advice, redirect};
 use crate::retry::retry_after;
 
 /// A refusal in R2's own words.
@@ -34,11 +34,12 @@ impl Answer {
         if plain {
             return None;
         }
+        let redirect = redirect(head.status, &head.headers);
         let reason = || head.status.canonical_reason().unwrap_or("an answer without a reason").to_owned();
         Some(Answer {
             status: head.status.as_u16(),
             code: code.unwrap_or_else(|| "no S3 error code".to_owned()),
-            message: element(body, "Message").unwrap_or_else(reason),
+            message: redirect.or_else(|| element(body, "Message")).unwrap_or_else(reason),
             retry_after: retry_after(&head.headers),
         })
     }

@@ -49,7 +49,7 @@ impl Bucket {
         // A third of the deadline for one answer: two may fail to come before the last is given up.
         let wire = Wire { metrics: Arc::clone(&metrics), answer_time: settings.timeout / 3 };
         let builder = AmazonS3Builder::new()
-            .with_endpoint(&settings.endpoint)
+            .with_endpoint(settings.keys.endpoint())
             .with_bucket_name(&settings.bucket)
             .with_region("auto")
             .with_access_key_id(pair.id)

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::answer::Answer;
 use super::error::Error;
 use crate::cloudflare::{Api, ApiError, Refusal};
-use crate::config::{R2Keys, Secret, SettingError, table};
+use crate::config::{Access, R2Keys, Secret, SettingError, table};
 
 /// What signs requests.
 pub(super) struct Pair {
@@ -19,19 +19,19 @@ impl Pair {
     /// A token's pair costs a request: R2 wants the token's id, which only the API tells.
     pub(super) async fn find(keys: R2Keys, timeout: Duration) -> Result<Pair, Error> {
         match keys {
-            R2Keys::Given { id, secret } => Ok(Pair { id, secret }),
-            R2Keys::OfToken { api, account, token } => {
-                let id = token_id(&api, account.as_deref(), &token, timeout).await?;
-                let secret = Secret::new(hex::encode(Sha256::digest(token.reveal())));
+            R2Keys::Given { id, bucket } => Ok(Pair { id, secret: bucket.secret().clone() }),
+            R2Keys::OfToken { bucket, api, account } => {
+                let id = token_id(&api, account.as_deref(), timeout).await?;
+                let secret = Secret::new(hex::encode(Sha256::digest(bucket.secret().reveal())));
                 Ok(Pair { id, secret })
             }
         }
     }
 }
 
-async fn token_id(api: &str, account: Option<&str>, token: &Secret, timeout: Duration) -> Result<String, Error> {
+async fn token_id(api: &Access, account: Option<&str>, timeout: Duration) -> Result<String, Error> {
     let what = "tell the id of CLOUDFLARE_API_TOKEN".to_owned();
-    match Api::new(api, token, timeout).verify_async(account).await {
+    match Api::new(api, timeout).verify_async(account).await {
         Ok(token) => Ok(token.id),
         // A gateway, whose token is none of Cloudflare's.
         Err(error) if error.is_no_route() => Err(Error::Setting(SettingError::Missing {

@@ -48,7 +48,8 @@ impl HttpService for Wire {
         // Asked for each time: connections made before a `fork` are the parent's.
         let runtime = Runtime::current().map_err(|error| HttpError::new(HttpErrorKind::Connect, error))?;
         let sent = time_for(request.body().content_length() as u64);
-        let (mut head, body) = within(self.answer_time + sent, runtime.http.call(request)).await?.into_parts();
+        let client = runtime.http.client(request.uri().host());
+        let (mut head, body) = within(self.answer_time + sent, client.call(request)).await?.into_parts();
         let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         // The body is read here, so that a stall or a reset within it is a failed request like any other.
         let body = within(self.answer_time + time_for(length.unwrap_or(0)), collect(body)).await?;

@@ -4,13 +4,13 @@
 //! and the caller waits for the answer. All of it is also made anew when the host has closed the descriptors it needs.
 
 mod health;
+mod http;
 pub mod numbers;
 mod raw;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, RefCell};
-use std::error::Error;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +19,7 @@ use std::sync::{Arc, Once, Weak};
 use std::time::Duration;
 
 use health::Health;
+pub use http::{Http, is_loopback};
 
 /// How often one who waits for an answer looks whether the runtime is still there to give it.
 const LOOK: Duration = Duration::from_millis(200);
@@ -27,8 +28,8 @@ const LOOK: Duration = Duration::from_millis(200);
 pub struct Runtime {
     tokio: tokio::runtime::Handle,
     health: Arc<Health>,
-    /// Shared by all databases of the process: connections are kept open between requests.
-    pub http: reqwest::Client,
+    /// What requests are sent with.
+    pub http: Http,
 }
 
 thread_local! {
@@ -94,11 +95,7 @@ impl Runtime {
             .on_thread_unpark(move || wakes.insist())
             .enable_all()
             .build()?;
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("liteflare/", env!("CARGO_PKG_VERSION")))
-            .tcp_nodelay(true)
-            .build()
-            .map_err(no_https)?;
+        let http = Http::new()?;
         health.complete()?;
         let runtime = Arc::new(Runtime { tokio: tokio.handle().clone(), health, http });
         let own = Arc::downgrade(&runtime);
@@ -174,12 +171,4 @@ fn expect_panics_of_the_driver() {
             }
         }));
     });
-}
-
-/// As in a small container; reqwest itself only says "builder error".
-fn no_https(error: reqwest::Error) -> std::io::Error {
-    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    std::io::Error::other(format!(
-        "HTTPS cannot be set up, are the system's CA certificates installed (ca-certificates)? {cause}"
-    ))
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use super::check::{Checked, check};
 use super::compare::schema::objects_of;
 use super::compare::{D1Comparison, Differences, ImportedPart, ResumePoint};
-use super::media::{scan, upload};
+use super::media::{Links, scan, upload};
 use super::source::DatabaseCopy;
 use super::target::Target;
 use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, requests, send};
-use crate::config;
+use crate::config::{self, R2Settings, Settings, Source};
 use crate::d1::Client;
 use crate::image::Seq;
 use crate::invokeai::DATABASE;
@@ -63,11 +63,14 @@ pub struct Options {
 /// Imports the root.
 pub fn import(root: &Path, options: Options, progress: Progress<'_>) -> Result<ImportSummary, Error> {
     let Options { replace, follow_links } = options;
-    let (settings, r2) = config::load()?;
-    let source = DatabaseCopy::open(&root.join(DATABASE))?;
-    let checked = check(&source.connection, &root.join(DATABASE), progress)?;
+    let path = root.join(DATABASE);
+    let given = Source::read()?;
+    let (settings, r2, confined) = (Settings::of(&given)?, R2Settings::of(&given)?, given.confined_to());
+    confined.map_or(Ok(()), |root| root.check(&path))?;
+    let source = DatabaseCopy::open(&path)?;
+    let checked = check(&source.connection, &path, progress)?;
     let within = (!follow_links).then(config::root);
-    let found = r2.as_ref().map(|r2| scan(&r2.folders, within.as_deref())).transpose()?;
+    let found = r2.as_ref().map(|r2| scan(&r2.folders, Links { confined, within: within.as_deref() })).transpose()?;
     let (files, links_left_out) = found.map(|found| (found.files, found.links)).unzip();
 
     let client = connect_d1(&settings)?;

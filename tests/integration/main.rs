@@ -14,5 +14,6 @@ mod hydrate;
 mod library;
 mod network;
 mod r2;
+mod redirects;
 mod support;
 mod transfer;

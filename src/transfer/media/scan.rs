@@ -2,7 +2,7 @@
 //!
 //! Symbolic links are followed as long as they stay in the root, or in a folder that is mapped from elsewhere: a root that comes from
 //! somebody else may link to any file of this machine, and what is sent to the bucket has left it. Whoever keeps folders on another disk
-//! says so. Names that begin with a dot are included: they may be the application's journals (`invokeai::JOURNAL`). Empty folders are left
+//! says so; a root that brings its own secrets cannot have it said. Names that begin with a dot are included: they may be the application's journals (`invokeai::JOURNAL`). Empty folders are left
 //! out: the application creates those it needs.
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::config::MappedFolder;
+use crate::config::{MappedFolder, Root};
 use crate::local_file;
 use crate::r2;
 use crate::transfer::Error;
@@ -71,8 +71,18 @@ pub(crate) struct Found {
     pub(crate) links: Vec<PathBuf>,
 }
 
-/// Scans `folders`. A folder that does not exist has no files. `within`: where links may lead; `None`: anywhere.
-pub(crate) fn scan(folders: &[MappedFolder], within: Option<&Path>) -> Result<Found, Error> {
+/// Where symbolic links may lead; `None`: anywhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Links<'l> {
+    /// One that leads out of there is an error.
+    pub(crate) confined: Option<&'l Root>,
+    /// One that leads out of there is left out.
+    pub(crate) within: Option<&'l Path>,
+}
+
+/// Scans `folders`. A folder that does not exist has no files.
+pub(crate) fn scan(folders: &[MappedFolder], links: Links<'_>) -> Result<Found, Error> {
+    let Links { confined, within } = links;
     let mut found = Found::default();
     for (number, folder) in folders.iter().enumerate() {
         let metadata = match fs::metadata(&folder.dir) {
@@ -85,7 +95,7 @@ pub(crate) fn scan(folders: &[MappedFolder], within: Option<&Path>) -> Result<Fo
         // A folder that is mapped from elsewhere was named by whoever runs this, and not by the root.
         let within = within.map(|root| if folder.dir.starts_with(root) { root } else { &folder.dir });
         let within = within.map(real).transpose()?;
-        let mut scan = FolderScan { number, within, found: &mut found };
+        let mut scan = FolderScan { number, confined, within, found: &mut found };
         if scan.leads_out(&folder.dir)? {
             scan.found.links.push(folder.dir.clone());
         } else {
@@ -98,6 +108,7 @@ pub(crate) fn scan(folders: &[MappedFolder], within: Option<&Path>) -> Result<Fo
 
 struct FolderScan<'f> {
     number: usize,
+    confined: Option<&'f Root>,
     /// Where links may lead, itself without links; `None`: anywhere.
     within: Option<PathBuf>,
     found: &'f mut Found,
@@ -112,6 +123,9 @@ impl FolderScan<'_> {
             let key = format!("{prefix}/{}", name(&path)?);
             let found = fs::metadata(&path).map_err(Error::file(&path))?;
             let is_link = entry.file_type().map_err(Error::file(&path))?.is_symlink();
+            if let Some(root) = self.confined.filter(|_| is_link) {
+                root.check(&path)?;
+            }
             if is_link && self.leads_out(&path)? {
                 self.found.links.push(path);
             } else if found.is_dir() {

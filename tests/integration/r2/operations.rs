@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use liteflare::config::{R2Keys, R2Settings, Secret};
+use liteflare::config::{Access, R2Keys, R2Settings, Secret};
 use liteflare::r2::{Bucket, Error, PutMode, Requests};
 
 use crate::support::{BucketRef, Cloud, Relay, Signed, TestCloud, alone, clouds};
@@ -269,7 +269,10 @@ fn client_and_cloud_count_the_same() {
 fn the_key_pair_of_an_api_token_opens_the_bucket() {
     let cloud = TestCloud::embedded();
     let (bucket, database) = (cloud.create_bucket(), cloud.create_database());
-    let keys = |token: &str| R2Keys::OfToken { api: database.api.clone(), account: None, token: Secret::new(token) };
+    let keys = |token: &str| {
+        let access = |endpoint: &str| Access::new(endpoint, Secret::new(token));
+        R2Keys::OfToken { bucket: access(&bucket.endpoint), api: access(&database.api), account: None }
+    };
     let settings = R2Settings { keys: keys(&database.token), ..bucket.settings() };
     let client = Bucket::connect(&settings, Arc::default()).unwrap();
     client.put("a", "hello".into(), PutMode::Overwrite).unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use liteflare::config::{Refresh, Secret, Settings};
+use liteflare::config::{Access, Refresh, Secret, Settings};
 use liteflare::serve::router;
 use liteflare::sqlite::Sqlite;
 use rusqlite::Connection;
@@ -16,9 +16,8 @@ use super::db::DbRef;
 pub fn settings(database: &DbRef) -> Settings {
     Settings {
         account: database.account.clone(),
-        token: Secret::new(database.token.clone()),
         database: database.database.clone(),
-        api: database.api.clone(),
+        api: Access::new(&database.api, Secret::new(&database.token)),
         refresh: Refresh::Never,
         timeout: Duration::from_secs(5),
     }

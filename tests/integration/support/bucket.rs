@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request};
-use liteflare::config::{R2Keys, R2Settings, Refresh, Secret};
+use liteflare::config::{Access, R2Keys, R2Settings, Refresh, Secret};
 use liteflare::r2::{Bucket, Objects};
 use object_store::aws::{AwsAuthorizer, AwsCredential};
 use object_store::client::HttpRequestBody;
@@ -42,11 +42,10 @@ impl BucketRef {
 
     /// Settings with a deadline that a test can wait for, and no folders.
     pub fn settings(&self) -> R2Settings {
-        let (id, secret) = (self.access_key.clone(), Secret::new(self.secret_key.clone()));
+        let bucket = Access::new(&self.endpoint, Secret::new(&self.secret_key));
         R2Settings {
             bucket: self.bucket.clone(),
-            endpoint: self.endpoint.clone(),
-            keys: R2Keys::Given { id, secret },
+            keys: R2Keys::Given { id: self.access_key.clone(), bucket },
             folders: Vec::new(),
             refresh: Refresh::Every(Duration::from_secs(1)),
             timeout: Duration::from_secs(6),

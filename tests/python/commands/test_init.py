@@ -85,7 +85,10 @@ def test_what_is_there_is_found(commands):
     said = file_of(commands)
     assert said["d1_database"] == commands.settings["LITEFLARE_D1_DATABASE"]
     assert said["d1_api"] == commands.settings["LITEFLARE_D1_API"]
-    left_out = dict.fromkeys(name for name in commands.settings if "LITEFLARE" in name or "ACCOUNT" in name)
+    # All but the secrets, and the endpoints that stay beside them.
+    beside = [line.split()[1].split("=")[0] for line in out.splitlines() if "export LITEFLARE_" in line]
+    assert beside == ["LITEFLARE_D1_API", "LITEFLARE_R2_ENDPOINT"]
+    left_out = dict.fromkeys(name for name in commands.settings if name not in beside and ("LITEFLARE" in name or "ACCOUNT" in name))
     status = json.loads(commands.succeed("status", "--json", **left_out))
     assert (status["seq"], status["bucket"]) == (0, commands.settings["LITEFLARE_R2_BUCKET"])
 

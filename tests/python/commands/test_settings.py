@@ -118,8 +118,9 @@ def test_a_password_in_a_url_is_refused_and_not_shown(commands):
 
 def test_a_secret_that_others_may_read_is_a_warning(commands):
     file = commands.root / "liteflare.toml"
-    file.write_text(f"api_token = '{commands.settings['CLOUDFLARE_API_TOKEN']}'\n")
+    settings = commands.settings
+    file.write_text(f"api_token = '{settings['CLOUDFLARE_API_TOKEN']}'\nd1_api = '{settings['LITEFLARE_D1_API']}'\n")
     for mode, warns in [(0o644, True), (0o600, False)]:
         file.chmod(mode)
-        code, checks = commands.doctor(CLOUDFLARE_API_TOKEN=None)
+        code, checks = commands.doctor(CLOUDFLARE_API_TOKEN=None, LITEFLARE_D1_API=None)
         assert code == 0 and ("settings file" in checks) == warns
