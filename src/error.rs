@@ -73,6 +73,12 @@ pub enum Error {
     /// D1 holds a part of a database.
     #[error("an import into this database was begun and not finished: run `liteflare import` again")]
     Importing,
+    /// An object's text on D1 is not run here.
+    #[error("D1's schema cannot be taken over: {reason}")]
+    Schema {
+        /// The object, what is wrong with it, and what to do.
+        reason: String,
+    },
     /// What D1 holds cannot become a replica.
     #[error("D1's table {table:?} cannot be read: {reason}")]
     Hydrate {
@@ -95,6 +101,7 @@ impl Error {
             | Error::NoFolder { .. }
             | Error::Marker { .. }
             | Error::Importing
+            | Error::Schema { .. }
             | Error::Hydrate { .. } => ffi::SQLITE_CANTOPEN,
             Error::Refused(_) | Error::Unreachable(_) | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {
                 ffi::SQLITE_IOERR

@@ -1,12 +1,14 @@
 //! Which tables on D1 are liteflare's own, and what else is there.
 
+use rusqlite::Connection;
 use serde_json::Value as Json;
 
 use super::state::State;
 use super::{log, sql, stage};
 use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::image::Seq;
-use crate::schema::guard;
+use crate::schema::checked::CheckedText;
+use crate::schema::{Kind, SchemaError, guard};
 
 /// An object of the application in the form in which D1 has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +26,12 @@ pub(crate) struct StoredObject {
 impl StoredObject {
     /// The text as the application wrote it.
     pub(crate) fn declared(&self) -> String {
-        if self.kind == "trigger" { guard::strip(&self.sql) } else { self.sql.clone() }
+        if self.kind == Kind::Trigger.word() { guard::strip(&self.sql) } else { self.sql.clone() }
+    }
+
+    /// Makes it, as the application wrote it, in the database behind `connection`.
+    pub(crate) fn create(&self, connection: &Connection) -> Result<(), SchemaError> {
+        CheckedText::new(&self.kind, &self.name, &self.table, &self.declared())?.create(connection)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Why a transaction cannot become a batch. Each message names the object and what to do about it.
 
 use crate::schema::SchemaError;
+use crate::vfs::inner::told;
 
 /// A transaction that D1 cannot hold, or that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +78,10 @@ impl From<SchemaError> for PlanError {
     fn from(error: SchemaError) -> PlanError {
         match error {
             SchemaError::Sqlite(error) => PlanError::Sqlite(error),
+            SchemaError::Refused { object, error } => {
+                let problem = format!("SQLite does not take its text ({})", told(&error));
+                PlanError::Unsupported { object, problem, advice: "drop it and create it anew" }
+            }
             SchemaError::Unreadable { object, problem, advice } => PlanError::Unsupported { object, problem, advice },
         }
     }

@@ -14,12 +14,13 @@ use crate::d1::Statement;
 use crate::schema::quoted;
 use crate::schema::{Kind, Schema, Table};
 use crate::value::Value;
+use crate::vfs::inner::{Task, empty};
 
 /// Creates everything: tables, indexes, views, triggers (with their guard). `texts`: a database with this schema and no rows.
 pub fn schema(texts: &Connection, schema: &Schema) -> Result<Vec<Statement>, PlanError> {
     let created = |table: &Table| TableChanges { after: Some(table.name.clone()), ..TableChanges::default() };
     let changes: Vec<TableChanges> = schema.tables.values().map(created).collect();
-    let nothing = Connection::open_in_memory()?;
+    let nothing = empty(Task::Read)?;
     let before = Before(Side { connection: &nothing, schema: &Schema::default() });
     let after = After(Side { connection: texts, schema });
     Ok(plan(before, after, &changes, &Options::default())?.statements)

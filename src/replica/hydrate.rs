@@ -17,7 +17,7 @@ use crate::image::Image;
 use crate::ledger::tables::{self, Standing, StoredObject};
 use crate::ledger::{header, log};
 use crate::metrics::Metrics;
-use crate::schema::{Identity, Schema, Table, guard, quoted};
+use crate::schema::{Identity, Kind, Schema, Table, guard, quoted};
 use crate::vfs::scratch::Scratch;
 
 /// How much is asked for in one request.
@@ -70,9 +70,10 @@ pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
 /// Gives the triggers of a database that liteflare has not written to yet their guard (R13).
 fn adopt(client: &Client, objects: &[StoredObject]) -> Result<(), Error> {
     let mut batch = Vec::new();
-    for trigger in objects.iter().filter(|object| object.kind == "trigger" && object.declared() == object.sql) {
+    let is_bare = |object: &&StoredObject| object.kind == Kind::Trigger.word() && object.declared() == object.sql;
+    for trigger in objects.iter().filter(is_bare) {
         batch.push(Statement::new(format!("DROP TRIGGER {}", quoted(&trigger.name))));
-        batch.push(Statement::new(guard::guard(&trigger.sql)?));
+        batch.push(Statement::new(guard::guard(&trigger.name, &trigger.sql)?));
     }
     if !batch.is_empty() {
         tracing::info!("{} triggers on D1 are made silent during liteflare's own writes", batch.len() / 2);
@@ -91,7 +92,7 @@ fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Im
     let connection = scratch.writer()?;
     header::write_encoding(&connection, &start.state)?;
     connection.execute_batch("BEGIN")?;
-    let (tables, others): (Vec<_>, Vec<_>) = start.objects.iter().partition(|object| object.kind == "table");
+    let (tables, others): (Vec<_>, Vec<_>) = start.objects.iter().partition(|object| object.kind == Kind::Table.word());
     for object in tables {
         create(&connection, object)?;
     }
@@ -118,10 +119,7 @@ fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Im
 }
 
 fn create(connection: &Connection, object: &StoredObject) -> Result<(), Error> {
-    let StoredObject { kind, name, .. } = object;
-    connection
-        .execute_batch(&object.declared())
-        .map_err(|error| Error::Hydrate { table: name.clone(), reason: format!("its {kind} {name:?}: {error}") })
+    object.create(connection).map_err(|error| Error::Schema { reason: error.to_string() })
 }
 
 /// A table that is being read.

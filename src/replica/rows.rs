@@ -12,6 +12,7 @@ use crate::schema::{Identity, Table};
 use crate::value::Value;
 use crate::value::from_d1;
 use crate::value::to_d1::{Form, keys_param};
+use crate::vfs::inner::told;
 
 /// A value too large to come along with its row is fetched in pieces of so many bytes.
 const PIECE_BYTES: usize = 400_000;
@@ -103,25 +104,35 @@ impl Row {
 }
 
 /// Writes rows of one table into the database behind a connection.
-pub(crate) struct Inserts<'c>(CachedStatement<'c>);
+pub(crate) struct Inserts<'c, 't> {
+    statement: CachedStatement<'c>,
+    table: &'t Table,
+}
 
-impl<'c> Inserts<'c> {
+impl<'c, 't> Inserts<'c, 't> {
     /// Compiles the statement, once for all rows.
-    pub(crate) fn into(connection: &'c Connection, table: &Table) -> Result<Inserts<'c>, Error> {
+    pub(crate) fn into(connection: &'c Connection, table: &'t Table) -> Result<Inserts<'c, 't>, Error> {
         let names = insert_names(table);
         let places = vec!["?"; names.len()].join(",");
         // REPLACE: pages are read one after another, and meanwhile a unique value may move from a row read earlier to one read now.
         // Both rows have changed then, so `catch_up` reads both again.
         let sql = format!("INSERT OR REPLACE INTO {}({}) VALUES ({places})", table.quoted(), names.join(","));
-        Ok(Inserts(connection.prepare_cached(&sql)?))
+        let statement = connection.prepare_cached(&sql).map_err(|error| cannot_write(table, &error))?;
+        Ok(Inserts { statement, table })
     }
 
     /// Writes one row.
     pub(crate) fn insert(&mut self, row: &Row) -> Result<(), Error> {
         let cells = row.cells.iter().map(|cell| Param(cell.as_ref().unwrap_or(&Value::Null)));
-        self.0.execute(rusqlite::params_from_iter(cells))?;
-        Ok(())
+        let inserted = self.statement.execute(rusqlite::params_from_iter(cells));
+        inserted.map(drop).map_err(|error| cannot_write(self.table, &error))
     }
+}
+
+/// Writing a row computes what the schema wants computed: stored columns, keys of indexes.
+fn cannot_write(table: &Table, error: &rusqlite::Error) -> Error {
+    let reason = format!("a row cannot be written ({}); look at its generated columns and indexes on D1", told(error));
+    hydrate_error(table, &reason)
 }
 
 struct Param<'a>(&'a Value);

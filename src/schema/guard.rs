@@ -1,9 +1,13 @@
 //! The removable guard that keeps the application's triggers silent on D1 while liteflare replays rows (R13).
 //! Their work is already part of the transaction; firing them again would do it twice.
+//!
+//! Whoever may write to D1 may write a trigger in which the markers stand anywhere. So a guard is what stands, to the letter, in one of
+//! the two places where [`guard`] puts it, found by tokens; taking it out leaves every other token as it was.
 
 use sqlite3_parser::dialect::TokenType;
 
 use super::SchemaError;
+use super::checked::spelled;
 use super::lexer::{Token, tokens};
 
 const OPEN: &str = "/*lf<*/";
@@ -16,64 +20,113 @@ fn silent() -> String {
     format!("(SELECT value FROM {TABLE} WHERE key='replaying')=0")
 }
 
-/// The trigger's text with the guard; [`strip`] gives the text back to the byte.
-pub(crate) fn guard(sql: &str) -> Result<String, SchemaError> {
+/// What a guard adds to a trigger that has a WHEN: after that word, and before BEGIN.
+fn around_condition() -> (String, String) {
+    (format!("{OPEN} {} AND ({CLOSE}", silent()), format!("{OPEN}){CLOSE}"))
+}
+
+/// What a guard adds before the BEGIN of a trigger that has no WHEN.
+fn condition() -> String {
+    format!("{OPEN}WHEN {} {CLOSE}", silent())
+}
+
+/// The text of the trigger `name` with the guard; [`strip`] gives the text back to the byte.
+pub(crate) fn guard(name: &str, sql: &str) -> Result<String, SchemaError> {
+    let object = format!("trigger {name}");
     let unreadable = |problem: &str| SchemaError::Unreadable {
-        object: "trigger".to_owned(),
-        problem: format!("{problem}: {sql}"),
+        object: object.clone(),
+        problem: problem.to_owned(),
         advice: "drop it and create it anew",
     };
-    if sql.contains(OPEN) || sql.contains(CLOSE) {
-        return Err(unreadable("its text contains liteflare's markers"));
-    }
-    let (when, begin) =
-        places(&tokens(sql, "trigger")?).ok_or_else(|| unreadable("its ON and BEGIN cannot be found"))?;
-    let silent = silent();
-    Ok(match when {
+    let place = Place::of(&tokens(sql, &object)?).ok_or_else(|| unreadable("its ON and BEGIN cannot be found"))?;
+    let (head, begin) = (&sql[..place.begin], &sql[place.begin..]);
+    let guarded = match place.when {
         Some(when) => {
-            format!("{}{OPEN} {silent} AND ({CLOSE}{}{OPEN}){CLOSE}{}", &sql[..when], &sql[when..begin], &sql[begin..])
+            let (after_when, before_begin) = around_condition();
+            format!("{}{after_when}{}{before_begin}{begin}", &head[..when.end], &head[when.end..])
         }
-        None => format!("{}{OPEN}WHEN {silent} {CLOSE}{}", &sql[..begin], &sql[begin..]),
-    })
+        None => format!("{head}{}{begin}", condition()),
+    };
+    // A text that looks guarded already, or in which the guard cannot be told from what is around it.
+    if strip(sql) != sql || strip(&guarded) != sql {
+        return Err(unreadable("its text contains liteflare's markers where these have a meaning"));
+    }
+    Ok(guarded)
 }
 
 /// Takes the guard out again, if it has one. Works as well after `ALTER TABLE` has rewritten the text around it.
 pub(crate) fn strip(sql: &str) -> String {
-    let mut out = String::with_capacity(sql.len());
-    let mut rest = sql;
-    while let Some((before, after)) = rest.split_once(OPEN) {
-        let Some((_, tail)) = after.split_once(CLOSE) else { break };
-        out.push_str(before);
-        rest = tail;
-    }
-    out.push_str(rest);
-    out
+    stripped(sql).unwrap_or_else(|| sql.to_owned())
 }
 
-/// The end of the trigger's own WHEN, if any, and the start of its BEGIN.
-/// Both words may also be names: `NEW."begin"` is quoted, `NEW.begin` follows a point, other uses stand in parentheses.
-fn places(tokens: &[Token]) -> Option<(Option<usize>, usize)> {
-    let on = tokens.iter().position(|token| token.kind == TokenType::TK_ON)?;
-    let name = if tokens.get(on + 2)?.kind == TokenType::TK_DOT { on + 3 } else { on + 1 };
-    let mut depth = 0;
-    let mut when = None;
-    for pair in tokens.get(name..)?.windows(2) {
-        let (before, token) = (pair[0].kind, pair[1]);
-        match token.kind {
-            TokenType::TK_LP => depth += 1,
-            TokenType::TK_RP => depth -= 1,
-            // A later WHEN belongs to a CASE.
-            TokenType::TK_WHEN if depth == 0 && when.is_none() => when = Some(token.end),
-            TokenType::TK_BEGIN if depth == 0 && before != TokenType::TK_DOT => return Some((when, token.start)),
-            _ => {}
+/// `None`: there is no guard.
+fn stripped(sql: &str) -> Option<String> {
+    let all = tokens(sql, "trigger").ok()?;
+    let Place { when, begin } = Place::of(&all)?;
+    let when = when?;
+    let (after_when, before_begin) = around_condition();
+    let bare = condition();
+    let (out, cuts) = if let Some(own) = sql[when.end..begin].strip_prefix(&after_when) {
+        let own = own.strip_suffix(&before_begin)?;
+        let cuts = [when.end..when.end + after_when.len(), begin - before_begin.len()..begin];
+        (format!("{}{own}{}", &sql[..when.end], &sql[begin..]), cuts)
+    } else {
+        let head = sql[..begin].strip_suffix(&bare)?;
+        (format!("{head}{}", &sql[begin..]), [head.len()..begin, begin..begin])
+    };
+    let is_cut = |token: &Token| cuts.iter().any(|cut| cut.start < token.end && token.start < cut.end);
+    let kept: Vec<Token> = all.into_iter().filter(|token| !is_cut(token)).collect();
+    let left = tokens(&out, "trigger").ok()?;
+    (spelled(sql, &kept) == spelled(&out, &left)).then_some(out)
+}
+
+/// Where a guard goes.
+struct Place {
+    /// The trigger's WHEN.
+    when: Option<Token>,
+    /// The start of its BEGIN.
+    begin: usize,
+}
+
+impl Place {
+    /// Both words may also be names: `NEW."begin"` is quoted, `NEW.begin` follows a point, other uses stand in parentheses.
+    fn of(tokens: &[Token]) -> Option<Place> {
+        let on = tokens.iter().position(|token| token.kind == TokenType::TK_ON)?;
+        let name = if tokens.get(on + 2)?.kind == TokenType::TK_DOT { on + 3 } else { on + 1 };
+        let mut depth = 0;
+        let mut when = None;
+        for pair in tokens.get(name..)?.windows(2) {
+            let (before, token) = (pair[0].kind, pair[1]);
+            match token.kind {
+                TokenType::TK_LP => depth += 1,
+                TokenType::TK_RP => depth -= 1,
+                // A later WHEN belongs to a CASE.
+                TokenType::TK_WHEN if depth == 0 && when.is_none() => when = Some(token),
+                TokenType::TK_BEGIN if depth == 0 && before != TokenType::TK_DOT => {
+                    return Some(Place { when, begin: token.start });
+                }
+                _ => {}
+            }
         }
+        None
     }
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::Connection;
+
+    fn database() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(
+            "CREATE TABLE t(x,begin,\"on\"); CREATE TABLE \"when\"(x,\"begin\",\"on\");
+             CREATE VIEW v AS SELECT 1",
+        )
+        .unwrap();
+        db.execute_batch(&format!("CREATE TABLE {TABLE}(key TEXT PRIMARY KEY,value)")).unwrap();
+        db
+    }
 
     /// The promise: strip(guard(x)) == x, and the guarded text still is a trigger.
     #[test]
@@ -85,16 +138,12 @@ mod tests {
             "CREATE TRIGGER a AFTER INSERT ON t WHEN NEW.begin -- BEGIN\n /* BEGIN */ BEGIN SELECT 1; END",
             "CREATE TRIGGER a AFTER INSERT ON t WHEN CASE WHEN NEW.x THEN 1 ELSE 0 END BEGIN SELECT 'BEGIN'; END",
             "CREATE TRIGGER a INSTEAD OF DELETE ON v BEGIN SELECT ''''; END",
+            "CREATE TRIGGER a AFTER INSERT ON t WHEN NEW.x<>'/*lf<*/' BEGIN SELECT '/*>lf*/'; END",
+            "CREATE TRIGGER a AFTER INSERT ON t /*lf<*/ WHEN NEW.x /*>lf*/ BEGIN SELECT 1 /*lf<*/; /*>lf*/ END",
         ];
-        let db = rusqlite::Connection::open_in_memory().unwrap();
-        db.execute_batch(
-            "CREATE TABLE t(x,begin,\"on\"); CREATE TABLE \"when\"(x,\"begin\",\"on\");
-             CREATE VIEW v AS SELECT 1",
-        )
-        .unwrap();
-        db.execute_batch(&format!("CREATE TABLE {TABLE}(key TEXT PRIMARY KEY,value)")).unwrap();
+        let db = database();
         for text in texts {
-            let guarded = guard(text).unwrap();
+            let guarded = guard("a", text).unwrap();
             assert_ne!(guarded, text);
             assert_eq!(strip(&guarded), text);
             db.execute_batch(&guarded).unwrap_or_else(|error| panic!("{guarded}: {error}"));
@@ -104,5 +153,46 @@ mod tests {
             assert_eq!(strip(&stored), text);
             db.execute_batch(&format!("DROP TRIGGER \"{name}\"")).unwrap();
         }
+    }
+
+    #[test]
+    fn a_guard_comes_off_after_its_table_was_renamed() {
+        let db = database();
+        let text = "CREATE TRIGGER a AFTER INSERT ON t WHEN NEW.x>1 BEGIN INSERT INTO t(x) VALUES (1); END";
+        db.execute_batch(&guard("a", text).unwrap()).unwrap();
+        db.execute_batch("ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME COLUMN x TO y").unwrap();
+        let stored: String =
+            db.query_row("SELECT sql FROM sqlite_schema WHERE name='a'", [], |row| row.get(0)).unwrap();
+        let expected = "CREATE TRIGGER a AFTER INSERT ON \"u\" WHEN NEW.y>1 BEGIN INSERT INTO \"u\"(y) VALUES (1); END";
+        assert_eq!(strip(&stored), expected);
+    }
+
+    /// Markers that stand where `guard` does not put them are the trigger's own.
+    #[test]
+    fn what_only_looks_like_a_guard_stays() {
+        let (after_when, before_begin) = around_condition();
+        let texts = [
+            "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 'a' AS \"/*lf<*/\", '/*>lf*/\"; END; ATTACH x AS y; --'; END".to_owned(),
+            "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1 /*lf<*/; SELECT '/*>lf*/; END; ATTACH x AS y; --'; END".to_owned(),
+            "CREATE TRIGGER a AFTER INSERT ON t /*lf<*/WHEN 1 /*>lf*/BEGIN SELECT 1; END".to_owned(),
+            format!("CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; {}END", condition()),
+            format!("CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT '{}BEGIN'; END", condition()),
+            format!("CREATE TRIGGER a AFTER INSERT ON t -- {}\n BEGIN SELECT 1; END", condition()),
+            format!("CREATE TRIGGER a AFTER INSERT ON t WHEN{after_when} 1) BEGIN SELECT 1; END"),
+            format!("CREATE TRIGGER a AFTER INSERT ON t WHEN (1 {before_begin}BEGIN SELECT 1; END"),
+            // Without its end, the comment before it would swallow the rest.
+            format!("CREATE TRIGGER a AFTER INSERT ON t WHEN{after_when} 1 /* {before_begin}BEGIN SELECT 1; END"),
+        ];
+        for text in texts {
+            assert_eq!(strip(&text), text);
+        }
+    }
+
+    /// A guard inside the trigger's own condition would leave two statements' halves; a trigger guarded by hand has no text of its own.
+    #[test]
+    fn a_text_that_carries_a_guard_already_cannot_get_another() {
+        let text = "CREATE TRIGGER a AFTER INSERT ON t WHEN NEW.x BEGIN SELECT 1; END";
+        let error = guard("a", &guard("a", text).unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with("trigger a: ") && error.contains("markers"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! A database's schema: tables in detail, everything else by its SQL text.
 //! In: a connection (`read`). Out: plain data, equal for equal schemas. SQLite's own objects (`sqlite_…`) are left out.
 
+pub(crate) mod checked;
 mod error;
 pub(crate) mod guard;
 mod keys;
@@ -31,6 +32,27 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What `sqlite_schema.type` calls it.
+    pub(crate) fn of(name: &str) -> Option<Kind> {
+        match name {
+            "table" => Some(Kind::Table),
+            "index" => Some(Kind::Index),
+            "view" => Some(Kind::View),
+            "trigger" => Some(Kind::Trigger),
+            _ => None,
+        }
+    }
+
+    /// As `sqlite_schema.type` has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::Table => "table",
+            Kind::Index => "index",
+            Kind::View => "view",
+            Kind::Trigger => "trigger",
+        }
+    }
+
     /// As SQL spells it.
     pub fn keyword(self) -> &'static str {
         match self {
@@ -67,7 +89,7 @@ impl Object {
 
     /// For messages: `table notes`.
     pub(crate) fn label(&self) -> String {
-        format!("{} {}", self.kind.keyword().to_ascii_lowercase(), self.name)
+        format!("{} {}", self.kind.word(), self.name)
     }
 }
 

@@ -32,12 +32,7 @@ impl Schema {
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let kind = match row.get::<_, String>(0)?.as_str() {
-                "table" => Kind::Table,
-                "index" => Kind::Index,
-                "view" => Kind::View,
-                _ => Kind::Trigger,
-            };
+            let kind = Kind::of(&row.get::<_, String>(0)?).unwrap_or(Kind::Trigger);
             let object = Object {
                 kind,
                 name: row.get(1)?,

@@ -110,6 +110,10 @@ impl Vfs for Router {
         is_ours.then_some(false)
     }
 
+    fn has_others(&self) -> bool {
+        true
+    }
+
     fn is_full_path(&self, _name: &CStr) -> bool {
         false
     }

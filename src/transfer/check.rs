@@ -6,6 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::compare::schema::objects_of;
+use super::examine::{Depth, problems};
 use super::{Error, Event, Progress, Step};
 use crate::d1::Statement;
 use crate::ledger::{header, state};
@@ -13,6 +15,7 @@ use crate::plan::{PlanError, insert_names, whole};
 use crate::schema::Schema;
 use crate::schema::{Identity, Table};
 use crate::value::Value;
+use crate::vfs::inner::{Task, empty, is_out_of_bounds};
 
 /// A database that D1 can hold.
 pub(crate) struct Checked {
@@ -32,10 +35,14 @@ impl Checked {
 
 /// `path`: of the database, for messages.
 pub(crate) fn check(connection: &Connection, path: &Path, progress: Progress<'_>) -> Result<Checked, Error> {
-    refuse_damage(connection, path)?;
+    if let Err(damage) = refuse_damage(connection, path) {
+        // SQLite's checks run a virtual table's module, which is not allowed here.
+        let is_virtual = refuse_virtual_tables(connection).err().filter(|error| matches!(error, Error::Unfit(_)));
+        return Err(is_virtual.unwrap_or(damage));
+    }
     refuse_virtual_tables(connection)?;
     let schema = Schema::read(connection)?;
-    let texts = Connection::open_in_memory()?;
+    let texts = empty(Task::Rehearse)?;
     copy_texts(connection, &texts)?;
     let mut creation = whole::schema(&texts, &schema)?;
     creation.extend(header::fields_of(connection)?.iter().map(|(name, value)| state::set_field(name, *value)));
@@ -56,15 +63,16 @@ pub(crate) fn check(connection: &Connection, path: &Path, progress: Progress<'_>
 
 fn refuse_damage(connection: &Connection, path: &Path) -> Result<(), Error> {
     let damaged = |problem: String| Error::Damaged { path: path.to_path_buf(), problem };
-    match connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0)) {
-        Ok(answer) if answer == "ok" => Ok(()),
-        Ok(problem) => Err(damaged(problem.lines().last().unwrap_or_default().to_owned())),
-        Err(rusqlite::Error::SqliteFailure(error, message))
+    match problems(connection, Depth::Quick) {
+        Ok(problems) => problems
+            .first()
+            .map_or(Ok(()), |problem| Err(damaged(problem.lines().last().unwrap_or_default().to_owned()))),
+        Err(Error::Sqlite(rusqlite::Error::SqliteFailure(error, message)))
             if matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) =>
         {
             Err(damaged(message.unwrap_or_else(|| error.to_string())))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
@@ -86,17 +94,7 @@ fn refuse_virtual_tables(connection: &Connection) -> Result<(), Error> {
 fn copy_texts(from: &Connection, to: &Connection) -> Result<(), Error> {
     let encoding: String = from.pragma_query_value(None, "encoding", |row| row.get(0))?;
     to.pragma_update(None, "encoding", encoding)?;
-    let sql = "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE sql IS NOT NULL \
-               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid";
-    let mut statement = from.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let (object, sql): (String, String) = (row.get(0)?, row.get(1)?);
-        to.execute_batch(&sql).map_err(|error| {
-            let problem = format!("its text cannot be run ({error})");
-            Error::Unfit(PlanError::Unsupported { object, problem, advice: "drop it and create it anew" })
-        })?;
-    }
+    objects_of(from)?.iter().try_for_each(|object| object.create(to))?;
     Ok(())
 }
 
@@ -116,6 +114,14 @@ fn check_rows(connection: &Connection, table: &Table, progress: Progress<'_>) ->
         progress(Event::Advances(1));
         whole::check_row(table, &row)?;
         Ok(ControlFlow::Continue(()))
+    })
+    .map_err(|error| match error {
+        Error::Sqlite(error) if is_out_of_bounds(&error) => Error::Unfit(PlanError::Unsupported {
+            object: format!("table {}", table.name),
+            problem: "it has a value of more than 256 MB, and D1 takes 2 MB".to_owned(),
+            advice: "keep it in a file",
+        }),
+        error => error,
     })
 }
 

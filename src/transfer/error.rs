@@ -81,6 +81,14 @@ pub enum Error {
         /// The first problem SQLite reports.
         problem: String,
     },
+    /// An expression of the schema keeps SQLite's checks from being made.
+    #[error(
+        "SQLite cannot check {what}: look at the CHECKs, generated columns and indexes there, and drop or change what computes that"
+    )]
+    Unexaminable {
+        /// The table, and what its expression does.
+        what: String,
+    },
     /// Rows violate a foreign key.
     #[error(
         "table {table}: {count} rows refer to rows of {parent} that are not there (the first has rowid {rowid}); delete them \

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::Error;
 use super::compare::Differences;
@@ -24,6 +24,12 @@ struct MediaKeys {
 impl MediaKeys {
     /// `None`: there is no such table.
     fn of(media: &Media, connection: &Connection) -> Result<Option<MediaKeys>, Error> {
+        // A view of that name is somebody else's, and is not run.
+        let kind = "SELECT type FROM pragma_table_list(?1) WHERE schema='main'";
+        let kind: Option<String> = connection.query_row(kind, [media.table], |row| row.get(0)).optional()?;
+        if kind.as_deref() != Some("table") {
+            return Ok(None);
+        }
         let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
         let columns = columns.query_map([media.table], |row| row.get(0))?.collect::<Result<BTreeSet<String>, _>>()?;
         if !columns.contains(media.name) {

@@ -12,6 +12,7 @@
 mod check;
 mod compare;
 mod error;
+mod examine;
 mod expected;
 pub mod export;
 pub mod import;

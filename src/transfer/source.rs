@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use super::Error;
 use crate::local_file;
 use crate::serve::marker::Kind;
+use crate::vfs::inner::{self, Task};
 
 /// A temporary copy of a database, with what its WAL holds.
 pub(crate) struct DatabaseCopy {
@@ -44,16 +45,9 @@ impl DatabaseCopy {
         if stamps(path)? != before {
             return Err(Error::Changed { path: path.to_path_buf() });
         }
-        Ok(DatabaseCopy { connection: open(&copy)?, _folder: folder })
+        let connection = inner::file(&copy, OpenFlags::SQLITE_OPEN_READ_WRITE, Task::Import)?; // SQLite reads the WAL so
+        Ok(DatabaseCopy { connection, _folder: folder })
     }
-}
-
-fn open(copy: &Path) -> Result<Connection, Error> {
-    let connection =
-        Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
 }
 
 /// The permissions of the original are not copied: it may be read-only, or for everybody to read.

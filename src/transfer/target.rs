@@ -1,7 +1,5 @@
 //! What the D1 database holds before an import. Reading it changes nothing.
 
-use rusqlite::Connection;
-
 use super::Error;
 use super::compare::schema::{DeclaredObject, objects_of};
 use crate::d1::{Client, Statement};
@@ -9,7 +7,8 @@ use crate::image::Seq;
 use crate::ledger::state;
 use crate::ledger::tables::{self, Standing};
 use crate::plan::whole;
-use crate::schema::{Schema, quoted};
+use crate::schema::{Kind, Schema, quoted};
+use crate::vfs::inner::{Task, empty};
 
 /// What a D1 database holds.
 pub(crate) struct Target {
@@ -38,8 +37,12 @@ impl Target {
 
     /// Describes the content, for a message.
     pub(crate) fn describe(&self) -> String {
-        let tables: Vec<&str> =
-            self.objects.iter().filter(|object| object.kind == "table").map(|object| object.name.as_str()).collect();
+        let tables: Vec<&str> = self
+            .objects
+            .iter()
+            .filter(|object| object.kind == Kind::Table.word())
+            .map(|object| object.name.as_str())
+            .collect();
         match tables.as_slice() {
             [] if self.importing => "it holds the beginning of another import".to_owned(),
             [] => format!("it holds {} objects", self.objects.len() + self.fields.len()),
@@ -51,21 +54,23 @@ impl Target {
     /// The statements that delete everything.
     pub(crate) fn clear(&self) -> Result<Vec<Statement>, Error> {
         // Children must go before parents. To find that order, the schema is recreated here, without rows.
-        let texts = Connection::open_in_memory()?;
-        for object in self.objects.iter().filter(|object| object.kind != "index") {
-            // A broken view cannot be created, and does not matter here.
-            let _ = texts.execute_batch(&object.sql);
+        let texts = empty(Task::Rehearse)?;
+        for object in self.objects.iter().filter(|object| object.kind != Kind::Index.word()) {
+            // What cannot be created here does not matter, and is dropped by its name.
+            let _ = object.create(&texts);
         }
         let known = Schema::read(&texts)?;
         let mut statements = whole::drop_all(&known);
         let is_known = |object: &&DeclaredObject| {
             objects_of(&texts).is_ok_and(|made| made.iter().any(|other| other.name == object.name))
         };
-        let others = self.objects.iter().filter(|object| object.kind != "index" && !is_known(object));
+        let others = self.objects.iter().filter(|object| !is_known(object));
+        let others = others.filter_map(|object| Some((Kind::of(&object.kind)?, object)));
+        let others = others.filter(|(kind, _)| *kind != Kind::Index);
         statements.splice(
             0..0,
-            others.map(|object| {
-                Statement::new(format!("DROP {} IF EXISTS {}", object.kind.to_uppercase(), quoted(&object.name)))
+            others.map(|(kind, object)| {
+                Statement::new(format!("DROP {} IF EXISTS {}", kind.keyword(), quoted(&object.name)))
             }),
         );
         statements.push(state::forget_fields());

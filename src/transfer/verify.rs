@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::compare::{D1Comparison, Differences};
+use super::examine::{Depth, problems};
 use super::media::upload::listings;
 use super::source::DatabaseCopy;
 use super::{Error, Progress, connect_bucket, connect_d1, expected, requests};
@@ -15,6 +16,7 @@ use crate::metrics::RequestCount;
 use crate::r2::Bucket;
 use crate::replica::hydrate::{Bounds, hydrate};
 use crate::schema::Schema;
+use crate::vfs::inner::Task;
 use crate::vfs::scratch::Scratch;
 
 /// Attempts at a comparison during which nobody writes to D1.
@@ -74,7 +76,7 @@ fn attempt(
     let image = hydrate(client, &Bounds::default())?;
     let scratch = Scratch::new(Image::empty(image.seq));
     scratch.show(&image);
-    let replica = scratch.reader()?;
+    let replica = scratch.connection(Task::Examine)?;
     let schema = Schema::read(&replica)?;
     let compare = |local: &Connection, schema: &Schema, local_name: &'static str| {
         D1Comparison { client, local, schema, local_name, seq: image.seq, progress }.differences()
@@ -103,13 +105,10 @@ fn attempt(
 
 /// SQLite's own checks.
 fn run_sqlite_checks(replica: &Connection, found: &mut Differences) -> Result<(), Error> {
-    let mut statement = replica.prepare("PRAGMA integrity_check")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let problem: String = row.get(0)?;
-        if problem != "ok" {
-            found.add("integrity_check".to_owned(), problem);
-        }
+    match problems(replica, Depth::Full) {
+        Ok(problems) => problems.into_iter().for_each(|problem| found.add("integrity_check".to_owned(), problem)),
+        Err(error @ Error::Unexaminable { .. }) => found.add("integrity_check".to_owned(), error.to_string()),
+        Err(error) => return Err(error),
     }
     let mut statement = replica.prepare("PRAGMA foreign_key_check")?;
     let mut rows = statement.query([])?;

@@ -1,6 +1,7 @@
 //! SQLite's file system interface. `raw` speaks C on one side and the two traits below on the other; `scratch` serves images to the
-//! SQLite inside this library. Whose files there are, and what is in them, is the business of the rooms above.
+//! SQLite inside this library, whose connections `inner` opens. Whose files there are, and what is in them, is the business of the rooms above.
 
+pub(crate) mod inner;
 pub mod raw;
 pub mod scratch;
 
@@ -9,7 +10,7 @@ use std::ffi::{CStr, c_int};
 /// A result code of SQLite's.
 pub type Code = c_int;
 
-/// Answers for the paths a VFS serves itself; `None` passes the call on to the VFS below.
+/// Answers for the paths a VFS serves itself; `None` passes the call on to the VFS below, if it has others.
 pub trait Vfs: Sync {
     /// Opens the main database file `path`.
     fn open(&self, path: &CStr, flags: c_int) -> Option<Result<Box<dyn File>, Code>>;
@@ -17,6 +18,8 @@ pub trait Vfs: Sync {
     fn exists(&self, path: &CStr) -> Option<bool>;
     /// Whether `name` is to be taken as it stands, without making it absolute.
     fn is_full_path(&self, name: &CStr) -> bool;
+    /// Whether the VFS below serves all other paths. If not, there are none.
+    fn has_others(&self) -> bool;
 }
 
 /// SQLite's five lock levels (`lockingv3`); what each means for a replica stands in `serve::file`.

@@ -96,6 +96,10 @@ unsafe extern "C" fn x_open(
         let (this, path) = unsafe { (registered(vfs), (!name.is_null()).then(|| CStr::from_ptr(name))) };
         let ours = path.filter(|_| flags & ffi::SQLITE_OPEN_MAIN_DB != 0).and_then(|path| this.vfs.open(path, flags));
         let Some(opened) = ours else {
+            // A file without a name is one of SQLite's own making: what it has no room for in memory while it sorts.
+            if path.is_some() && !this.vfs.has_others() {
+                return ffi::SQLITE_CANTOPEN;
+            }
             // SAFETY: the arguments are SQLite's own, and the file has room for what the VFS below needs (`szOsFile`).
             return unsafe {
                 match (*this.below).xOpen {
@@ -135,6 +139,10 @@ unsafe extern "C" fn x_access(vfs: *mut sqlite3_vfs, name: *const c_char, flags:
                     *out = c_int::from(exists);
                     ffi::SQLITE_OK
                 }
+                None if !this.vfs.has_others() => {
+                    *out = 0;
+                    ffi::SQLITE_OK
+                }
                 // A question about a database's path before it is opened must not make the path hook open it.
                 None => as_our_work(|| {
                     (*this.below).xAccess.map_or(ffi::SQLITE_IOERR, |access| access(this.below, name, flags, out))
@@ -156,6 +164,9 @@ unsafe extern "C" fn x_full_pathname(
             let this = registered(vfs);
             let bytes = CStr::from_ptr(name).to_bytes_with_nul();
             if !this.vfs.is_full_path(CStr::from_ptr(name)) {
+                if !this.vfs.has_others() {
+                    return ffi::SQLITE_CANTOPEN;
+                }
                 return as_our_work(|| {
                     (*this.below).xFullPathname.map_or(ffi::SQLITE_CANTOPEN, |f| f(this.below, name, len, out))
                 });
@@ -165,6 +176,32 @@ unsafe extern "C" fn x_full_pathname(
             }
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), out.cast(), bytes.len());
             ffi::SQLITE_OK
+        }
+    })
+}
+
+unsafe extern "C" fn x_delete(vfs: *mut sqlite3_vfs, name: *const c_char, sync_dir: c_int) -> c_int {
+    guard(ffi::SQLITE_IOERR_DELETE, || {
+        // SAFETY: see `registered`; the arguments are SQLite's own.
+        unsafe {
+            let this = registered(vfs);
+            match (*this.below).xDelete {
+                Some(delete) if this.vfs.has_others() => delete(this.below, name, sync_dir),
+                _ => ffi::SQLITE_IOERR_DELETE,
+            }
+        }
+    })
+}
+
+unsafe extern "C" fn x_dl_open(vfs: *mut sqlite3_vfs, name: *const c_char) -> *mut c_void {
+    guard(std::ptr::null_mut(), || {
+        // SAFETY: see `registered`; the arguments are SQLite's own.
+        unsafe {
+            let this = registered(vfs);
+            match (*this.below).xDlOpen {
+                Some(open) if this.vfs.has_others() => open(this.below, name),
+                _ => std::ptr::null_mut(),
+            }
         }
     })
 }
@@ -188,8 +225,6 @@ macro_rules! pass_on {
 type Symbol = Option<unsafe extern "C" fn(*mut sqlite3_vfs, *mut c_void, *const c_char)>;
 
 pass_on! {
-    x_delete = xDelete(name: *const c_char, sync_dir: c_int) -> c_int, ffi::SQLITE_IOERR_DELETE;
-    x_dl_open = xDlOpen(name: *const c_char) -> *mut c_void, std::ptr::null_mut();
     x_dl_error = xDlError(len: c_int, message: *mut c_char) -> (), ();
     x_dl_sym = xDlSym(handle: *mut c_void, name: *const c_char) -> Symbol, None;
     x_dl_close = xDlClose(handle: *mut c_void) -> (), ();

@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 
 use parking_lot::Mutex;
-use rusqlite::functions::FunctionFlags;
-use rusqlite::{Connection, OpenFlags, ffi};
+use rusqlite::{Connection, ffi};
 
+use super::inner::{self, Task};
 use super::{Code, File, LockLevel, Pragma, Vfs, raw};
 use crate::image::{Image, Overlay, PageNo};
 use crate::lock;
 use crate::sqlite::Sqlite;
 
-const NAME: &CStr = c"liteflare-scratch";
+/// The VFS.
+pub(super) const NAME: &CStr = c"liteflare-scratch";
 const PREFIX: &str = "liteflare-scratch:";
 
 /// The files there are, by number. Rank 8: held to look one up, never while calling anything.
@@ -50,34 +51,20 @@ impl Scratch {
 
     /// A connection that only reads; [`Scratch::show`] changes what it sees.
     pub fn reader(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = self.open(flags)?;
-        connection.set_prepared_statement_cache_capacity(256);
-        Ok(connection)
+        self.connection(Task::Read)
     }
 
     /// A connection that writes; [`Scratch::image`] gives the result. There is no journal: a failed write ends the file's use.
     pub fn writer(&self) -> rusqlite::Result<Connection> {
-        let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.execute_batch(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;",
-        )?;
-        connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-        connection.set_prepared_statement_cache_capacity(256);
-        // The SQLite inside this library is built without mathematical functions; keys are decoded with this one (R8).
-        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-        connection.create_scalar_function("pow", 2, flags, |c| Ok(c.get::<f64>(0)?.powf(c.get(1)?)))?;
-        Ok(connection)
+        self.connection(Task::Build)
     }
 
-    fn open(&self, flags: OpenFlags) -> rusqlite::Result<Connection> {
-        static REGISTERED: Once = Once::new();
-        REGISTERED.call_once(|| {
-            if let Err(code) = raw::register(Sqlite::bundled(), NAME, &ScratchVfs, false) {
-                tracing::error!("the SQLite inside liteflare takes no VFS (code {code})");
-            }
-        });
-        Connection::open_with_flags_and_vfs(format!("{PREFIX}{}", self.id), flags, NAME)
+    /// A connection for `task`.
+    pub(crate) fn connection(&self, task: Task) -> rusqlite::Result<Connection> {
+        register();
+        let state = self.state.clone();
+        let size = move || state.lock().overlay.size();
+        inner::scratch(&format!("{PREFIX}{}", self.id), NAME, task, size)
     }
 
     /// Lets readers see `image` from their next statement on.
@@ -104,6 +91,16 @@ impl Drop for Scratch {
     }
 }
 
+/// Registers the VFS, once.
+pub(super) fn register() {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        if let Err(code) = raw::register(Sqlite::bundled(), NAME, &ScratchVfs, false) {
+            tracing::error!("the SQLite inside liteflare takes no VFS (code {code})");
+        }
+    });
+}
+
 struct ScratchVfs;
 
 impl ScratchVfs {
@@ -121,6 +118,11 @@ impl Vfs for ScratchVfs {
     fn exists(&self, path: &CStr) -> Option<bool> {
         // Neither a journal nor a WAL stands beside these files.
         path.to_bytes().starts_with(PREFIX.as_bytes()).then_some(false)
+    }
+
+    /// No path that stands in D1's texts may lead to the disk.
+    fn has_others(&self) -> bool {
+        false
     }
 
     fn is_full_path(&self, name: &CStr) -> bool {

@@ -17,6 +17,7 @@ use crate::image::Image;
 use crate::replica::Replica;
 use crate::schema::quoted;
 use crate::value::Value;
+use crate::vfs::inner::Task;
 use crate::vfs::scratch::Scratch;
 
 const WHO: &str = "d1";
@@ -131,9 +132,9 @@ fn sql_argument(arguments: &[String]) -> Result<String, QueryError> {
 /// The declared types of the columns, as far as the replica knows them: D1 does not return any.
 fn declared_types(replica: &Replica, query: &Query, count: usize) -> Vec<String> {
     let scratch = Scratch::new(Image::clone(&replica.newest()));
-    let types = scratch.reader().and_then(|connection| {
+    let types = scratch.connection(Task::Describe).and_then(|connection| {
         // Nothing is executed: SQLite only compiles the view to learn its columns.
-        connection.execute_batch(&format!("CREATE TEMP VIEW _lfq AS {}", query.sql()))?;
+        connection.execute(&format!("CREATE TEMP VIEW _lfq AS {}", query.sql()), [])?;
         let mut types = connection.prepare("SELECT type FROM pragma_table_info('_lfq', 'temp') ORDER BY cid")?;
         types.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
     });

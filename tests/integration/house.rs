@@ -206,6 +206,44 @@ fn every_lock_with_a_rank_is_in_the_table() {
     assert_eq!(rows, locks, "docs/ARCHITECTURE.md (left) lists the locks that src has (right)");
 }
 
+/// What D1, a root folder or an application has written is read by connections that can do nothing else (`src/vfs/inner`). `dev` plays
+/// D1, which has an authorizer of its own.
+#[test]
+fn connections_of_the_sqlite_inside_are_opened_in_one_place() {
+    let opens = ["Connection::open", "from_handle", "sqlite3_open"];
+    let (mut found, mut wrong) = (0, Vec::new());
+    for (path, text) in files("src", &["rs", "c"]) {
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let is_exempt = is_test(&path) || path.starts_with("src/dev/");
+        for (line, text) in code.lines().enumerate().filter(|(_, line)| opens.iter().any(|open| line.contains(open))) {
+            if path == "src/vfs/inner/mod.rs" {
+                found += 1;
+            } else if !is_exempt {
+                wrong.push(format!("{path}:{}: {}", line + 1, text.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these belong into src/vfs/inner:\n{}", wrong.join("\n"));
+    assert_eq!(found, 3, "src/vfs/inner opens files, scratch files and empty databases");
+}
+
+/// A text from outside runs as a `CheckedText`; what runs as a batch is spelled out here, letter by letter.
+#[test]
+fn no_text_from_outside_runs_as_a_batch() {
+    let mut wrong = Vec::new();
+    for (path, text) in files("src", &["rs"]) {
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let is_exempt = is_test(&path) || path.starts_with("src/dev/") || path == "src/vfs/inner/mod.rs";
+        for (at, call) in code.match_indices("execute_batch(").filter(|_| !is_exempt) {
+            let argument = code[at + call.len()..].trim_start();
+            if !argument.starts_with('"') {
+                wrong.push(format!("{path}: execute_batch({}", argument.lines().next().unwrap_or_default()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "run these with schema::checked, or as one statement:\n{}", wrong.join("\n"));
+}
+
 /// The linker takes a name that nobody defines, and each program that calls the function then ends with a lookup error.
 #[test]
 fn every_exported_libc_name_leads_to_a_function() {

@@ -9,6 +9,7 @@ mod conformance;
 mod database;
 mod dev;
 mod faults;
+mod hostile;
 mod house;
 mod hydrate;
 mod library;

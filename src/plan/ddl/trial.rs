@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use crate::plan::PlanError;
+use crate::schema::checked::CheckedText;
 use crate::schema::folded;
 use crate::schema::guard::{self, guard};
-use crate::schema::{Kind, Object, Schema};
+use crate::schema::{Kind, Object, Schema, SchemaError};
+use crate::vfs::inner::{Task, empty, told};
 
 /// Name, table and text of what a schema holds, by kind and folded name.
 pub(super) type Texts = BTreeMap<(Kind, String), (String, String, String)>;
@@ -18,11 +20,9 @@ pub(super) struct Trial(Connection);
 impl Trial {
     /// D1's schema as it is before the batch: the application's, with guarded triggers.
     pub(super) fn of(schema: &Schema) -> Result<Trial, PlanError> {
-        let connection = Connection::open_in_memory()?;
+        let trial = Trial(empty(Task::Rehearse)?);
         // What guards read must be there: ALTER TABLE resolves every trigger.
-        let read = format!("CREATE TABLE {}(key TEXT PRIMARY KEY,value)", guard::TABLE);
-        connection.execute_batch(&format!("PRAGMA foreign_keys=off; {read}"))?;
-        let trial = Trial(connection);
+        trial.run(&format!("CREATE TABLE {}(key TEXT PRIMARY KEY,value)", guard::TABLE))?;
         // By kind: tables, indexes, views, then the triggers on all of them.
         for object in schema.objects.values() {
             trial.create(object)?;
@@ -32,16 +32,24 @@ impl Trial {
 
     /// Runs a CREATE of the application's. What SQLite refuses here, D1 refuses too.
     pub(super) fn create(&self, object: &Object) -> Result<(), PlanError> {
-        self.run(&text(object)?).map_err(|error| PlanError::Unsupported {
-            object: object.label(),
-            problem: format!("D1 cannot create it ({error})"),
-            advice: "use only SQLite's built-in functions, collations and modules in it",
+        let text = text(object)?;
+        let checked = CheckedText::new(object.kind.word(), &object.name, &object.table, &text)?;
+        checked.create(&self.0).map_err(|error| match error {
+            SchemaError::Refused { object, error } => PlanError::Unsupported {
+                object,
+                problem: format!("D1 cannot create it ({})", told(&error)),
+                advice: "use only SQLite's built-in functions, collations and modules in it",
+            },
+            error => error.into(),
         })
     }
 
-    /// Runs one statement.
+    /// Runs one statement: parts of it are the application's or D1's.
     pub(super) fn run(&self, sql: &str) -> rusqlite::Result<()> {
-        self.0.execute_batch(sql)
+        let mut statement = self.0.prepare(sql)?;
+        let mut rows = statement.query([])?; // ALTER TABLE may give rows
+        while rows.next()?.is_some() {}
+        Ok(())
     }
 
     /// Runs statements, or none of them.
@@ -59,7 +67,8 @@ impl Trial {
     pub(super) fn would_be(&self, statements: &[String], table: &str) -> rusqlite::Result<String> {
         self.run("SAVEPOINT attempt")?;
         let result = statements.iter().try_for_each(|sql| self.run(sql)).and_then(|()| self.table_text(table));
-        self.run("ROLLBACK TO attempt; RELEASE attempt")?;
+        self.run("ROLLBACK TO attempt")?;
+        self.run("RELEASE attempt")?;
         result
     }
 
@@ -79,7 +88,7 @@ impl Trial {
 
 /// The text an object has on D1.
 pub(super) fn text(object: &Object) -> Result<String, PlanError> {
-    if object.kind == Kind::Trigger { Ok(guard(&object.sql)?) } else { Ok(object.sql.clone()) }
+    if object.kind == Kind::Trigger { Ok(guard(&object.name, &object.sql)?) } else { Ok(object.sql.clone()) }
 }
 
 /// What D1 must hold after the batch.

@@ -7,6 +7,8 @@ use rusqlite::Connection;
 use super::{Differences, ONLY_ON_D1, only_in};
 use crate::ledger::header;
 use crate::ledger::tables::StoredObject;
+use crate::schema::SchemaError;
+use crate::schema::checked::CheckedText;
 use crate::transfer::Error;
 
 /// An object as the application wrote it: one row of `sqlite_schema`.
@@ -24,6 +26,13 @@ impl From<StoredObject> for DeclaredObject {
     fn from(stored: StoredObject) -> DeclaredObject {
         let sql = stored.declared();
         DeclaredObject { kind: stored.kind, name: stored.name, table: stored.table, sql }
+    }
+}
+
+impl DeclaredObject {
+    /// Makes it in the database behind `connection`.
+    pub(crate) fn create(&self, connection: &Connection) -> Result<(), SchemaError> {
+        CheckedText::new(&self.kind, &self.name, &self.table, &self.sql)?.create(connection)
     }
 }
 

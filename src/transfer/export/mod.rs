@@ -12,9 +12,10 @@ use std::io::{BufWriter, Write};
 use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 
 use self::folder::ExportFolder;
+use super::examine::{Depth, problems};
 use super::media::{download, upload::listings};
 use super::target::Target;
 use super::{Error, Progress, connect_bucket, connect_d1, requests};
@@ -23,6 +24,7 @@ use crate::image::{Image, PageNo};
 use crate::metrics::RequestCount;
 use crate::r2::Meta;
 use crate::replica::hydrate::{Bounds, hydrate};
+use crate::vfs::inner::{self, Task};
 
 /// What an export did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -157,8 +159,9 @@ fn write_image(image: &Image, file: File, path: &Path) -> Result<(), Error> {
         file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
     };
     write().map_err(Error::file(path))?;
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    let answer: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if answer == "ok" { Ok(()) } else { Err(Error::Damaged { path: path.to_path_buf(), problem: answer }) }
+    let connection = inner::file(path, OpenFlags::SQLITE_OPEN_READ_ONLY, Task::Examine)?;
+    match problems(&connection, Depth::Full)?.into_iter().next() {
+        Some(problem) => Err(Error::Damaged { path: path.to_path_buf(), problem }),
+        None => Ok(()),
+    }
 }

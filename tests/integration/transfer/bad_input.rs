@@ -59,6 +59,16 @@ const ROOTS: &[Case] = &[
         &["table notes", "virtual table"],
     ),
     (
+        "a check that wants gigabytes",
+        |_, root| {
+            root.sql(
+                "PRAGMA ignore_check_constraints = ON;
+                 CREATE TABLE bomb(x, CHECK (length(hex(zeroblob(1000000000+x)))>0)); INSERT INTO bomb VALUES (1)",
+            )
+        },
+        &["table bomb", "CHECK"],
+    ),
+    (
         "too many columns",
         |_, root| {
             let columns: Vec<String> = (0..101).map(|column| format!("c{column}")).collect();

@@ -5,6 +5,6 @@ mod differences;
 mod killed;
 mod meanwhile;
 mod random;
-mod root;
+pub mod root;
 mod there_and_back;
-mod world;
+pub mod world;
