@@ -28,7 +28,7 @@
 //! image
 //! log
 //! config
-//! invokeai local_file metrics retry runtime shown lock ffi sqlite
+//! invokeai local_file memory metrics retry runtime shown lock ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
@@ -52,6 +52,7 @@ mod ledger;
 mod local_file;
 mod lock;
 pub mod log;
+mod memory;
 pub mod metrics;
 mod plan;
 pub mod r2;

@@ -150,7 +150,7 @@ impl Watch {
 
     fn seq(&self) -> Result<u64, StatusError> {
         match self.client.send_idempotent(&[log::newest()]) {
-            Ok(answer) => Ok(log::newest_in(&answer[0]).unwrap_or_default().0),
+            Ok(answer) => Ok(log::newest_in(&answer[0]).unwrap_or_default().seq.0),
             Err(SendError::Refused(refusal)) if refusal.message.contains("no such table") => Ok(0),
             Err(error) => Err(error.into()),
         }
@@ -198,7 +198,7 @@ impl Watch {
         let prefixes: BTreeMap<&str, ()> = settings.folders.iter().map(|folder| (folder.prefix.as_str(), ())).collect();
         let list = |prefix: &str| {
             let Listing { objects, unusable } = bucket.listing(prefix)?;
-            let bytes = objects.iter().map(|meta| meta.size).sum();
+            let bytes = objects.iter().map(|meta| meta.size).fold(0, u64::saturating_add);
             Ok(PrefixStatus { prefix: prefix.to_owned(), objects: objects.len() as u64, bytes, unusable })
         };
         prefixes.into_keys().map(list).collect()

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
-use crate::cloudflare::{NoResult, Refusal, Reply, advice, causes};
+use crate::cloudflare::{NoResult, Oversized, Refusal, Reply, advice, causes};
 use crate::retry::Transient;
 
 /// Why a request has no result.
@@ -26,6 +26,9 @@ pub enum SendError {
     /// No answer, or one from a broken intermediary: the batch may have been applied or not.
     #[error("{0}")]
     Unknown(String),
+    /// More came than can be an answer to what was asked. As little is known of the batch as without an answer.
+    #[error(transparent)]
+    Oversized(#[from] Oversized),
 }
 
 impl Transient for SendError {
@@ -33,7 +36,7 @@ impl Transient for SendError {
         match self {
             SendError::Refused(_) => None,
             SendError::NotApplied { retry_after, .. } => Some(retry_after.unwrap_or_default()),
-            SendError::Unknown(_) => Some(Duration::ZERO),
+            SendError::Unknown(_) | SendError::Oversized(_) => Some(Duration::ZERO),
         }
     }
 }
@@ -65,6 +68,7 @@ impl SendError {
                 SendError::NotApplied { reason: after(reason), retry_after }
             }
             SendError::Unknown(reason) => SendError::Unknown(after(reason)),
+            SendError::Oversized(oversized) => SendError::Oversized(oversized),
         }
     }
 }
@@ -91,33 +95,58 @@ pub struct ResultSet {
     pub rows: Vec<Vec<Json>>,
 }
 
+impl ResultSet {
+    /// Whether each row has a value for each column, and no more columns than a SELECT can have.
+    pub(super) fn is_even(&self) -> bool {
+        let count = self.columns.len();
+        count <= MOST_COLUMNS && self.rows.iter().all(|row| row.len() == count)
+    }
+}
+
+/// The columns of any SELECT: SQLite's own upper limit (SQLITE_MAX_COLUMN). D1's is smaller, and documented for tables only.
+const MOST_COLUMNS: usize = 32_767;
+
 /// D1's account of a statement; only what is used.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Meta {
     /// Rows written, indexes included.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub rows_written: u64,
     /// Bytes of the database afterwards; a gateway does not tell it of a single read.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub size_after: u64,
+}
+
+/// A number that people look at: whatever is no count is the nearest one.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = Json::deserialize(deserializer)?;
+    Ok(value.as_u64().or_else(|| value.as_f64().map(|number| number as u64)).unwrap_or(0))
 }
 
 /// The result in an answer.
 pub(super) fn result<T: DeserializeOwned>(reply: &Reply) -> Result<T, SendError> {
     let status = reply.status;
-    if status == 429 {
-        let reason = "D1's rate limit is reached (HTTP 429)".into();
-        return Err(SendError::NotApplied { reason, retry_after: reply.retry_after });
-    }
     reply.result().map_err(|no_result| match no_result {
-        NoResult::Refused(Refusal { message, .. }) if status >= 500 || is_transient(&message) => {
-            SendError::Unknown(format!("D1 failed: {message} (HTTP {status})"))
+        NoResult::Refused(refusal) => match outcome(&refusal) {
+            Outcome::Refused => with_advice(refusal).into(),
+            Outcome::Later => not_now(&refusal.message, reply),
+            Outcome::Unknown => SendError::Unknown(format!("D1 failed: {} (HTTP {status})", refusal.message)),
+        },
+        NoResult::Foreign(_) if status == 429 => not_now("too many requests", reply),
+        NoResult::Foreign(_) if matches!(status, 403 | 413) => {
+            let message = "something in front of D1 turned the request away, in words that are not D1's".to_owned();
+            with_advice(Refusal { status, code: 0, message }).into()
         }
-        NoResult::Refused(refusal) => with_advice(refusal).into(),
+        NoResult::Oversized(oversized) => oversized.into(),
         NoResult::Foreign(error) => SendError::Unknown(format!("HTTP {status} without D1's JSON: {error}")),
         NoResult::Empty(_) => SendError::Unknown("D1 answered without a result".into()),
         NoResult::Misfit(error) => SendError::Unknown(format!("D1's answer cannot be understood: {error}")),
     })
+}
+
+fn not_now(message: &str, reply: &Reply) -> SendError {
+    let reason = format!("D1 takes no requests now: {message} (HTTP {})", reply.status);
+    SendError::NotApplied { reason, retry_after: reply.retry_after }
 }
 
 fn with_advice(refusal: Refusal) -> Refusal {
@@ -127,17 +156,48 @@ fn with_advice(refusal: Refusal) -> Refusal {
     }
 }
 
-/// Errors that are about the moment, not about the statement; whether the batch was applied is open.
-/// From Cloudflare's list of D1 errors that may be retried.
-fn is_transient(message: &str) -> bool {
-    let known = [
-        "Network connection lost",
-        "D1 DB is overloaded",
-        "storage caused object to be reset",
-        "reset because its code was updated",
-        "Internal error",
-        "storage operation exceeded timeout",
-        "transient issue",
-    ];
-    known.iter().any(|text| message.contains(text))
+/// What a "no" of the API says about the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It was not applied, and would not be another time.
+    Refused,
+    /// It was not applied, and may be sent again.
+    Later,
+    /// It may have been applied. What is in none of the lists below is so, too.
+    Unknown,
+}
+
+/// The code of a 429 that comes from D1 itself, which then drops all requests it has, begun or not. (The others come from the API's
+/// limiter, before D1.)
+const OVERLOADED: i64 = 7429;
+/// Codes of the API's own: wrong token, no permission, unknown database, malformed.
+const TURNED_AWAY: [i64; 7] = [10000, 9109, 7403, 7404, 7400, 6003, 7003];
+/// SQLite's codes for a statement that failed, in D1's words. The batch is undone.
+const FAILED: [&str; 8] = ["ERROR", "CONSTRAINT", "TOOBIG", "MISMATCH", "AUTH", "RANGE", "MISUSE", "READONLY"];
+/// What D1, or the gateway, says of a batch before it begins, or of a limit that is reached.
+const NEVER_BEGUN: [&str; 10] = [
+    "D1_TYPE_ERROR",
+    "parameter binding",
+    "must contain only one statement",
+    "did not contain a statement",
+    "No SQL statements",
+    "only the last statement can have parameters",
+    "To execute a transaction",
+    "has exceeded D1's",
+    "Exceeded maximum DB size",
+    "maximum account storage limit",
+];
+
+fn outcome(refusal: &Refusal) -> Outcome {
+    let says = |text: &str| refusal.message.contains(text);
+    let failed = || FAILED.iter().any(|code| says(&format!("SQLITE_{code}")));
+    match refusal.status {
+        429 if refusal.code != OVERLOADED => Outcome::Later,
+        429 | 500.. => Outcome::Unknown,
+        _ if says("Currently processing a long-running") => Outcome::Later,
+        401 | 403 | 404 | 405 | 413 => Outcome::Refused,
+        _ if TURNED_AWAY.contains(&refusal.code) => Outcome::Refused,
+        _ if failed() || NEVER_BEGUN.iter().any(|text| says(text)) => Outcome::Refused,
+        _ => Outcome::Unknown,
+    }
 }

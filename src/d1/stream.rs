@@ -1,12 +1,16 @@
 //! The rows of one statement while its answer arrives.
 //!
 //! One request, so one state of the database, however many rows there are; what waits to be taken stays with D1 and on the way.
-//! A row may be taken before the answer's end is there, and the end may still bring an error.
+//! A row may be taken before the answer's end is there, and the end may still bring an error. There is no bound for all of it: a row
+//! goes to whoever asked for it before the next one is waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::answer::{SendError, StatementResult, result};
+use super::bounds;
 use super::client::Client;
 use super::scanner::Scanner;
 use super::statement::Statement;
@@ -37,11 +41,11 @@ impl Client {
         let response = wait(&runtime, answer_time, request.send())?;
         let status = response.status();
         if !status.is_success() {
-            let reply = wait(&runtime, answer_time, Reply::read(response))?;
+            let reply = wait(&runtime, answer_time, Reply::read(response, bounds::ROWS))?;
             let answered: Vec<StatementResult> = self.read(&reply)?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
-        let (scanner, metrics) = (Scanner::default(), self.metrics.clone());
+        let (scanner, metrics) = (Scanner::default(), Arc::clone(&self.metrics));
         let mut stream = RowStream { runtime, response: Some(response), answer_time, scanner, metrics };
         stream.fill()?;
         Ok(stream)
@@ -63,12 +67,12 @@ impl RowStream {
             match wait(&self.runtime, self.answer_time, piece)? {
                 (response, Some(bytes)) => {
                     self.metrics.d1_bytes_received.add(bytes.len());
-                    self.scanner.push(&bytes);
+                    self.scanner.push(&bytes)?;
                     self.response = Some(response);
                 }
                 (_, None) => {
-                    let rest = self.scanner.rest().to_vec().into();
-                    let reply = Reply { status: 200, retry_after: None, redirect: None, body: rest };
+                    let rest = Bytes::copy_from_slice(self.scanner.rest());
+                    let reply = Reply { status: 200, retry_after: None, redirect: None, body: Ok(rest) };
                     result::<Vec<StatementResult>>(&reply)?;
                 }
             }

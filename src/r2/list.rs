@@ -8,13 +8,22 @@ use futures_util::stream::FuturesUnordered;
 use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 
 use super::bucket::{Bucket, Remote};
-use super::error::Error;
+use super::error::{Cause, Error};
+use super::file_keys::LeftOut;
 use super::key_range::KeyRange;
 use super::meta::{Meta, below};
-use super::page::Unusable;
+use super::page;
+use crate::memory;
 
 /// Pages on the way at once.
 const PAGES: usize = 10;
+
+/// After so many pages it is looked whether there is room for more names.
+const LOOK_PAGES: usize = 64;
+
+/// What is known of a name takes so much memory beside its letters, and it stands in the listing and in the cache.
+const NAME_BYTES: usize = 200;
+const COPIES: u64 = 3;
 
 /// What stands below a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,16 +57,17 @@ impl Remote {
         let attempt = || async {
             let one = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
             let page = self.store.list_paginated(Some(&below(prefix)), one).await?;
-            Ok(!page.result.objects.is_empty() || page.result.extensions.get::<Unusable>().is_some())
+            Ok(!page.result.objects.is_empty() || page.result.extensions.get::<LeftOut>().is_some())
         };
         self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
     }
 
     async fn list(&self, prefix: &str) -> Result<Listing, Error> {
-        let below = below(prefix);
+        let (below, task) = (below(prefix), self.task("list", prefix, Duration::ZERO));
         let (mut objects, mut unusable) = (BTreeMap::new(), BTreeSet::new());
         let mut waiting = VecDeque::from([KeyRange::everything()]);
         let mut coming = FuturesUnordered::new();
+        let (mut pages, mut name_bytes) = (0, 0_u64);
         loop {
             while coming.len() < PAGES
                 && let Some(range) = waiting.pop_front()
@@ -66,13 +76,23 @@ impl Remote {
             }
             let Some(page) = coming.next().await else { break };
             let (range, page) = page?;
-            if let Some(Unusable(keys)) = page.result.extensions.get() {
-                unusable.extend(keys.iter().cloned());
-            }
+            let left = page.result.extensions.get::<LeftOut>().cloned().unwrap_or_default();
+            page::check(&page, &left, &below, &range).map_err(|reason| task.error(Cause::Misfit(reason)))?;
             let found: Vec<Meta> = page.result.objects.into_iter().map(Meta::of).collect();
-            let names: Vec<&str> = found.iter().map(|meta| meta.key.as_str()).collect();
+            let mut names: Vec<&str> = found.iter().map(|meta| meta.key.as_str()).collect();
+            names.extend(left.ordered().map(String::as_str).filter(|name| name.starts_with(&below)));
+            names.sort_unstable();
+            name_bytes += found.iter().map(|meta| (meta.key.len() + meta.etag.len() + NAME_BYTES) as u64).sum::<u64>();
+            name_bytes += left.unusable().map(|key| (key.len() + NAME_BYTES) as u64).sum::<u64>();
+            pages += 1;
+            if pages % LOOK_PAGES == 0
+                && let Err(left) = memory::check(name_bytes * COPIES)
+            {
+                return Err(Error::LongList { prefix: prefix.to_owned(), count: objects.len(), left });
+            }
             let here = range.clone();
             waiting.extend(range.rest(&names, page.page_token));
+            unusable.extend(left.unusable().cloned());
             objects.extend(found.into_iter().filter(|meta| here.has(&meta.key)).map(|meta| (meta.key.clone(), meta)));
         }
         Ok(Listing { objects: objects.into_values().collect(), unusable: unusable.into_iter().collect() })

@@ -1,118 +1,50 @@
-//! A page of names, before `object_store` reads it: that refuses a whole page for one key it does not take, and whoever may write to the
-//! bucket could hide a folder so. In: the page, as XML. Out: the page without the objects whose keys can be no file's name, and those keys.
+//! Whether a page is one of the listing that was asked for. Only then it ends, and the names in it are names below the prefix.
 
-use std::ops::Range;
+use object_store::list::PaginatedListResult;
 
-use quick_xml::Reader;
-use quick_xml::escape::unescape;
-use quick_xml::events::Event;
+use super::bounds::{ETAG, OBJECT_BYTES, PAGE_KEYS};
+use super::file_keys::LeftOut;
+use super::key_range::KeyRange;
 
-use super::bucket;
-
-/// The longest name of a file, as on a disk.
-const NAME_BYTES: usize = 255;
-
-/// The keys of a page that were left out; `object_store` hands it on beside the page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Unusable(pub(super) Vec<String>);
-
-/// Whether the keys below a mapped folder's prefix may include this one: each of its parts is a file's name.
-pub fn is_file_key(key: &str) -> bool {
-    bucket::path(key).is_ok() && key.split('/').all(|name| name.len() <= NAME_BYTES)
-}
-
-/// Takes out what is not to be read. `None`: nothing is, or this is no page; then its reader says what is wrong with it.
-pub(super) fn without_unusable(page: &[u8]) -> Option<(Vec<u8>, Unusable)> {
-    let page = std::str::from_utf8(page).ok()?;
-    let (mut rest, mut from, mut keys) = (String::with_capacity(page.len()), 0, Vec::new());
-    for object in objects(page)? {
-        let key = object.key;
-        if key.as_deref().is_ok_and(is_file_key) {
-            continue;
-        }
-        rest.push_str(&page[from..object.place.start]);
-        from = object.place.end;
-        match key {
-            // What a dashboard stands for a folder. As the folder's name it is in the way of nothing.
-            Ok(key) if key.strip_suffix('/').is_some_and(is_file_key) => {}
-            Ok(key) | Err(key) => keys.push(key),
-        }
+/// Checks a page of names that begin with `below`, read for `range`. `left`: what was taken out of it. An error says what is wrong with it.
+pub(super) fn check(page: &PaginatedListResult, left: &LeftOut, below: &str, range: &KeyRange) -> Result<(), String> {
+    let objects = &page.result.objects;
+    let count = objects.len() + left.count();
+    if count > PAGE_KEYS {
+        return Err(format!("a page has {count} names, and not 1,000 at most"));
     }
-    (from > 0).then(|| {
-        rest.push_str(&page[from..]);
-        (rest.into_bytes(), Unusable(keys))
-    })
-}
-
-struct Listed {
-    /// Where the page tells of it.
-    place: Range<usize>,
-    /// Its key; the error: the key as the page has it, which cannot be read.
-    key: Result<String, String>,
-}
-
-/// The objects of a page, in order.
-fn objects(page: &str) -> Option<Vec<Listed>> {
-    let mut reader = Reader::from_str(page);
-    let (mut found, mut begun, mut key) = (Vec::new(), 0, None);
-    loop {
-        let before = at(&reader)?;
-        match reader.read_event().ok()? {
-            Event::Start(tag) if tag.name().as_ref() == b"Contents" => (begun, key) = (before, None),
-            Event::Start(tag) if tag.name().as_ref() == b"Key" => {
-                let span = reader.read_to_end(tag.to_end().name()).ok()?;
-                let text = page.get(usize::try_from(span.start).ok()?..usize::try_from(span.end).ok()?)?;
-                key = Some(unescape(text).map(String::from).map_err(|_| text.to_owned()));
-            }
-            Event::End(tag) if tag.name().as_ref() == b"Contents" => {
-                found.push(Listed { place: begun..at(&reader)?, key: key.take()? });
-            }
-            Event::Eof => return Some(found),
-            _ => {}
+    if objects.iter().any(|object| object.e_tag.as_ref().is_some_and(|etag| etag.len() as u64 > ETAG.most)) {
+        return Err(format!("an ETag has more than {} bytes", ETAG.most));
+    }
+    if let Some(large) = objects.iter().find(|object| object.size > OBJECT_BYTES) {
+        return Err(format!(
+            "{:?} has {} bytes, and R2 has no object with more than 5 TiB",
+            large.location.as_ref(),
+            large.size
+        ));
+    }
+    let mut last = range.after.clone().unwrap_or_default();
+    for object in objects {
+        last = next(object.location.as_ref(), below, &last)?;
+    }
+    // What was taken out may be all there is. It brings the listing on as well, unless it stands before where the page begins.
+    let goes_on = |name: &&String| name.starts_with(below) && range.after.as_ref().is_none_or(|after| *name > after);
+    match &page.page_token {
+        Some(_) if objects.is_empty() && !left.ordered().any(|name| goes_on(&name)) => {
+            Err("a page without names says that there are more".into())
         }
+        Some(token) if range.token.as_ref() == Some(token) => Err("the next page is the same page again".into()),
+        _ => Ok(()),
     }
 }
 
-fn at(reader: &Reader<&[u8]>) -> Option<usize> {
-    usize::try_from(reader.buffer_position()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn page(keys: &[&str]) -> String {
-        let object = |key: &&str| format!("<Contents><Size>1</Size><Key>{key}</Key>\n</Contents>");
-        format!(
-            "<?xml version=\"1.0\"?><R><Prefix>a</Prefix>{}<T>t</T></R>",
-            keys.iter().map(object).collect::<String>()
-        )
+/// A name that comes after `last`.
+fn next(name: &str, below: &str, last: &str) -> Result<String, String> {
+    if !name.starts_with(below) {
+        return Err(format!("the name {name:?} does not begin with {below:?}"));
     }
-
-    fn left(keys: &[&str]) -> Option<(String, Vec<String>)> {
-        let (rest, Unusable(keys)) = without_unusable(page(keys).as_bytes())?;
-        Some((String::from_utf8(rest).expect("UTF-8"), keys))
+    if name <= last {
+        return Err(format!("the name {name:?} comes after {last:?}, and names come in their order"));
     }
-
-    #[test]
-    fn good_keys_stay_and_the_others_are_named() {
-        assert_eq!(left(&["a/b", "a/c &amp; &#x1F600;", "a/ü"]), None);
-        assert_eq!(left(&[]), None);
-        for bad in ["a//b", "a/../b", "a/./b", "..", "/a", "a/\n", "a/&#1;", "a&#0;b", "&none;", "&#xD800;"] {
-            let named = unescape(bad).map_or(bad.to_owned(), String::from);
-            let long = "n".repeat(256);
-            let expected = (page(&["a/1", "a/2", "a/3"]), vec![named, long.clone()]);
-            assert_eq!(left(&["a/1", bad, "a/2", &long, "a/3"]), Some(expected), "{bad}");
-        }
-        assert_eq!(left(&["a/", "a/b/"]), Some((page(&[]), Vec::new())), "folders of a dashboard");
-        assert_eq!(left(&["a//"]), Some((page(&[]), vec!["a//".to_owned()])));
-    }
-
-    #[test]
-    fn what_is_no_page_is_left_to_its_reader() {
-        for text in ["", "<Contents><Key>..</Key>", "<R><Contents></Contents></R>", "<Key", "{}", "<a></b>"] {
-            assert_eq!(without_unusable(text.as_bytes()), None, "{text}");
-        }
-        assert_eq!(without_unusable(b"\xff"), None);
-    }
+    Ok(name.to_owned())
 }

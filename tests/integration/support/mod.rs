@@ -9,20 +9,24 @@
 //! that must be there.
 
 mod app;
+mod behind_relay;
 mod bucket;
 mod choice;
 mod cloud;
 mod db;
+mod hostile;
 mod process;
 mod random;
 mod relay;
 mod workerd;
 
 pub use app::{Folder, dump, open, settings};
+pub use behind_relay::{AMPLE, App, values};
 pub use bucket::{BucketRef, Signed};
 pub use choice::SETTING as CLOUDS_SETTING;
 pub use cloud::{Cloud, TestCloud, clouds};
 pub use db::{D1Error, DbRef, send};
+pub use hostile::{Hostile, Victim, ends};
 pub use process::{alone, rerun};
 pub use random::{rounds, seed};
-pub use relay::{Fault, Relay, wire};
+pub use relay::{Answer, Fault, Relay, wire};
