@@ -17,6 +17,8 @@ mod file;
 mod folders;
 mod form;
 mod found;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod globs;
 mod inside;
 mod log;

@@ -34,11 +34,17 @@ pub fn check(path: &Path) -> Result<(), Error> {
 /// More than a marker has.
 pub const MOST_BYTES: u64 = 4096;
 
+/// A name as a marker tells it: on one line, and not so long that the file is more than a marker has.
+fn told(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(200).collect()
+}
+
 /// Writes the marker where it is missing or says something else.
 pub fn leave(path: &Path, settings: &Settings) -> Result<(), Error> {
     let text = format!(
         "{FIRST_LINE}\nAccount: {}\nDatabase: {}\nStart the application with `liteflare run`, or with LITEFLARE=1 in its environment.\n",
-        settings.account, settings.database
+        told(&settings.account),
+        told(&settings.database)
     );
     if std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) {
         return Ok(());
