@@ -115,6 +115,7 @@ impl From<SendError> for Error {
         match error {
             SendError::Refused(refusal) => Error::Refused(refusal),
             SendError::NotApplied { reason, .. } | SendError::Unknown(reason) => Error::Unreachable(reason),
+            SendError::Oversized(oversized) => Error::Unreachable(oversized.to_string()),
         }
     }
 }

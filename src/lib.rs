@@ -28,7 +28,7 @@
 //! image
 //! log
 //! config
-//! invokeai metrics retry runtime lock ffi sqlite
+//! invokeai memory metrics retry runtime lock ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
@@ -53,6 +53,7 @@ pub mod invokeai;
 mod ledger;
 mod lock;
 pub mod log;
+mod memory;
 pub mod metrics;
 mod plan;
 pub mod r2;

@@ -196,7 +196,7 @@ impl Watch {
         let prefixes: BTreeMap<&str, ()> = settings.folders.iter().map(|folder| (folder.prefix.as_str(), ())).collect();
         let list = |prefix: &str| {
             let objects = bucket.list(prefix)?;
-            let bytes = objects.iter().map(|meta| meta.size).sum();
+            let bytes = objects.iter().map(|meta| meta.size).fold(0, u64::saturating_add);
             Ok(PrefixStatus { prefix: prefix.to_owned(), objects: objects.len() as u64, bytes })
         };
         prefixes.into_keys().map(list).collect()

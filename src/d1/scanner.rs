@@ -2,9 +2,12 @@
 //!
 //! In: the bytes of `{"result":[{"results":{"columns":[…],"rows":[[…],…]},…}],…}`, in pieces of any size, fields in any order. Out:
 //! each row's JSON text, and at the end the answer without its rows, which says whether all went well. It does not judge: what is
-//! no JSON, or no answer of D1's, stays in the rest.
+//! no JSON, or no answer of D1's, stays in the rest. None of its parts may be larger than there is reason for.
 
 use std::collections::VecDeque;
+
+use super::bounds;
+use crate::cloudflare::Oversized;
 
 /// The names around D1's rows.
 const ROWS: [&[u8]; 5] = [b"", b"result", b"", b"results", b"rows"];
@@ -39,7 +42,7 @@ pub(super) struct Scanner {
 
 impl Scanner {
     /// Takes the next piece.
-    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), Oversized> {
         while let [byte, ..] = bytes {
             let taken = match (self.depth, self.in_string) {
                 (2.., true) => self.row_string(bytes),
@@ -49,6 +52,17 @@ impl Scanner {
             };
             bytes = &bytes[taken..];
         }
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Oversized> {
+        let depth = self.depth.max(self.names.len());
+        for (has, bound) in [(self.row.len(), bounds::ROW), (self.rest.len(), bounds::AROUND), (depth, bounds::DEPTH)] {
+            if has as u64 > bound.most {
+                return Err(bound);
+            }
+        }
+        Ok(())
     }
 
     /// The next row that is complete.
@@ -159,7 +173,7 @@ mod tests {
         let mut scanner = Scanner::default();
         let mut rows = Vec::new();
         for bytes in text.as_bytes().chunks(piece) {
-            scanner.push(bytes);
+            scanner.push(bytes).unwrap();
             rows.extend(std::iter::from_fn(|| scanner.pop()).map(|row| String::from_utf8(row).unwrap()));
         }
         (rows, String::from_utf8(scanner.rest().to_vec()).unwrap())

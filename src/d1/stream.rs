@@ -1,12 +1,16 @@
 //! The rows of one statement while its answer arrives.
 //!
 //! One request, so one state of the database, however many rows there are; what waits to be taken stays with D1 and on the way.
-//! A row may be taken before the answer's end is there, and the end may still bring an error.
+//! A row may be taken before the answer's end is there, and the end may still bring an error. There is no bound for all of it: a row
+//! goes to whoever asked for it before the next one is waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::answer::{SendError, StatementResult, result};
+use super::bounds;
 use super::client::Client;
 use super::scanner::Scanner;
 use super::statement::Statement;
@@ -37,11 +41,11 @@ impl Client {
         let response = wait(&runtime, answer_time, request.send())?;
         let status = response.status();
         if !status.is_success() {
-            let reply = wait(&runtime, answer_time, Reply::read(response))?;
+            let reply = wait(&runtime, answer_time, Reply::read(response, bounds::ROWS))?;
             let answered: Vec<StatementResult> = self.read(&reply)?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
-        let (scanner, metrics) = (Scanner::default(), self.metrics.clone());
+        let (scanner, metrics) = (Scanner::default(), Arc::clone(&self.metrics));
         let mut stream = RowStream { runtime, response: Some(response), answer_time, scanner, metrics };
         stream.fill()?;
         Ok(stream)
@@ -63,7 +67,7 @@ impl RowStream {
             match wait(&self.runtime, self.answer_time, piece)? {
                 (response, Some(bytes)) => {
                     self.metrics.d1_bytes_received.add(bytes.len());
-                    self.scanner.push(&bytes);
+                    self.scanner.push(&bytes)?;
                     self.response = Some(response);
                 }
                 (_, None) => end(&self.scanner)?,
@@ -75,8 +79,9 @@ impl RowStream {
 
 /// Whether all went well, as an answer that was read to its end says.
 pub(super) fn end(scanner: &Scanner) -> Result<(), SendError> {
-    let rest = scanner.rest().to_vec().into();
-    let results: Vec<StatementResult> = result(&Reply { status: 200, retry_after: None, redirect: None, body: rest })?;
+    let rest = Bytes::copy_from_slice(scanner.rest());
+    let reply = Reply { status: 200, retry_after: None, redirect: None, body: Ok(rest) };
+    let results: Vec<StatementResult> = result(&reply)?;
     // They stand under names that JSON lets one write in other ways than D1 does: taken for none, they would be lost.
     if results.iter().any(|result| !result.results.rows.is_empty()) {
         return Err(SendError::Unknown(
@@ -114,8 +119,9 @@ mod tests {
     fn rows_under_a_name_that_is_written_otherwise_are_not_lost() {
         let read = |name: &str| {
             let mut scanner = Scanner::default();
-            scanner.push(format!(r#"{{"success":true,"result":[{{"results":{{"{name}":[["i1"]]}}}}]}}"#).as_bytes());
-            (scanner.has_row(), end(&scanner))
+            let answer = format!(r#"{{"success":true,"result":[{{"results":{{"{name}":[["i1"]]}}}}]}}"#);
+            let taken = scanner.push(answer.as_bytes());
+            (taken.is_ok() && scanner.has_row(), end(&scanner))
         };
         assert!(matches!(read("rows"), (true, Ok(()))));
         assert!(matches!(read(r"r\u006fws"), (false, Err(SendError::Unknown(_)))));

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -12,7 +11,7 @@ use super::errno::{Errno, Result};
 use super::file::{Inode, Stored};
 use super::paths::{ObjectKey, Place, Prefix};
 use super::store::{Node, Store, check_name};
-use crate::r2::PutMode;
+use crate::r2::{self, Content, HELD_BYTES, Meta, PutMode};
 
 /// A directory with more files than this is not renamed: each takes a copy and a delete. `mv` then copies file by file.
 const RENAMED_FILES: usize = 1_000;
@@ -62,7 +61,7 @@ impl Store {
     fn rename_open(&self, inode: &Arc<Inode>, from: &ObjectKey, to: &ObjectKey) -> Result<()> {
         self.make_way(to)?;
         let _turn = inode.turn();
-        let is_object = matches!(inode.state.lock().stored, Stored::Object { .. } | Stored::Before(_));
+        let is_object = !matches!(inode.state.lock().stored, Stored::Nothing);
         if is_object {
             self.move_object(from, to)?;
         } else if self.may_be_stored(from, inode) {
@@ -150,9 +149,13 @@ impl Store {
             return Err(Errno(libc::EEXIST));
         }
         self.make_way(key)?;
-        let bytes = Bytes::from(std::fs::read(from)?);
-        let mode = if replaces { PutMode::Overwrite } else { PutMode::Create };
-        self.objects.write(key.as_str(), bytes, mode)?;
+        let (file, mode) = (File::open(from)?, if replaces { PutMode::Overwrite } else { PutMode::Create });
+        let size = file.metadata()?.len();
+        if size > HELD_BYTES && replaces {
+            self.objects.write_from(key.as_str(), Arc::new(file), size)?;
+        } else {
+            self.objects.write(key.as_str(), Bytes::from(std::fs::read(from)?), mode)?;
+        }
         Ok(std::fs::remove_file(from)?)
     }
 
@@ -170,22 +173,36 @@ impl Store {
         if !replaces && to.symlink_metadata().is_ok() {
             return Err(Errno(libc::EEXIST));
         }
-        let (bytes, meta) = self.bytes(key)?.ok_or(Errno(libc::ENOENT))?;
         // It gets its name once it is complete.
         let mut temporary = to.as_os_str().to_os_string();
         temporary.push(".liteflare-part");
         let temporary = Path::new(&temporary);
-        let moved = write_as(temporary, &bytes, meta.modified).and_then(|()| std::fs::rename(temporary, to));
+        let moved = self.write_as(temporary, key).and_then(|()| Ok(std::fs::rename(temporary, to)?));
         if let Err(error) = moved {
             let _ = std::fs::remove_file(temporary); // it may not even be there
-            return Err(error.into());
+            return Err(error);
         }
         self.unlink(from)
     }
-}
 
-fn write_as(path: &Path, bytes: &[u8], modified: SystemTime) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.set_modified(modified)
+    /// Writes an object into a new file; a large one past the memory.
+    fn write_as(&self, path: &Path, key: &ObjectKey) -> Result<()> {
+        let target = path.to_owned();
+        let create = move |meta: &Meta| {
+            File::create(&target).map_err(|error| {
+                let reason = format!("cannot be written into {}: {error}", target.display());
+                r2::Error::does_not_fit(meta, &reason, error.raw_os_error().unwrap_or(libc::EIO))
+            })
+        };
+        let (content, meta) = self.content_in(key, create)?.ok_or(Errno(libc::ENOENT))?;
+        let file = match content {
+            Content::Poured(file) => file,
+            Content::Held(bytes) => {
+                let mut file = File::create(path)?;
+                file.write_all(&bytes)?;
+                file
+            }
+        };
+        Ok(file.set_modified(meta.modified)?)
+    }
 }

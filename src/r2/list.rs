@@ -8,12 +8,21 @@ use futures_util::stream::FuturesUnordered;
 use object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 
 use super::bucket::{Bucket, Remote};
-use super::error::Error;
+use super::error::{Cause, Error};
 use super::key_range::KeyRange;
 use super::meta::{Meta, below};
+use super::page;
+use crate::memory;
 
 /// Pages on the way at once.
 const PAGES: usize = 10;
+
+/// After so many pages it is looked whether there is room for more names.
+const LOOK_PAGES: usize = 64;
+
+/// What is known of a name takes so much memory beside its letters, and it stands in the listing and in the cache.
+const NAME_BYTES: usize = 200;
+const COPIES: u64 = 3;
 
 impl Bucket {
     /// All objects below `prefix`, by key; an empty prefix stands for the bucket. Long listings are read in several places at once.
@@ -39,10 +48,11 @@ impl Remote {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
-        let below = below(prefix);
+        let (below, task) = (below(prefix), self.task("list", prefix, Duration::ZERO));
         let mut objects = BTreeMap::new();
         let mut waiting = VecDeque::from([KeyRange::everything()]);
         let mut coming = FuturesUnordered::new();
+        let (mut pages, mut name_bytes) = (0, 0_u64);
         loop {
             while coming.len() < PAGES
                 && let Some(range) = waiting.pop_front()
@@ -51,10 +61,18 @@ impl Remote {
             }
             let Some(page) = coming.next().await else { break };
             let (range, page) = page?;
+            page::check(&page, &below, &range).map_err(|reason| task.error(Cause::Misfit(reason)))?;
             let found = page.result.objects.into_iter().map(Meta::of);
             // `object_store` takes the slash from a folder's marker object, which then has the folder's name.
             let found: Vec<Meta> = found.filter(|meta| meta.key.starts_with(&below)).collect();
             let names: Vec<&str> = found.iter().map(|meta| meta.key.as_str()).collect();
+            name_bytes += found.iter().map(|meta| (meta.key.len() + meta.etag.len() + NAME_BYTES) as u64).sum::<u64>();
+            pages += 1;
+            if pages % LOOK_PAGES == 0
+                && let Err(left) = memory::check(name_bytes * COPIES)
+            {
+                return Err(Error::LongList { prefix: prefix.to_owned(), count: objects.len(), left });
+            }
             let here = range.clone();
             waiting.extend(range.rest(&names, page.page_token));
             objects.extend(found.into_iter().filter(|meta| here.has(&meta.key)).map(|meta| (meta.key.clone(), meta)));

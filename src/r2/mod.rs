@@ -8,9 +8,11 @@
 //! Neither knows of paths: keys go in, bytes and `Meta` come out.
 
 mod answer;
+mod bounds;
 mod bucket;
 mod cache;
 mod checksum;
+mod content;
 mod content_type;
 mod error;
 mod files;
@@ -23,6 +25,7 @@ mod meta;
 mod multipart;
 mod objects;
 mod operation;
+mod page;
 mod read;
 mod upload_id;
 mod wire;
@@ -32,9 +35,10 @@ pub use answer::Answer;
 pub use bucket::{Bucket, check_key};
 pub use cache::{Cache, Name};
 pub use checksum::Checksum;
+pub use content::{Content, HELD_BYTES, Sink};
 pub use content_type::content_type;
 pub use error::Error;
-pub use files::FileError;
+pub use files::{FileError, Source};
 pub use meta::{Level, Meta};
 pub use objects::Objects;
 pub use operation::{Operation, Requests};

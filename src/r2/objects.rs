@@ -10,15 +10,18 @@ use bytes::Bytes;
 
 use super::bucket::Bucket;
 use super::cache::{Cache, Name};
+use super::content::{Content, HELD_BYTES, Sink};
 use super::error::Error;
+use super::files::{FileError, Source};
 use super::meta::{Level, Meta};
+use super::read::{held, only_held};
 use super::write::PutMode;
 use crate::config::R2Settings;
 use crate::lock::Mutex;
 use crate::metrics::R2Metrics;
 
-/// Bytes of objects kept in memory.
-const CACHE_BYTES: usize = 256 << 20;
+/// Bytes of objects kept in memory; the cache takes none that is larger than a quarter of it.
+const CACHE_BYTES: usize = 4 * HELD_BYTES as usize;
 
 /// The objects of one bucket. After `fork` the child opens its own.
 pub struct Objects {
@@ -76,16 +79,25 @@ impl Objects {
         answer
     }
 
-    /// An object's bytes.
+    /// An object's bytes, if it is not too large to be held.
     pub fn read(&self, key: &str) -> Result<(Bytes, Meta), Error> {
+        self.fetch(key, only_held).map(held)
+    }
+
+    /// An object's bytes; those of a large one go into what `make` gives.
+    pub fn fetch<S: Sink>(
+        &self,
+        key: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<(Content<S>, Meta), Error> {
         let asked = Instant::now();
         let (meta, fresh, bytes) = match self.known_bytes(key, asked) {
-            Known::Nothing => return self.download(key, asked),
+            Known::Nothing => return self.download(key, asked, make),
             Known::Absence => return Err(missing(key)),
             Known::Bytes { meta, fresh, bytes } => (meta, fresh, bytes),
         };
         if !fresh {
-            match self.bucket.get_if_changed(key, &meta.etag) {
+            match self.bucket.fetch(key, Some(&meta.etag), make) {
                 Ok(None) => self.cache.lock().saw(meta.clone(), asked),
                 Ok(Some(read)) => return Ok(self.keep(read, asked)),
                 Err(error) => {
@@ -95,7 +107,7 @@ impl Objects {
             }
         }
         self.bucket.metrics().cache_hits.add(1);
-        Ok((bytes, meta))
+        Ok((Content::Held(bytes), meta))
     }
 
     fn known_bytes(&self, key: &str, now: Instant) -> Known {
@@ -110,13 +122,38 @@ impl Objects {
         }
     }
 
-    /// An object's bytes, asked of R2 whatever is known: another process may have written it just now.
-    pub fn read_anew(&self, key: &str) -> Result<(Bytes, Meta), Error> {
-        self.download(key, Instant::now())
+    /// The same, asked of R2 whatever is known: another process may have written it just now.
+    pub fn fetch_anew<S: Sink>(
+        &self,
+        key: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<(Content<S>, Meta), Error> {
+        self.download(key, Instant::now(), make)
     }
 
-    fn download(&self, key: &str, asked: Instant) -> Result<(Bytes, Meta), Error> {
-        match self.bucket.get(key) {
+    /// An object's bytes, unless it is still the one with this ETag, which is open here and not in the cache.
+    pub fn fetch_unless<S: Sink>(
+        &self,
+        key: &str,
+        etag: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<Option<(Content<S>, Meta)>, Error> {
+        let asked = Instant::now();
+        match self.cache.lock().name(key, asked) {
+            Name::Present { meta, fresh: true } if meta.etag == etag => return Ok(None),
+            _ => {}
+        }
+        let fetched = self.bucket.fetch(key, Some(etag), make);
+        fetched.map(|read| read.map(|read| self.keep(read, asked))).inspect_err(|error| self.forget(key, asked, error))
+    }
+
+    fn download<S: Sink>(
+        &self,
+        key: &str,
+        asked: Instant,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<(Content<S>, Meta), Error> {
+        match self.bucket.fetch(key, None, make).and_then(|read| read.ok_or_else(|| missing(key))) {
             Ok(read) => Ok(self.keep(read, asked)),
             Err(error) => {
                 self.forget(key, asked, &error);
@@ -133,6 +170,20 @@ impl Objects {
             Ok(meta) => {
                 cache.wrote(meta.clone(), Instant::now());
                 cache.keep(key, &meta.etag, bytes);
+            }
+            Err(_) => cache.doubt(key, Instant::now()),
+        }
+        put
+    }
+
+    /// Writes a large object from a file, part by part; whoever reads it next fetches it.
+    pub fn write_from(&self, key: &str, source: Arc<impl Source>, size: u64) -> Result<Meta, FileError> {
+        let put = self.bucket.put_from(key, source, size);
+        let mut cache = self.cache.lock();
+        match &put {
+            Ok(meta) => {
+                cache.wrote(meta.clone(), Instant::now());
+                cache.forget_bytes(key);
             }
             Err(_) => cache.doubt(key, Instant::now()),
         }
@@ -203,11 +254,14 @@ impl Objects {
         }
     }
 
-    fn keep(&self, (bytes, meta): (Bytes, Meta), asked: Instant) -> (Bytes, Meta) {
+    fn keep<S>(&self, (content, meta): (Content<S>, Meta), asked: Instant) -> (Content<S>, Meta) {
         let mut cache = self.cache.lock();
         cache.saw(meta.clone(), asked);
-        cache.keep(&meta.key, &meta.etag, bytes.clone());
-        (bytes, meta)
+        match &content {
+            Content::Held(bytes) => cache.keep(&meta.key, &meta.etag, bytes.clone()),
+            Content::Poured(_) => cache.forget_bytes(&meta.key),
+        }
+        (content, meta)
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn plan(
 ) -> Result<Vec<Download>, Error> {
     let placed: Vec<(&Meta, PathBuf)> =
         objects.iter().filter_map(|meta| Some((*meta, path_of(folders, &meta.key)?))).collect();
-    progress(Event::Begins(Step::CompareFiles, placed.iter().map(|(meta, _)| meta.size).sum()));
+    progress(Event::Begins(Step::CompareFiles, placed.iter().map(|(meta, _)| meta.size).fold(0, u64::saturating_add)));
     let found = pool::each(&placed, AT_ONCE, |(meta, path)| {
         let is_there = is_there(meta, path)?;
         if is_there {
@@ -82,7 +82,10 @@ pub(crate) fn fetch(
     part: impl Fn(usize) -> PathBuf + Sync,
     progress: Progress<'_>,
 ) -> Result<DownloadTotals, Error> {
-    progress(Event::Begins(Step::FetchFiles, wanted.iter().map(|wanted| wanted.meta.size).sum()));
+    progress(Event::Begins(
+        Step::FetchFiles,
+        wanted.iter().map(|wanted| wanted.meta.size).fold(0, u64::saturating_add),
+    ));
     let numbered: Vec<(usize, &Download)> = wanted.iter().enumerate().collect();
     let (large, small): (Vec<_>, Vec<_>) =
         numbered.into_iter().partition(|(_, wanted)| Bucket::is_large(wanted.meta.size));

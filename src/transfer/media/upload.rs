@@ -94,7 +94,10 @@ impl UploadPlan<'_> {
         let candidate = |file: &LocalFile| objects.get(&file.key).filter(|meta| meta.size == file.size);
         let candidates: Vec<(usize, &Meta)> =
             self.files.iter().enumerate().filter_map(|(index, file)| Some((index, candidate(file)?))).collect();
-        progress(Event::Begins(Step::CompareFiles, candidates.iter().map(|(_, meta)| meta.size).sum()));
+        progress(Event::Begins(
+            Step::CompareFiles,
+            candidates.iter().map(|(_, meta)| meta.size).fold(0, u64::saturating_add),
+        ));
         let same = pool::each(&candidates, AT_ONCE, |(index, meta)| {
             let file = &self.files[*index];
             let same = self.is_on_r2(file, meta)?;
