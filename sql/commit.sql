@@ -1,5 +1,5 @@
--- The fence. ?1: the seq this commit builds on. When D1 is elsewhere, the row collides with the newest one (UNIQUE), or with the
--- CHECK when the log was emptied, and the whole batch is refused.
+-- The fence. ?1 and ?2: seq and txn of the commit this one builds on. When the newest one is another, the row collides with it (UNIQUE),
+-- or with the CHECK when the log was emptied, and the whole batch is refused.
 INSERT INTO _lf_commit(seq, txn, at, source, changes)
-SELECT CASE newest WHEN CAST(?1 AS INTEGER) THEN newest + 1 ELSE newest END, ?2, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?3, ?4
-FROM (SELECT coalesce(max(seq), 0) AS newest FROM _lf_commit)
+SELECT CASE WHEN newest=CAST(?1 AS INTEGER) AND id=?2 THEN newest + 1 ELSE newest END, ?3, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?4, ?5
+FROM (SELECT coalesce(max(seq), 0) AS newest, coalesce(txn, '') AS id FROM _lf_commit)

@@ -1,1 +1,1 @@
-SELECT CAST(coalesce(max(seq),0) AS TEXT) FROM _lf_commit
+SELECT CAST(coalesce(max(seq),0) AS TEXT),coalesce(txn,'') FROM _lf_commit

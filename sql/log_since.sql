@@ -1,1 +1,1 @@
-SELECT CAST(seq AS TEXT),changes FROM _lf_commit WHERE seq>CAST(?1 AS INTEGER) ORDER BY seq
+SELECT CAST(seq AS TEXT),txn,CASE WHEN seq>CAST(?1 AS INTEGER) THEN changes END AS changes FROM _lf_commit WHERE seq>=CAST(?1 AS INTEGER) ORDER BY seq

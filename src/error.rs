@@ -13,6 +13,10 @@ use crate::log;
 use crate::plan::PlanError;
 use crate::schema::SchemaError;
 
+/// SQLITE_BUSY_SNAPSHOT: the database went on, and this transaction cannot go on from what it has seen. At the commit gate the plain
+/// SQLITE_BUSY would leave the transaction open, to fail again for ever; any other code makes SQLite roll back.
+pub(crate) const BUSY_SNAPSHOT: i32 = ffi::SQLITE_BUSY | (2 << 8);
+
 /// Why an operation on a replica failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -82,7 +86,7 @@ impl Error {
     /// The result code that the application gets. The only place that picks one.
     pub fn sqlite_code(&self) -> i32 {
         match self {
-            Error::Conflict => ffi::SQLITE_BUSY,
+            Error::Conflict => BUSY_SNAPSHOT,
             Error::Plan(PlanError::ValueTooBig { .. }) => ffi::SQLITE_TOOBIG,
             Error::Setting(_)
             | Error::Occupied { .. }

@@ -1,28 +1,16 @@
 //! Immutable database states.
 //!
-//! An [`Image`] is every page of one state of the database, with the place in D1's log it stands for. Pages are shared
+//! An [`Image`] is every page of one state of the database, with the position in D1's log it stands for. Pages are shared
 //! between images, so that an image costs what changed since the one before. An [`Overlay`] is what the open write transaction
 //! has written on top of its base, seen by nobody else.
+
+#[path = "image/position.rs"] // said for `fuzz`, which takes this file without its crate
+mod position;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A place in D1's commit log; `Seq(0)` is the database before its first commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seq(pub u64);
-
-impl Seq {
-    /// The place after it. (There is none after the last number that a log can name; D1 takes no commit there.)
-    pub fn next(self) -> Seq {
-        Seq(self.0.saturating_add(1))
-    }
-}
-
-impl std::fmt::Display for Seq {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
+pub use position::{Position, Seq, Txn};
 
 /// A page number, counted from 1 as SQLite does (file format, section 1.2). 0 stands for "none" on disk and never gets here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,11 +48,11 @@ pub type PageMap<T> = std::collections::HashMap<PageNo, T, foldhash::fast::Fixed
 /// The bytes of one page.
 pub type Page = Arc<[u8]>;
 
-/// One immutable state of all pages. Cloning shares them; `seq` says which of D1's commits it includes.
+/// One immutable state of all pages. Cloning shares them; `position` says which of D1's commits it includes.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     /// The last commit of D1's log that this state includes.
-    pub seq: Seq,
+    pub position: Position,
     /// Bytes of a page; 0 while there is no page.
     page_size: usize,
     pages: imbl::Vector<Page>,
@@ -72,8 +60,8 @@ pub struct Image {
 
 impl Image {
     /// The state of a database file of no bytes.
-    pub fn empty(seq: Seq) -> Image {
-        Image { seq, ..Image::default() }
+    pub fn empty(position: Position) -> Image {
+        Image { position, ..Image::default() }
     }
 
     /// Bytes of a page; 0 for the empty image.
@@ -128,7 +116,11 @@ impl Image {
     pub fn cut(&self, size: u64) -> Option<Image> {
         let count = usize::try_from(size / self.page_size.max(1) as u64).ok()?;
         let ends_there = count < self.pages.len() && self.header_u32(28) as usize == count;
-        ends_there.then(|| Image { seq: self.seq, page_size: self.page_size, pages: self.pages.take(count) })
+        ends_there.then(|| Image {
+            position: self.position.clone(),
+            page_size: self.page_size,
+            pages: self.pages.take(count),
+        })
     }
 
     /// Fills `buffer` from byte `offset` on, with zeros past the end. Returns whether all bytes existed.
@@ -140,7 +132,7 @@ impl Image {
     /// Rewriting a page with what it held before does not count (`docs/DECODING.md`, R11).
     pub fn with(&self, overlay: &Overlay) -> (Image, Vec<PageNo>) {
         let page_size = overlay.page_size;
-        let mut after = Image { seq: self.seq, page_size, pages: self.pages.clone() };
+        let mut after = Image { position: self.position.clone(), page_size, pages: self.pages.clone() };
         let count = usize::try_from(overlay.size.div_ceil(page_size.max(1) as u64)).unwrap_or(usize::MAX);
         if count < after.pages.len() {
             after.pages.truncate(count);

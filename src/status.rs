@@ -148,7 +148,7 @@ impl Watch {
 
     fn seq(&self) -> Result<u64, StatusError> {
         match self.client.send_idempotent(&[log::newest()]) {
-            Ok(answer) => Ok(log::newest_in(&answer[0]).unwrap_or_default().0),
+            Ok(answer) => Ok(log::newest_in(&answer[0]).unwrap_or_default().seq.0),
             Err(SendError::Refused(refusal)) if refusal.message.contains("no such table") => Ok(0),
             Err(error) => Err(error.into()),
         }

@@ -15,7 +15,7 @@ mod value;
 use decode::diff::{Comparison, TreePair};
 use decode::owners::{Owners, OwnersUpdate, SCHEMA_TREE, TreeId};
 use decode::record;
-use image::{Image, Overlay, PageNo, Seq};
+use image::{Image, Overlay, PageNo};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
@@ -121,7 +121,7 @@ fn pair(tree: TreeId, old: u8, new: u8, key_columns: Option<usize>) -> TreePair 
 
 /// Does what a commit does, up to the SQL.
 fn compare(before: &[u8], after: &[u8], pairs: &[TreePair]) {
-    let empty = Image::empty(Seq(0));
+    let empty = Image::default();
     let before = empty.with(&overlay(&empty, before)).0;
     let (after, changed) = before.with(&overlay(&before, after));
     let roots =

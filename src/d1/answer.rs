@@ -126,20 +126,27 @@ fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 /// The result in an answer.
 pub(super) fn result<T: DeserializeOwned>(reply: &Reply) -> Result<T, SendError> {
     let status = reply.status;
-    if status == 429 {
-        let reason = "D1's rate limit is reached (HTTP 429)".into();
-        return Err(SendError::NotApplied { reason, retry_after: reply.retry_after });
-    }
     reply.result().map_err(|no_result| match no_result {
-        NoResult::Refused(Refusal { message, .. }) if status >= 500 || is_transient(&message) => {
-            SendError::Unknown(format!("D1 failed: {message} (HTTP {status})"))
+        NoResult::Refused(refusal) => match outcome(&refusal) {
+            Outcome::Refused => with_advice(refusal).into(),
+            Outcome::Later => not_now(&refusal.message, reply),
+            Outcome::Unknown => SendError::Unknown(format!("D1 failed: {} (HTTP {status})", refusal.message)),
+        },
+        NoResult::Foreign(_) if status == 429 => not_now("too many requests", reply),
+        NoResult::Foreign(_) if matches!(status, 403 | 413) => {
+            let message = "something in front of D1 turned the request away, in words that are not D1's".to_owned();
+            with_advice(Refusal { status, code: 0, message }).into()
         }
-        NoResult::Refused(refusal) => with_advice(refusal).into(),
         NoResult::Oversized(oversized) => oversized.into(),
         NoResult::Foreign(error) => SendError::Unknown(format!("HTTP {status} without D1's JSON: {error}")),
         NoResult::Empty(_) => SendError::Unknown("D1 answered without a result".into()),
         NoResult::Misfit(error) => SendError::Unknown(format!("D1's answer cannot be understood: {error}")),
     })
+}
+
+fn not_now(message: &str, reply: &Reply) -> SendError {
+    let reason = format!("D1 takes no requests now: {message} (HTTP {})", reply.status);
+    SendError::NotApplied { reason, retry_after: reply.retry_after }
 }
 
 fn with_advice(refusal: Refusal) -> Refusal {
@@ -149,17 +156,48 @@ fn with_advice(refusal: Refusal) -> Refusal {
     }
 }
 
-/// Errors that are about the moment, not about the statement; whether the batch was applied is open.
-/// From Cloudflare's list of D1 errors that may be retried.
-fn is_transient(message: &str) -> bool {
-    let known = [
-        "Network connection lost",
-        "D1 DB is overloaded",
-        "storage caused object to be reset",
-        "reset because its code was updated",
-        "Internal error",
-        "storage operation exceeded timeout",
-        "transient issue",
-    ];
-    known.iter().any(|text| message.contains(text))
+/// What a "no" of the API says about the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It was not applied, and would not be another time.
+    Refused,
+    /// It was not applied, and may be sent again.
+    Later,
+    /// It may have been applied. What is in none of the lists below is so, too.
+    Unknown,
+}
+
+/// The code of a 429 that comes from D1 itself, which then drops all requests it has, begun or not. (The others come from the API's
+/// limiter, before D1.)
+const OVERLOADED: i64 = 7429;
+/// Codes of the API's own: wrong token, no permission, unknown database, malformed.
+const TURNED_AWAY: [i64; 7] = [10000, 9109, 7403, 7404, 7400, 6003, 7003];
+/// SQLite's codes for a statement that failed, in D1's words. The batch is undone.
+const FAILED: [&str; 8] = ["ERROR", "CONSTRAINT", "TOOBIG", "MISMATCH", "AUTH", "RANGE", "MISUSE", "READONLY"];
+/// What D1, or the gateway, says of a batch before it begins, or of a limit that is reached.
+const NEVER_BEGUN: [&str; 10] = [
+    "D1_TYPE_ERROR",
+    "parameter binding",
+    "must contain only one statement",
+    "did not contain a statement",
+    "No SQL statements",
+    "only the last statement can have parameters",
+    "To execute a transaction",
+    "has exceeded D1's",
+    "Exceeded maximum DB size",
+    "maximum account storage limit",
+];
+
+fn outcome(refusal: &Refusal) -> Outcome {
+    let says = |text: &str| refusal.message.contains(text);
+    let failed = || FAILED.iter().any(|code| says(&format!("SQLITE_{code}")));
+    match refusal.status {
+        429 if refusal.code != OVERLOADED => Outcome::Later,
+        429 | 500.. => Outcome::Unknown,
+        _ if says("Currently processing a long-running") => Outcome::Later,
+        401 | 403 | 404 | 405 | 413 => Outcome::Refused,
+        _ if TURNED_AWAY.contains(&refusal.code) => Outcome::Refused,
+        _ if failed() || NEVER_BEGUN.iter().any(|text| says(text)) => Outcome::Refused,
+        _ => Outcome::Unknown,
+    }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn image(pages: &[&[u8; 512]]) -> Image {
-    let base = Image::empty(Seq(7));
+    let base = Image::empty(Position::default());
     let mut overlay = Overlay::on(&base);
     for (index, page) in pages.iter().enumerate() {
         overlay.write(&base, index as u64 * 512, &page[..]).unwrap();

@@ -6,12 +6,12 @@ use super::send::send;
 use super::{log, tables};
 use crate::d1::{Client, Statement};
 use crate::error::Error;
-use crate::image::Seq;
+use crate::image::Position;
 
 /// A writer of whole databases.
 pub(crate) struct Loader<'c> {
     client: &'c Client,
-    seq: Seq,
+    position: Position,
 }
 
 impl Loader<'_> {
@@ -20,20 +20,21 @@ impl Loader<'_> {
         let mut statements = tables::bookkeeping();
         statements.push(log::newest());
         let answers = client.send_idempotent(&statements)?;
-        let seq = answers.last().and_then(log::newest_in);
-        let seq = seq.ok_or_else(|| Error::Unreachable("D1's answer has no seq".into()))?;
-        Ok(Loader { client, seq })
+        let position = answers.last().and_then(log::newest_in);
+        let position = position.ok_or_else(|| Error::Unreachable("D1's answer has no seq".into()))?;
+        Ok(Loader { client, position })
     }
 
     /// The newest commit.
-    pub(crate) fn seq(&self) -> Seq {
-        self.seq
+    pub(crate) fn position(&self) -> &Position {
+        &self.position
     }
 
     /// Commits `body`. Triggers stay silent. An error means that nothing of it happened, unless it says what is in doubt.
     pub(crate) fn commit(&mut self, body: Vec<Statement>) -> Result<(), Error> {
         // Rows are not named: whoever has a replica of what was there before needs a new one anyway.
-        self.seq = send(self.client, &Batch::new(Fence::unnamed(self.seq), body, true))?;
+        let fence = Fence::unnamed(&self.position);
+        self.position = send(self.client, &Batch::new(fence, body, true))?.position;
         Ok(())
     }
 }

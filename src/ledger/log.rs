@@ -5,55 +5,78 @@ use std::sync::OnceLock;
 use serde_json::Value as Json;
 
 use super::changes::Changes;
-use super::sql;
-use super::txn::Txn;
-use crate::d1::{Client, SendError, Statement, StatementResult};
-use crate::image::Seq;
+use super::{sql, tables, txn};
+use crate::d1::{SendError, Statement, StatementResult};
+use crate::image::{Position, Seq, Txn};
 
 /// Commits kept in the log: a replica further behind hydrates anew.
 const KEPT_COMMITS: u64 = 10_000;
 /// So many commits come between two that forget what is older.
 const PRUNE_INTERVAL: u64 = 256;
 
-/// Asks for the newest seq.
+/// Asks for the newest commit.
 pub(crate) fn newest() -> Statement {
     Statement::new(sql::LOG_NEWEST)
 }
 
 /// Reads the answer to [`newest`].
-pub(crate) fn newest_in(answer: &StatementResult) -> Option<Seq> {
-    seq(answer.results.rows.first()?.first()?)
+pub(crate) fn newest_in(answer: &StatementResult) -> Option<Position> {
+    position(answer.results.rows.first()?)
 }
 
-/// Asks for the commits after `seq`.
-pub(crate) fn since(seq: Seq) -> Statement {
-    Statement::with(sql::LOG_SINCE, [seq.to_string()])
+/// Whether the answers to [`newest`] say that D1 is elsewhere than at `position`: further, or set back.
+pub(crate) fn has_moved(
+    answers: Result<Vec<StatementResult>, SendError>,
+    position: &Position,
+) -> Result<bool, SendError> {
+    match answers {
+        Err(SendError::Refused(refusal)) if tables::are_missing(&refusal) => Ok(true),
+        answers => Ok(answers?.first().and_then(newest_in).as_ref() != Some(position)),
+    }
 }
 
-/// Whether anyone has committed after `seq`.
-pub(crate) fn has_gone_on(client: &Client, seq: Seq) -> Result<bool, SendError> {
-    let tail = client.send_idempotent(&[since(seq)])?;
-    Ok(!tail[0].results.rows.is_empty())
+/// Asks for the commit at `position` and those after it.
+pub(crate) fn since(position: &Position) -> Statement {
+    Statement::with(sql::LOG_SINCE, [position.seq.to_string()])
 }
 
-/// Reads the answer to [`since`] and adds what the commits changed. Returns the last one's seq; `None` when one is missing or does
-/// not name its rows.
-pub(crate) fn read_since(answer: &StatementResult, after: Seq, changes: &mut Changes) -> Option<Seq> {
-    let mut last = after;
-    for row in &answer.results.rows {
-        let next = seq(row.first()?)?;
-        if next != last.next() {
+/// Reads the answer to [`since`] and adds what the commits after `position` changed. Returns the last one; `None` when `position` is not
+/// in the log, or a commit after it is missing or does not name its rows.
+pub(crate) fn read_since(answer: &StatementResult, position: &Position, changes: &mut Changes) -> Option<Position> {
+    let mut rows = answer.results.rows.iter();
+    // Before the first commit there is none to be found.
+    if position.seq != Seq(0) && self::position(rows.next()?)? != *position {
+        return None;
+    }
+    let mut last = position.clone();
+    for row in rows {
+        let next = self::position(row)?;
+        if next.seq != last.seq.next() {
             return None;
         }
         last = next;
-        changes.add(row.get(1)?.as_str()?)?;
+        changes.add(row.get(2)?.as_str()?)?;
     }
     Some(last)
 }
 
-/// Asks whether D1 has the commit with this id: a row, or none.
-pub(super) fn find(txn: Txn) -> Statement {
+/// A commit that D1 has.
+pub(crate) struct Committed {
+    pub(crate) position: Position,
+    /// Whether others have committed after it already.
+    pub(crate) has_followers: bool,
+}
+
+/// Asks whether D1 has the commit with this id.
+pub(super) fn find(txn: &Txn) -> Statement {
     Statement::with(sql::LOG_FIND, [txn.to_string()])
+}
+
+/// Reads the answer to [`find`]. `None`: D1 does not have it.
+pub(super) fn found(answer: &StatementResult, txn: &Txn) -> Option<Committed> {
+    let row = answer.results.rows.first()?;
+    let (place, newest) = (seq(row.first()?)?, seq(row.get(1)?)?);
+    Some(Committed { position: Position { seq: place, txn: txn.clone() }, has_followers: newest != place })
 }
 
 /// Now and then, what goes with the commit after `base`: the oldest commits are forgotten.
@@ -64,7 +87,7 @@ pub(super) fn prune(base: Seq) -> Option<Statement> {
 
 /// The entry for a change that is made on D1 and not by a replica; it goes into the same batch.
 pub(crate) fn foreign_entry() -> Statement {
-    Statement::with(sql::FOREIGN, [Txn::new().to_string(), source()])
+    Statement::with(sql::FOREIGN, [txn::random().to_string(), source()])
 }
 
 /// A commit as people read it.
@@ -96,6 +119,11 @@ pub(crate) fn read_recent(answer: &StatementResult) -> Vec<Entry> {
         }
     };
     answer.results.rows.iter().map(entry).collect()
+}
+
+/// A row that begins with seq and txn.
+fn position(row: &[Json]) -> Option<Position> {
+    Some(Position { seq: seq(row.first()?)?, txn: Txn::new(row.get(1)?.as_str()?) })
 }
 
 /// D1 sends numbers as text, which keeps all their digits.

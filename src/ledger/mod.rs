@@ -23,10 +23,11 @@ mod sql;
 mod stage;
 pub(crate) mod state;
 pub(crate) mod tables;
-mod txn;
+pub(crate) mod txn;
 
 pub(crate) use batch::{Batch, Fence};
 pub(crate) use changes::Changes;
 pub(crate) use loader::Loader;
+pub(crate) use log::Committed;
 pub(crate) use send::{CommitError, send};
 pub(crate) use state::State;

@@ -2,17 +2,17 @@
 //!
 //! A request has three outcomes: applied, refused, unknown. Unknown is settled by asking D1 for the commit's id, and the batch is
 //! sent again only when D1 does not have it. Should the first request still be under way then, the fence lets one of the two
-//! through: nothing is applied twice.
+//! through: nothing is applied twice. So whenever the fence says no, the log is asked too, before anybody is told of a rival.
 //!
 //! Sending and asking share one deadline, `LITEFLARE_TIMEOUT`. The requests that stage the parts of a large commit come before, and
 //! each may take as long: whoever sets the deadline cannot know how many there are.
 
 use super::batch::Batch;
-use super::log;
-use super::txn::Txn;
+use super::log::{self, Committed};
+use super::{stage, tables};
 use crate::d1::{Client, Refusal, SendError};
 use crate::error::Error;
-use crate::image::Seq;
+use crate::image::Txn;
 use crate::retry::Retry;
 
 /// Why a commit did not happen.
@@ -26,7 +26,7 @@ pub(crate) enum CommitError {
     Unreachable {
         /// The last failure.
         reason: String,
-        /// Whether a request got no answer and D1 may still apply it. It carries the seq this replica stands at, so the next
+        /// Whether a request got no answer and D1 may still apply it. It carries the position this replica stands at, so the next
         /// commit then finds it there: a conflict, and a refresh.
         in_doubt: bool,
     },
@@ -46,22 +46,52 @@ impl From<CommitError> for Error {
     }
 }
 
-/// Commits `batch`. Returns the place it has taken in the log: D1 has it, once.
-pub(crate) fn send(client: &Client, batch: &Batch) -> Result<Seq, CommitError> {
-    for request in &batch.stage {
-        client.send_idempotent(request).map_err(|error| give_up(error, false))?;
+/// So often a batch is staged whose parts somebody deletes before it comes.
+const MOST_STAGINGS: usize = 2;
+
+/// Commits `batch`: D1 has it then, once. After an error nothing of it stays staged.
+pub(crate) fn send(client: &Client, batch: &Batch) -> Result<Committed, CommitError> {
+    let sent = stage_and_apply(client, batch);
+    if let (Err(_), Some(stage)) = (&sent, &batch.stage) {
+        stage.abandon(client);
     }
+    sent
+}
+
+fn stage_and_apply(client: &Client, batch: &Batch) -> Result<Committed, CommitError> {
+    let requests = batch.stage.as_ref().map_or(&[][..], |stage| &stage.requests);
+    let mut stagings = 0;
+    loop {
+        for request in requests {
+            client.send_idempotent(request).map_err(|error| give_up(error, false))?;
+        }
+        stagings += 1;
+        match apply(client, batch) {
+            Err(CommitError::Refused(refusal)) if stage::is_incomplete(&refusal) && stagings < MOST_STAGINGS => {
+                tracing::info!("a commit is staged again: {refusal}");
+            }
+            done => return done,
+        }
+    }
+}
+
+fn apply(client: &Client, batch: &Batch) -> Result<Committed, CommitError> {
+    let txn = &batch.position.txn;
     let mut retry = client.retry();
     let mut in_doubt = false;
     loop {
         let error = match client.send_within(&batch.apply, retry.answer_time()) {
-            Ok(_) => return Ok(batch.seq),
-            Err(SendError::Refused(refusal)) if !is_fence(&refusal) => return Err(CommitError::Refused(refusal)),
-            // Behind an answer that never came, the row in the way may be our own.
-            Err(SendError::Refused(_)) if in_doubt && has(client, batch.txn, &mut retry, in_doubt)? => {
-                return Ok(batch.seq);
+            Ok(_) => return Ok(Committed { position: batch.position.clone(), has_followers: false }),
+            Err(SendError::Refused(refusal)) => {
+                let is_fence = is_fence(&refusal);
+                // What is in the way may be our own: of a request whose answer never came, or that was delivered twice.
+                if (is_fence || in_doubt)
+                    && let Some(committed) = find(client, txn, &mut retry)?
+                {
+                    return Ok(committed);
+                }
+                return Err(if is_fence { CommitError::Conflict } else { CommitError::Refused(refusal) });
             }
-            Err(SendError::Refused(_)) => return Err(CommitError::Conflict),
             Err(error) => error,
         };
         tracing::info!("a commit is tried again: {error}");
@@ -71,18 +101,21 @@ pub(crate) fn send(client: &Client, batch: &Batch) -> Result<Seq, CommitError> {
             return Err(give_up(error.given_up(client.timeout), in_doubt));
         }
         client.metrics.retries.add(1);
-        if unknown && has(client, batch.txn, &mut retry, in_doubt)? {
-            return Ok(batch.seq);
+        if unknown && let Some(committed) = find(client, txn, &mut retry)? {
+            return Ok(committed);
         }
     }
 }
 
-/// Whether D1 has the commit.
-fn has(client: &Client, txn: Txn, retry: &mut Retry, in_doubt: bool) -> Result<bool, CommitError> {
+/// The commit, if D1 has it.
+fn find(client: &Client, txn: &Txn, retry: &mut Retry) -> Result<Option<Committed>, CommitError> {
     let ask = [log::find(txn)];
-    let answer = client.until(retry, |time| client.send_within(&ask, time));
-    let answer = answer.map_err(|error| give_up(error, in_doubt))?;
-    Ok(answer.first().is_some_and(|rows| !rows.results.rows.is_empty()))
+    match client.until(retry, |time| client.send_within(&ask, time)) {
+        Ok(answers) => Ok(answers.first().and_then(|answer| log::found(answer, txn))),
+        Err(SendError::Refused(refusal)) if tables::are_missing(&refusal) => Ok(None),
+        // Also a refusal (of the token, say) leaves it open.
+        Err(error) => Err(CommitError::Unreachable { reason: error.to_string(), in_doubt: true }),
+    }
 }
 
 fn give_up(error: SendError, in_doubt: bool) -> CommitError {
@@ -95,8 +128,11 @@ fn give_up(error: SendError, in_doubt: bool) -> CommitError {
     }
 }
 
-/// Whether the log's own row was what D1 refused (`sql/commit.sql`).
+/// Whether D1 is not where the batch builds on: the log's own row was what it refused (`sql/commit.sql`), or a table of ours is gone.
 fn is_fence(refusal: &Refusal) -> bool {
     let says = |text: &str| refusal.message.contains(text);
-    says("_lf_commit.seq") || says("_lf_commit.txn") || (says("CHECK constraint failed") && says("seq > 0"))
+    says("_lf_commit.seq")
+        || says("_lf_commit.txn")
+        || (says("CHECK constraint failed") && says("seq > 0"))
+        || tables::are_missing(refusal)
 }

@@ -9,16 +9,17 @@ macro_rules! text {
 
 /// Makes the tables, statement by statement. Sent with its comments, which tell whoever looks at D1 what the tables are for.
 pub(super) const BOOKKEEPING: &str = include_str!("../../sql/bookkeeping.sql");
-/// The fence and the log's entry in one. `?1`: the seq it builds on, `?2`: the txn, `?3`: who writes, `?4`: what changed.
+/// The fence and the log's entry in one. `?1`, `?2`: seq and txn of the commit it builds on, `?3`: its txn, `?4`: who writes, `?5`: what
+/// changed.
 pub(super) const COMMIT: &str = include_str!("../../sql/commit.sql");
 /// The log's entry for what was written past the replicas. `?1`: the txn, `?2`: who writes.
 pub(super) const FOREIGN: &str = include_str!("../../sql/foreign.sql");
 
-/// The newest seq; 0 when nobody has committed yet.
+/// Seq and txn of the newest commit; 0 and nothing when nobody has committed yet.
 pub(super) const LOG_NEWEST: &str = text!("log_newest");
-/// Seq and changes of the commits after the seq in `?1`.
+/// Seq, txn and changes of the commits from the seq in `?1` on; the first one's changes are left out.
 pub(super) const LOG_SINCE: &str = text!("log_since");
-/// The commit with the txn in `?1`, if D1 has it.
+/// The seq of the commit with the txn in `?1`, if D1 has it, and the newest seq.
 pub(super) const LOG_FIND: &str = text!("log_find");
 /// Forgets the commits before the seq in `?1`.
 pub(super) const LOG_PRUNE: &str = text!("log_prune");
@@ -34,11 +35,17 @@ pub(super) const IMPORTING: [&str; 2] = [text!("importing_begin"), text!("import
 /// Makes guarded triggers silent, and lets them speak again.
 pub(super) const REPLAYING: [&str; 2] = [text!("replaying_begin"), text!("replaying_end")];
 
-/// One part. `?1`: the txn, `?2`: its number, `?3`: the payload.
+/// One part. `?1`: the stage, `?2`: its number, `?3`: the payload.
 pub(super) const STAGE_PUT: &str = text!("stage_put");
-/// Deletes the parts of the txn in `?1`.
+/// Notes when the stage in `?1` was last added to.
+pub(super) const STAGE_DATE: &str = text!("stage_date");
+/// Fails (NOT NULL) unless the stage in `?1` has so many parts of so many bytes together: `?2`, with a space between the two.
+pub(super) const STAGE_CHECK: &str = text!("stage_check");
+/// Deletes the parts of the stage in `?1`.
 pub(super) const STAGE_CLEAR: &str = text!("stage_clear");
-/// Deletes the parts of all txns below `?1`.
+/// Takes stages of which nobody has noted when they were made (0.1.0 does not) for new ones.
+pub(super) const STAGE_DATE_REST: &str = text!("stage_date_rest");
+/// Deletes the stages to which nobody has added for a day.
 pub(super) const STAGE_EXPIRE: &str = text!("stage_expire");
 
 /// Kind, name, table and text of the application's objects, in the order in which they were made.

@@ -1,15 +1,14 @@
-//! A commit too large for one request: its parameters go to D1 before it, and its statements read them there.
+//! Transactions that are too large for one request. Their parameters go to D1 in requests of their own, which may be sent again without
+//! harm; then one small batch applies them. That batch fails unless every part is there.
+//!
+//! A stage has an id of its own: two plans of one transaction must not find each other's parts.
 
-use std::time::Duration;
-
-use super::sql;
-use super::txn::Txn;
-use crate::d1::Statement;
+use super::{sql, txn};
+use crate::d1::{Client, Refusal, Statement};
+use crate::image::Txn;
 
 /// Most bytes of parameters in one request. D1 takes 15 MB (seen on workerd); a quarter leaves room for its memory.
 const REQUEST_BYTES: usize = 4_000_000;
-/// What is staged and as old as this belongs to a writer that died.
-const EXPIRY: Duration = Duration::from_secs(24 * 3600);
 
 /// Whether `body` is too large for one request.
 pub(super) fn is_needed(body: &[Statement]) -> bool {
@@ -17,30 +16,32 @@ pub(super) fn is_needed(body: &[Statement]) -> bool {
     body.iter().map(bytes).sum::<usize>() > REQUEST_BYTES
 }
 
-/// The requests that stage the parameters of `body`, and its statements without any.
-pub(super) fn stage(txn: Txn, body: Vec<Statement>) -> (Vec<Vec<Statement>>, Vec<Statement>) {
-    let mut parts = Parts { txn, count: 0, requests: Vec::new(), bytes: 0 };
-    let body = body.into_iter().map(|statement| parts.take(statement)).collect();
-    (parts.requests, body)
-}
-
-/// The parts staged so far.
-struct Parts {
-    txn: Txn,
-    count: usize,
-    requests: Vec<Vec<Statement>>,
+/// The parts of one batch.
+pub(super) struct Stage {
+    id: Txn,
+    part_count: usize,
+    byte_count: usize,
+    /// The requests that bring them to D1. Sending one again does no harm.
+    pub(super) requests: Vec<Vec<Statement>>,
     /// Bytes in the last request.
-    bytes: usize,
+    request_bytes: usize,
 }
 
-impl Parts {
-    /// Stages a statement's parameters. Returns the statement that reads them.
+impl Stage {
+    /// Takes the parameters of `body`. Returns the statements that read them from D1.
+    pub(super) fn of(body: Vec<Statement>) -> (Stage, Vec<Statement>) {
+        let id = txn::random();
+        let mut stage = Stage { id, part_count: 0, byte_count: 0, requests: Vec::new(), request_bytes: 0 };
+        let body = body.into_iter().map(|statement| stage.take(statement)).collect();
+        (stage, body)
+    }
+
     fn take(&mut self, statement: Statement) -> Statement {
         debug_assert_eq!(statement.sql.param_count(), statement.params.len(), "each is read at one place");
-        let (txn, first) = (self.txn, self.count);
+        let (id, first) = (&self.id, self.part_count);
         let read = |number: usize| {
             let part = first + number - 1;
-            format!("(SELECT payload FROM _lf_stage WHERE txn='{txn}' AND part={part})")
+            format!("(SELECT payload FROM _lf_stage WHERE txn='{id}' AND part={part})")
         };
         let staged = Statement::new(statement.sql.reading_from(read));
         for payload in statement.params {
@@ -50,25 +51,45 @@ impl Parts {
     }
 
     fn put(&mut self, payload: String) {
-        if self.requests.is_empty() || self.bytes + payload.len() > REQUEST_BYTES {
-            self.requests.push(Vec::new());
-            self.bytes = 0;
+        if self.requests.is_empty() || self.request_bytes + payload.len() > REQUEST_BYTES {
+            self.requests.push(vec![Statement::with(sql::STAGE_DATE, [self.id.to_string()])]);
+            self.request_bytes = 0;
         }
-        self.bytes += payload.len();
-        let params = [self.txn.to_string(), self.count.to_string(), payload];
-        self.count += 1;
+        self.request_bytes += payload.len();
+        self.byte_count += payload.len();
+        let params = [self.id.to_string(), self.part_count.to_string(), payload];
+        self.part_count += 1;
         if let Some(request) = self.requests.last_mut() {
             request.push(Statement::with(sql::STAGE_PUT, params));
         }
     }
+
+    /// Fails unless all parts are there. Goes into the batch that applies them, before they are read.
+    pub(super) fn check(&self) -> Statement {
+        let expected = format!("{} {}", self.part_count, self.byte_count);
+        Statement::with(sql::STAGE_CHECK, [self.id.to_string(), expected])
+    }
+
+    /// Deletes the parts. The batch that applies them does so itself.
+    pub(super) fn clear(&self) -> Statement {
+        Statement::with(sql::STAGE_CLEAR, [self.id.to_string()])
+    }
+
+    /// Deletes the parts of a batch that was refused, or given up: should it still arrive, it cannot happen any more. Whoever waits has
+    /// waited long enough, so this is tried once; else they go by their age.
+    pub(super) fn abandon(&self, client: &Client) {
+        if let Err(error) = client.send_within(&[self.clear()], client.timeout / 10) {
+            tracing::info!("the parts of a transaction that failed stay on D1 for a day: {error}");
+        }
+    }
 }
 
-/// Deletes a commit's parts, in its own batch.
-pub(super) fn clear(txn: Txn) -> Statement {
-    Statement::with(sql::STAGE_CLEAR, [txn.to_string()])
+/// Whether a batch was refused since parts are missing.
+pub(super) fn is_incomplete(refusal: &Refusal) -> bool {
+    refusal.message.contains("_lf_stage.part")
 }
 
-/// Deletes the parts of writers that died.
-pub(super) fn expire() -> Statement {
-    Statement::with(sql::STAGE_EXPIRE, [Txn::of_age(EXPIRY).to_string()])
+/// Deletes the parts of writers that died. How old they are, D1's clock says: the clocks of its clients differ.
+pub(super) fn expire() -> [Statement; 2] {
+    [sql::STAGE_DATE_REST, sql::STAGE_EXPIRE].map(Statement::new)
 }

@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::state::State;
 use super::{log, sql, stage};
-use crate::d1::{Client, SendError, Statement, StatementResult};
-use crate::image::Seq;
+use crate::d1::{Client, Refusal, SendError, Statement, StatementResult};
+use crate::image::Position;
 use crate::schema::checked::CheckedText;
 use crate::schema::{Kind, SchemaError, guard};
 
@@ -38,7 +38,7 @@ impl StoredObject {
 /// What D1 holds besides rows, at one moment.
 pub(crate) struct Standing {
     /// The newest commit; `None`: liteflare has never been here.
-    pub(crate) seq: Option<Seq>,
+    pub(crate) position: Option<Position>,
     /// What it remembers.
     pub(crate) state: State,
     /// The application's objects.
@@ -48,13 +48,14 @@ pub(crate) struct Standing {
 /// Makes liteflare's own tables where they are missing, and reads what D1 holds. Clears away what writers that died have staged.
 pub(crate) fn open(client: &Client) -> Result<Standing, SendError> {
     let mut statements = bookkeeping();
-    let made_count = statements.len();
-    statements.extend([stage::expire(), log::newest(), State::ask(), objects()]);
-    let answers = client.send_idempotent(&statements)?.split_off(made_count);
+    let cleared = stage::expire();
+    let done_count = statements.len() + cleared.len();
+    statements.extend(cleared.into_iter().chain([log::newest(), State::ask(), objects()]));
+    let answers = client.send_idempotent(&statements)?.split_off(done_count);
     Ok(Standing {
-        seq: log::newest_in(&answers[1]),
-        state: State::read(&answers[2]),
-        objects: read_objects(&answers[3]),
+        position: log::newest_in(&answers[0]),
+        state: State::read(&answers[1]),
+        objects: read_objects(&answers[2]),
     })
 }
 
@@ -63,10 +64,15 @@ pub(crate) fn look(client: &Client) -> Result<Standing, SendError> {
     let answers = client.send_idempotent(&[has_log(), objects()])?;
     let objects = read_objects(&answers[1]);
     if !read_has_log(&answers[0]) {
-        return Ok(Standing { seq: None, state: State::default(), objects });
+        return Ok(Standing { position: None, state: State::default(), objects });
     }
     let answers = client.send_idempotent(&[log::newest(), State::ask()])?;
-    Ok(Standing { seq: log::newest_in(&answers[0]), state: State::read(&answers[1]), objects })
+    Ok(Standing { position: log::newest_in(&answers[0]), state: State::read(&answers[1]), objects })
+}
+
+/// Whether what D1 refused needs a table of liteflare's that is gone: somebody dropped it, or D1 was set back to before it was made.
+pub(super) fn are_missing(refusal: &Refusal) -> bool {
+    ["no such table: _lf_", "no such table: main._lf_"].iter().any(|text| refusal.message.contains(text))
 }
 
 /// Makes liteflare's own tables where they are missing.

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::rows::{self, Fetched, Inserts, Row};
 use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::error::Error;
-use crate::image::Seq;
+use crate::image::Position;
 use crate::ledger::{Changes, State, header, log};
 use crate::schema::{Schema, Table};
 
@@ -19,7 +19,7 @@ const ROUNDS_BY_KEY: usize = 3;
 /// So often at all: large values are fetched one by one, and commits may outrun those too.
 const MOST_ROUNDS: usize = 20;
 
-/// Brings the database behind `connection`, which stands at `from`, to what D1 holds now. Returns the seq it stands at then; `None`
+/// Brings the database behind `connection`, which stands at `from`, to what D1 holds now. Returns where it stands then; `None`
 /// when the log does not tell enough, and only a new replica will do.
 ///
 /// `is_new`: the database was read while D1 went on, so that the state beside the rows has to be read even if no commit came.
@@ -27,10 +27,10 @@ pub(super) fn catch_up(
     client: &Client,
     connection: &Connection,
     schema: &Schema,
-    from: Seq,
+    from: &Position,
     is_new: bool,
-) -> Result<Option<Seq>, Error> {
-    let mut tail = Tail { client, schema, from, is_new, seen: from, changes: Changes::default(), exact: false };
+) -> Result<Option<Position>, Error> {
+    let mut tail = Tail { client, schema, from, is_new, seen: from.clone(), changes: Changes::default(), exact: false };
     for round in 0..MOST_ROUNDS {
         match tail.round(round >= ROUNDS_BY_KEY)? {
             Round::Current => return Ok(Some(tail.seen)),
@@ -50,10 +50,10 @@ struct Tail<'a> {
     client: &'a Client,
     schema: &'a Schema,
     /// Where the database stands.
-    from: Seq,
+    from: &'a Position,
     is_new: bool,
     /// The last commit that is known.
-    seen: Seq,
+    seen: Position,
     /// What the commits up to there changed.
     changes: Changes,
     /// Text is read as hex, since some of it is not valid UTF-8.
@@ -86,17 +86,14 @@ impl<'a> Tail<'a> {
     /// One request. `by_log`: others commit faster than we ask, so D1 takes the keys from its log as it is at that moment.
     fn round(&mut self, by_log: bool) -> Result<Round<'a>, Error> {
         if by_log {
-            (self.seen, self.changes) = (self.from, Changes::default());
+            (self.seen, self.changes) = (self.from.clone(), Changes::default());
         }
-        let reads_rows = self.is_new || by_log || self.seen != self.from;
+        let reads_rows = self.is_new || by_log || self.seen != *self.from;
         let Some(selects) = (if by_log { Some(self.by_logged_keys()) } else { self.by_keys() }) else {
             return Ok(Round::Unknown);
         };
         let Some(answers) = self.ask(&selects, reads_rows)? else { return Ok(Round::Unknown) };
-        let has_gone_on = !answers[0].results.rows.is_empty();
-        if !self.take_log(&answers[0]) {
-            return Ok(Round::Unknown);
-        }
+        let Some(has_gone_on) = self.take_log(&answers[0]) else { return Ok(Round::Unknown) };
         if has_gone_on && !by_log {
             return Ok(Round::Again);
         }
@@ -106,25 +103,30 @@ impl<'a> Tail<'a> {
         self.take_rows(selects.into_iter().map(|(table, _)| table).collect(), answers)
     }
 
-    /// Asks for the log and, if `reads_rows`, for what stands beside it. `None`: a table is gone by now.
+    /// Asks for the log and, if `reads_rows`, for what stands beside it. `None`: a table is gone by now, the log's own perhaps.
     fn ask(&self, selects: &[(&Table, Statement)], reads_rows: bool) -> Result<Option<Vec<StatementResult>>, Error> {
-        let mut batch = vec![log::since(self.seen)];
+        let mut batch = vec![log::since(&self.seen)];
         if reads_rows {
             batch.extend([State::ask(), sequences(self.schema)]);
             batch.extend(selects.iter().map(|(_, select)| select.clone()));
         }
         match self.client.send_idempotent(&batch) {
-            // Either the log says so, or something else is wrong.
-            Err(SendError::Refused(_)) if reads_rows && log::has_gone_on(self.client, self.seen)? => Ok(None),
+            // Either D1 has moved, or something else is wrong.
+            Err(SendError::Refused(_)) if self.has_moved()? => Ok(None),
             answers => Ok(Some(answers?)),
         }
     }
 
-    /// `false`: the log has a gap, or names no rows, or too many.
-    fn take_log(&mut self, answer: &StatementResult) -> bool {
-        let Some(last) = log::read_since(answer, self.seen, &mut self.changes) else { return false };
+    fn has_moved(&self) -> Result<bool, SendError> {
+        log::has_moved(self.client.send_idempotent(&[log::newest()]), &self.seen)
+    }
+
+    /// Whether there were commits. `None`: the log has a gap or does not reach back, or names no rows, or too many.
+    fn take_log(&mut self, answer: &StatementResult) -> Option<bool> {
+        let last = log::read_since(answer, &self.seen, &mut self.changes)?;
+        let has_gone_on = last != self.seen;
         self.seen = last;
-        self.changes.row_count() <= MOST_ROWS
+        (self.changes.row_count() <= MOST_ROWS).then_some(has_gone_on)
     }
 
     fn take_rows(&mut self, tables: Vec<&'a Table>, mut answers: Vec<StatementResult>) -> Result<Round<'a>, Error> {
@@ -158,9 +160,9 @@ impl<'a> Tail<'a> {
         if completed.is_empty() {
             return Ok(true);
         }
-        let answers = self.client.send_idempotent(&[log::since(self.seen)])?;
+        let answers = self.client.send_idempotent(&[log::since(&self.seen)])?;
         let mut later = Changes::default();
-        let is_known = log::read_since(&answers[0], self.seen, &mut later).is_some() && later.row_count() <= MOST_ROWS;
+        let is_known = log::read_since(&answers[0], &self.seen, &mut later).is_some() && later.row_count() <= MOST_ROWS;
         Ok(is_known && later.params().iter().all(|(name, _)| !completed.contains(name)))
     }
 
@@ -175,7 +177,7 @@ impl<'a> Tail<'a> {
     }
 
     fn by_logged_keys(&self) -> Vec<(&'a Table, Statement)> {
-        let params = |table: &Table| [self.from.to_string(), table.name.clone()];
+        let params = |table: &Table| [self.from.seq.to_string(), table.name.clone()];
         let select = |table| (table, Statement::with(rows::select_logged(table, self.exact), params(table)));
         self.schema.tables.values().map(select).collect()
     }

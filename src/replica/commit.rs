@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::newest::Replica;
 use super::writer::{Decoded, Writer};
 use crate::error::Error;
-use crate::image::{Image, Overlay, Seq};
-use crate::ledger::{self, Batch, CommitError, Fence, header};
+use crate::image::{Image, Overlay};
+use crate::ledger::{self, Batch, CommitError, Committed, Fence, header, txn};
 use crate::plan::{self, Options, Plan};
 use crate::schema::Kind;
 
@@ -30,9 +30,11 @@ impl Replica {
                 return Err(error);
             }
         };
+        let mut has_followers = false;
         match self.send(&writer, &decoded, base, &after) {
-            Ok(Some(seq)) => {
-                after.seq = seq;
+            Ok(Some(committed)) => {
+                after.position = committed.position;
+                has_followers = committed.has_followers;
                 self.metrics().commits.add(1);
             }
             Ok(None) => {} // VACUUM: other pages, the same rows
@@ -40,13 +42,21 @@ impl Replica {
                 writer.forget_after(base)?;
                 if matches!(error, Error::Conflict) {
                     self.metrics().conflicts.add(1);
-                    self.refresh(&mut writer)?;
+                    // The conflict is what the application has to know; a failure of this would hide it.
+                    if let Err(error) = self.refresh_after_conflict(&mut writer) {
+                        tracing::warn!("what the other writer committed could not be read yet: {error}");
+                    }
                 }
                 return Err(error);
             }
         }
         writer.advance(decoded, &after);
-        Ok(self.publish(after))
+        let after = self.publish(after);
+        // The commit is done whatever becomes of this.
+        if has_followers && let Err(error) = self.refresh(&mut writer) {
+            tracing::info!("what others committed since could not be read yet: {error}");
+        }
+        Ok(after)
     }
 
     /// Takes the end off the newest image: a transaction that makes the file shorter (VACUUM) does so after its commit. The pages that
@@ -59,8 +69,16 @@ impl Replica {
         }
     }
 
-    /// Returns the place that the commit has taken in the log; `None`: there was nothing to send.
-    fn send(&self, writer: &Writer, decoded: &Decoded, base: &Image, after: &Image) -> Result<Option<Seq>, Error> {
+    /// `None`: there was nothing to send.
+    fn send(
+        &self,
+        writer: &Writer,
+        decoded: &Decoded,
+        base: &Image,
+        after: &Image,
+    ) -> Result<Option<Committed>, Error> {
+        // All plans carry the same: should the first one arrive after all, it is this transaction.
+        let txn = txn::random();
         let mut options = Options::default();
         loop {
             let plan = plan_transaction(writer, decoded, &options)?;
@@ -68,11 +86,11 @@ impl Replica {
             if plan.statements.is_empty() && fields.is_empty() {
                 return Ok(None);
             }
-            let fence = Fence::new(base.seq, &plan.touched);
+            let fence = Fence::new(&base.position, &txn, &plan.touched);
             let body = plan.statements.into_iter().chain(fields).collect();
             let replays = has_triggers(writer, decoded);
             let refusal = match ledger::send(&self.client, &Batch::new(fence, body, replays)) {
-                Ok(seq) => return Ok(Some(seq)),
+                Ok(committed) => return Ok(Some(committed)),
                 Err(CommitError::Refused(refusal)) => refusal,
                 Err(error) => return Err(error.into()),
             };

@@ -84,11 +84,11 @@ fn adopt(client: &Client, objects: &[StoredObject]) -> Result<(), Error> {
 
 /// `None`: the schema changed meanwhile.
 fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Image>, Error> {
-    let from = start.seq.unwrap_or_default();
+    let from = start.position.clone().unwrap_or_default();
     if start.objects.is_empty() && !header::is_in(&start.state) {
         return Ok(Some(Image::empty(from)));
     }
-    let scratch = Scratch::new(Image::empty(from));
+    let scratch = Scratch::new(Image::default());
     let connection = scratch.writer()?;
     header::write_encoding(&connection, &start.state)?;
     connection.execute_batch("BEGIN")?;
@@ -103,10 +103,10 @@ fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Im
     }
     match read_tables(client, &connection, &schema, bounds) {
         // A table is gone by now.
-        Err(Error::Refused(_)) if log::has_gone_on(client, from)? => return Ok(None),
+        Err(Error::Refused(_)) if log::has_moved(client.send_idempotent(&[log::newest()]), &from)? => return Ok(None),
         read => read?,
     }
-    let Some(seq) = catch_up(client, &connection, &schema, from, true)? else { return Ok(None) };
+    let Some(position) = catch_up(client, &connection, &schema, &from, true)? else { return Ok(None) };
     // After the rows: an index is built faster over a full table.
     for object in others {
         create(&connection, object)?;
@@ -114,7 +114,7 @@ fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Im
     connection.execute_batch("COMMIT")?;
     drop(connection);
     let (mut image, _) = scratch.image();
-    image.seq = seq;
+    image.position = position;
     Ok(Some(image))
 }
 

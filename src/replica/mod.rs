@@ -12,8 +12,8 @@
 //! catalog
 //! ```
 //! Invariants:
-//! - `newest` is what D1 holds at `newest.seq`: an image is published only after D1 has acknowledged it, or was read from D1.
-//! - `seq` only grows, and an image is never changed after it was published.
+//! - `newest` is what D1 holds, or held, at `newest.position`: an image is published only after D1 has acknowledged it, or was read from
+//!   D1. An image is never changed after it was published.
 //! - `Writer` (schema, page owners) always describes `newest`: both change under the writer's lock.
 
 mod catalog;

@@ -32,7 +32,7 @@ impl Replica {
     pub(crate) fn sync(&self) -> Result<Seq, Error> {
         let mut writer = self.writer.lock();
         self.refresh(&mut writer)?;
-        Ok(self.newest().seq)
+        Ok(self.newest().position.seq)
     }
 
     /// Asks D1 for newer commits if nobody has for `interval`, and fetches them. Nobody waits for it, and a commit does not either
@@ -49,39 +49,52 @@ impl Replica {
         let Ok(runtime) = Runtime::current() else { return };
         runtime.later(Duration::ZERO, move || {
             let Some(replica) = replica.upgrade() else { return };
-            let seq = replica.newest().seq;
             // A failure shows when somebody commits; reads go on from what there is.
-            let is_behind = replica.client.send(&[log::since(seq)]).is_ok_and(|log| !log[0].results.rows.is_empty());
-            if is_behind && let Err(error) = replica.sync() {
+            let newest = replica.client.send(&[log::newest()]);
+            let has_moved = log::has_moved(newest, &replica.newest().position).unwrap_or(false);
+            if has_moved && let Err(error) = replica.sync() {
                 error.report();
             }
         });
     }
 
-    /// The same as [`Replica::sync`], for who holds the writer's lock.
-    pub(super) fn refresh(&self, writer: &mut Writer) -> Result<(), Error> {
+    /// The same as [`Replica::sync`], for who holds the writer's lock. Returns whether there was anything new.
+    pub(super) fn refresh(&self, writer: &mut Writer) -> Result<bool, Error> {
         let base = self.newest();
-        // A counter that no transaction on `base` can have used, so that every connection sees that the file changed.
-        let counter = base.header_u32(24).wrapping_add(2);
-        let after = match self.by_log(writer, &base)? {
-            Tail::Empty => return Ok(()),
+        match self.by_log(writer, &base)? {
+            Tail::Empty => return Ok(false),
             Tail::Applied(after, changed) => {
-                let after = after.with_change_counter(counter);
+                let after = unlike(after, &base);
                 match writer.decode(&base, &after, &changed) {
                     Ok(decoded) => writer.advance(decoded, &after),
                     Err(_) => *writer = Writer::new(&after)?,
                 }
-                after
+                self.show(after);
             }
-            Tail::Unknown => {
-                let after = hydrate(&self.client, &Bounds::default())?.with_change_counter(counter);
-                *writer = Writer::new(&after)?;
-                after
-            }
-        };
+            Tail::Unknown => self.hydrate_anew(writer)?,
+        }
+        Ok(true)
+    }
+
+    /// Brings this replica to what D1 holds now after D1 refused a commit as one on another state. If the log does not tell what that
+    /// state is, all of it is read anew.
+    pub(super) fn refresh_after_conflict(&self, writer: &mut Writer) -> Result<(), Error> {
+        if !self.refresh(writer)? {
+            self.hydrate_anew(writer)?;
+        }
+        Ok(())
+    }
+
+    fn hydrate_anew(&self, writer: &mut Writer) -> Result<(), Error> {
+        let after = unlike(hydrate(&self.client, &Bounds::default())?, &self.newest());
+        *writer = Writer::new(&after)?;
+        self.show(after);
+        Ok(())
+    }
+
+    fn show(&self, after: Image) {
         self.metrics().refreshes.add(1);
         self.publish(after);
-        Ok(())
     }
 
     /// `base` with what the log's tail says.
@@ -89,18 +102,24 @@ impl Replica {
         let scratch = Scratch::new(base.clone());
         let connection = scratch.writer()?;
         connection.execute_batch("BEGIN")?;
-        let Some(seq) = catch_up(&self.client, &connection, &writer.catalog.schema, base.seq, false)? else {
+        let schema = &writer.catalog.schema;
+        let Some(position) = catch_up(&self.client, &connection, schema, &base.position, false)? else {
             return Ok(Tail::Unknown);
         };
-        if seq == base.seq {
+        if position == base.position {
             return Ok(Tail::Empty);
         }
         connection.execute_batch("COMMIT")?;
         drop(connection);
         let (mut after, changed) = scratch.image();
-        after.seq = seq;
+        after.position = position;
         Ok(Tail::Applied(after, changed))
     }
+}
+
+/// `after` with a change counter that no transaction on `base` can have used, so that every connection sees that the file changed.
+fn unlike(after: Image, base: &Image) -> Image {
+    after.with_change_counter(base.header_u32(24).wrapping_add(2))
 }
 
 /// What the log's tail made of an image.

@@ -31,7 +31,7 @@ struct Reader {
 
 impl Reader {
     fn new(image: &Image) -> Result<Reader, Error> {
-        let scratch = Scratch::new(Image::empty(image.seq));
+        let scratch = Scratch::new(Image::default());
         scratch.show(image);
         let connection = scratch.reader()?;
         Ok(Reader { scratch, connection })

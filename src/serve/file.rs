@@ -13,12 +13,10 @@ use std::sync::Arc;
 
 use rusqlite::ffi;
 
+use crate::error::BUSY_SNAPSHOT;
 use crate::image::{Image, Overlay};
 use crate::replica::{Permit, Replica};
 use crate::vfs::{Code, File, LockLevel, Pragma};
-
-/// SQLITE_BUSY_SNAPSHOT: a reader cannot become a writer, since the database went on. As in WAL mode.
-const BUSY_SNAPSHOT: Code = ffi::SQLITE_BUSY | (2 << 8);
 
 enum Hold {
     None,
@@ -54,7 +52,7 @@ impl ReplicaFile {
         let permit = self.replica.permit().ok_or(ffi::SQLITE_BUSY)?;
         // Asked with the permit in hand: from here on only a refresh can bring a newer image, and the gate asks again.
         if !self.replica.is_newest(base) {
-            return Err(BUSY_SNAPSHOT);
+            return Err(BUSY_SNAPSHOT); // as in WAL mode
         }
         let base = base.clone();
         self.hold = Hold::Writing { overlay: Overlay::on(&base), base, _permit: permit };

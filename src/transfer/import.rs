@@ -11,7 +11,7 @@ use super::target::Target;
 use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, requests, send};
 use crate::config::{R2Settings, Settings, Source};
 use crate::d1::Client;
-use crate::image::Seq;
+use crate::image::Position;
 use crate::invokeai::DATABASE;
 use crate::ledger::{Loader, header, state};
 use crate::metrics::RequestCount;
@@ -100,13 +100,13 @@ struct DatabaseImport<'a> {
 }
 
 impl<'a> DatabaseImport<'a> {
-    fn comparison(&self, seq: Seq) -> D1Comparison<'a> {
+    fn comparison(&self, position: Position) -> D1Comparison<'a> {
         D1Comparison {
             client: self.client,
             local: &self.source.connection,
             schema: &self.checked.schema,
             local_name: "the local database",
-            seq,
+            position,
             progress: self.progress,
         }
     }
@@ -125,10 +125,10 @@ impl<'a> DatabaseImport<'a> {
 
     /// The inner error describes what D1 holds instead of our rows.
     fn find_start(&self, target: &Target) -> Result<Result<RowsToSend, String>, Error> {
-        let Some(seq) = target.seq else { return Ok(Err(target.describe())) };
+        let Some(position) = &target.position else { return Ok(Err(target.describe())) };
         let mut other = Differences::default();
         let local = objects_of(&self.source.connection)?;
-        let comparison = self.comparison(seq);
+        let comparison = self.comparison(position.clone());
         super::compare::schema::compare_objects(&target.objects, &local, comparison.local_name, &mut other);
         super::compare::schema::compare_fields(
             &target.fields,
@@ -167,7 +167,7 @@ impl<'a> DatabaseImport<'a> {
             RowsToSend::From(resume) => resume,
         };
         let mut loader = Loader::begin(self.client)?;
-        if target.seq.unwrap_or_default() != loader.seq() {
+        if target.position.as_ref().unwrap_or(&Position::default()) != loader.position() {
             return Err(Error::Moved);
         }
         // One batch deletes the old content and creates the new tables, so that D1 never has neither.
@@ -188,7 +188,7 @@ impl<'a> DatabaseImport<'a> {
     fn verify(&self, loader: Option<&Loader<'_>>, files: Option<&upload::UploadPlan<'_>>) -> Result<(), Error> {
         let mut found = Differences::default();
         if let Some(loader) = loader {
-            found.extend(self.comparison(loader.seq()).differences()?);
+            found.extend(self.comparison(loader.position().clone()).differences()?);
         }
         if let Some(files) = files {
             found.extend(files.verify()?);

@@ -3,7 +3,7 @@
 use super::Error;
 use super::compare::schema::{DeclaredObject, objects_of};
 use crate::d1::{Client, Statement};
-use crate::image::Seq;
+use crate::image::Position;
 use crate::ledger::state;
 use crate::ledger::tables::{self, Standing};
 use crate::plan::whole;
@@ -15,7 +15,7 @@ pub(crate) struct Target {
     /// The application's objects, as it wrote them: without liteflare's, Cloudflare's and SQLite's own.
     pub(crate) objects: Vec<DeclaredObject>,
     /// The newest commit; `None`: liteflare has never written here.
-    pub(crate) seq: Option<Seq>,
+    pub(crate) position: Option<Position>,
     /// Whether an import was started and not finished.
     pub(crate) importing: bool,
     /// `user_version` and the like.
@@ -25,10 +25,10 @@ pub(crate) struct Target {
 impl Target {
     /// Asks D1.
     pub(crate) fn read(client: &Client) -> Result<Target, Error> {
-        let Standing { seq, state, objects } = tables::look(client).map_err(crate::error::Error::from)?;
+        let Standing { position, state, objects } = tables::look(client).map_err(crate::error::Error::from)?;
         let objects = objects.into_iter().map(DeclaredObject::from).collect();
         let fields = state.fields().map(|(name, value)| (name.to_owned(), value)).collect();
-        Ok(Target { objects, seq, importing: state.is_importing(), fields })
+        Ok(Target { objects, position, importing: state.is_importing(), fields })
     }
 
     pub(crate) fn is_empty(&self) -> bool {

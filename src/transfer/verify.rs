@@ -74,14 +74,14 @@ fn attempt(
     progress: Progress<'_>,
 ) -> Result<Report, Error> {
     let image = hydrate(client, &Bounds::default())?;
-    let scratch = Scratch::new(Image::empty(image.seq));
+    let scratch = Scratch::new(Image::default());
     scratch.show(&image);
     let replica = scratch.connection(Task::Examine)?;
     let schema = Schema::read(&replica)?;
     let compare = |local: &Connection, schema: &Schema, local_name: &'static str| {
-        D1Comparison { client, local, schema, local_name, seq: image.seq, progress }.differences()
+        D1Comparison { client, local, schema, local_name, position: image.position.clone(), progress }.differences()
     };
-    let mut report = Report { seq: image.seq.0, tables: schema.tables.len() as u64, ..Report::default() };
+    let mut report = Report { seq: image.position.seq.0, tables: schema.tables.len() as u64, ..Report::default() };
     for table in schema.tables.values() {
         report.rows += super::check::count(&replica, table)?;
     }

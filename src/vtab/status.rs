@@ -82,7 +82,7 @@ fn values(connection: &HostConnection) -> Vec<(&'static str, Value)> {
         ("retries", d1(|m| &m.retries)),
         ("refreshes", d1(|m| &m.refreshes)),
         ("rows_written", d1(|m| &m.rows_written)),
-        ("seq", newest.as_ref().map_or(Value::Null, |image| number(image.seq.0))),
+        ("seq", newest.as_ref().map_or(Value::Null, |image| number(image.position.seq.0))),
         ("replica_bytes", newest.as_ref().map_or(Value::Null, |image| number(image.size()))),
         ("r2_put", r2(|m| &m.put)),
         ("r2_get", r2(|m| &m.get)),

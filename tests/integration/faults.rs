@@ -1,79 +1,12 @@
 //! What the network and other writers can do to a commit: nothing acknowledged is lost, nothing is applied twice, and whatever
 //! fails leaves the application, its replica and D1 as they were.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::support::{DbRef, Fault, Relay, TestCloud, clouds};
-use crate::support::{Folder, dump, open, settings};
+use crate::support::{AMPLE, App, values};
+use crate::support::{Fault, TestCloud, clouds};
+use crate::support::{dump, open, settings};
 use liteflare::config::{Refresh, Settings};
-use rusqlite::Connection;
-
-/// The time for tests of large commits, which are not about a deadline: a busy machine is no network that fails.
-const AMPLE: Duration = Duration::from_secs(120);
-
-/// An application behind a network that fails on command.
-struct App {
-    folder: Folder,
-    database: DbRef,
-    relay: Relay,
-    /// Its deadline, and that of replicas beside it.
-    timeout: Duration,
-    connection: Connection,
-}
-
-impl App {
-    fn new(cloud: &TestCloud) -> App {
-        App::with(cloud, |_| {})
-    }
-
-    fn with(cloud: &TestCloud, change: impl FnOnce(&mut Settings)) -> App {
-        let (folder, database) = (Folder::new(), cloud.create_database());
-        let relay = Relay::new(&database.api);
-        let mut settings = settings(&database.through(&relay));
-        change(&mut settings);
-        let timeout = settings.timeout;
-        let path = folder.attach("app.db", settings);
-        let connection = open(&path);
-        connection
-            .execute_batch("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t(v) VALUES ('first')")
-            .unwrap();
-        App { folder, database, relay, timeout, connection }
-    }
-
-    fn insert(&self, value: &str) -> Result<(), String> {
-        let done = self.connection.execute("INSERT INTO t(v) VALUES (?1)", [value]);
-        done.map(|_| ()).map_err(|error| error.to_string())
-    }
-
-    /// Another process's replica of the same database, on a network that works.
-    fn other(&self, name: &str) -> Connection {
-        open(&self.other_path(name))
-    }
-
-    fn other_path(&self, name: &str) -> PathBuf {
-        self.folder.attach(name, Settings { timeout: self.timeout, ..settings(&self.database) })
-    }
-
-    fn values(&self) -> Vec<String> {
-        values(&self.connection)
-    }
-
-    /// The application and D1 hold exactly these values.
-    fn holds(&self, expected: &[&str]) {
-        assert_eq!(self.values(), expected, "the application");
-        let fresh = self.other(&format!("fresh{}.db", self.relay.requests()));
-        assert_eq!(dump(&self.connection), dump(&fresh), "a new replica");
-        let answer = self.database.rows("SELECT v FROM t ORDER BY id");
-        let on_d1: Vec<&str> = answer.as_array().unwrap().iter().map(|row| row[0].as_str().unwrap()).collect();
-        assert_eq!(on_d1, expected, "D1");
-    }
-}
-
-fn values(connection: &Connection) -> Vec<String> {
-    let mut statement = connection.prepare("SELECT v FROM t ORDER BY id").unwrap();
-    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
-}
 
 #[test]
 fn a_commit_whose_answer_was_lost_is_not_applied_twice() {
@@ -167,12 +100,12 @@ fn of_two_writers_one_wins_and_the_other_sees_its_work() {
         assert_eq!(app.insert("late").unwrap_err(), "database is locked");
         assert_eq!(app.values(), ["first", "rival"]);
         app.insert("again").unwrap();
-        // In a transaction the application rolls back by itself.
+        // A transaction ends with it.
         rival
             .execute_batch("BEGIN; SELECT liteflare FROM (SELECT 1 AS liteflare); INSERT INTO t(v) VALUES ('stale')")
             .unwrap();
         assert_eq!(rival.execute_batch("COMMIT").unwrap_err().to_string(), "database is locked");
-        rival.execute_batch("ROLLBACK").unwrap();
+        assert!(rival.is_autocommit());
         assert_eq!(values(&rival), ["first", "rival", "again"]);
         rival.execute("UPDATE t SET v = 'changed' WHERE v = 'again'", []).unwrap();
         rival.execute("DELETE FROM t WHERE v = 'first'", []).unwrap();

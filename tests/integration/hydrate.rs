@@ -27,10 +27,10 @@ fn fresh(database: &DbRef, bounds: &Bounds) -> Fresh {
     let metrics = Arc::new(Metrics::default());
     let client = Client::connect(&settings(database), metrics.clone()).unwrap();
     let image = hydrate(&client, bounds).unwrap_or_else(|error| panic!("{error}"));
-    let scratch = Scratch::new(Image::empty(image.seq));
+    let scratch = Scratch::new(Image::default());
     scratch.show(&image);
     let connection = scratch.reader().unwrap();
-    Fresh { seq: image.seq, connection, metrics, _scratch: scratch }
+    Fresh { seq: image.position.seq, connection, metrics, _scratch: scratch }
 }
 
 const SMALL: Bounds = Bounds { bytes: 700, rows: 7, tables: 2 };

@@ -15,6 +15,7 @@ mod house;
 mod hydrate;
 mod library;
 mod network;
+mod protocol;
 mod r2;
 mod redirects;
 mod support;

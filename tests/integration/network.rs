@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{D1Error, DbRef, Fault, Relay, TestCloud, send, wire};
+use crate::support::{Answer, D1Error, DbRef, Fault, Relay, TestCloud, send, wire};
 use liteflare::d1::Statement;
 use serde_json::{Value, json};
 
@@ -94,6 +94,51 @@ fn a_stalled_query_ends_with_the_proxy() {
     assert!(!client.is_finished());
     drop(world);
     assert!(client.join().unwrap());
+}
+
+#[test]
+fn a_doubled_query_happens_twice_and_the_second_answer_comes_back() {
+    let world = World::new();
+    world.direct.rows("CREATE TABLE once (a UNIQUE)");
+    world.relay.next(1, Fault::Twice);
+    let again = world.near.try_post("raw", &json!({ "sql": "INSERT INTO once VALUES (1)" })).unwrap();
+    assert!(again.unwrap_err().message.contains("UNIQUE"));
+    assert_eq!(world.direct.rows("SELECT count(*) FROM once"), json!([[1]]));
+}
+
+#[test]
+fn a_late_query_arrives_behind_others() {
+    let world = World::new();
+    world.relay.next(1, Fault::Late { after: 2 });
+    assert_eq!(world.insert().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    for expected in [0, 0, 1] {
+        assert_eq!(world.near.rows("SELECT count(*) FROM t"), json!([[expected]]));
+    }
+}
+
+#[test]
+fn the_relay_answers_in_the_clouds_place() {
+    let world = World::new();
+    let no = Answer { status: 400, body: r#"{"success":false,"errors":[{"code":7,"message":"no"}],"result":null}"# };
+    for (fault, rows) in [(Fault::Says(no), 0), (Fault::DoneButSays(no), 1)] {
+        world.relay.next(1, fault);
+        let said = world.insert().unwrap().unwrap_err();
+        assert_eq!((said.status, said.code, said.message.as_str()), (400, 7, "no"));
+        assert_eq!(world.rows(), rows);
+    }
+}
+
+#[test]
+fn something_can_happen_before_a_query_passes() {
+    let world = World::new();
+    let direct = world.direct.clone();
+    world.relay.before("INSERT INTO t", move || drop(direct.rows("INSERT INTO t VALUES ('before')")));
+    world.near.rows("SELECT 1");
+    assert_eq!(world.rows(), 0);
+    for rows in [2, 3] {
+        world.insert().unwrap().unwrap();
+        assert_eq!(world.rows(), rows);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::decode::owners::SCHEMA_TREE;
-use crate::image::{Overlay, Seq};
+use crate::image::Overlay;
 use crate::value::Value;
 
 /// name → (root, columns of its key when WITHOUT ROWID)
@@ -33,7 +33,7 @@ impl Subject {
         let path = dir.path().join("subject.db");
         let db = Connection::open(&path).unwrap();
         db.execute_batch(setup).unwrap();
-        let image = load(&path, &Image::empty(Seq(0))).0;
+        let image = load(&path, &Image::default()).0;
         let mut subject = Subject {
             db,
             path,

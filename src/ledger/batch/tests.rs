@@ -3,12 +3,14 @@ use rusqlite::Connection;
 use super::*;
 use crate::d1::Sql;
 use crate::decode::diff::RowDiff;
+use crate::image::Seq;
 use crate::plan::{After, Before, Options, Side, TableChanges, plan};
 use crate::schema::Schema;
 use crate::value::Key;
 
-fn fence(base: Seq) -> Fence {
-    Fence { base, txn: Txn::new(), source: "S".to_owned(), changes: "C".to_owned() }
+fn fence(seq: Seq) -> Fence {
+    let base = Position { seq, txn: Txn::new("B") };
+    Fence { base, txn: txn::random(), source: "S".to_owned(), changes: "C".to_owned() }
 }
 
 #[test]
@@ -20,12 +22,16 @@ fn a_large_transaction_is_staged_and_its_statements_keep_their_meaning() {
         Statement::with(Sql::from("INSERT INTO \"a?1\" SELECT ").then(both).then(", '$[?1]' FROM x"), params),
     ];
     let batch = Batch::new(fence(Seq(4)), body, false);
-    assert_eq!(batch.stage.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
-    assert_eq!(batch.apply[2].sql.text(), "CREATE TABLE \"a?1\"(x DEFAULT '?2')");
-    let part = |n| format!("(SELECT payload FROM _lf_stage WHERE txn='{}' AND part={n})", batch.txn);
+    let stage = batch.stage.unwrap();
+    assert_eq!(stage.requests.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2], "the date, and a part");
+    assert_eq!(stage.check().params[1], "2 6000000");
+    assert_eq!(batch.apply[2], stage.check());
+    assert_eq!(batch.apply[3].sql.text(), "CREATE TABLE \"a?1\"(x DEFAULT '?2')");
+    let id = stage.check().params[0].clone();
+    let part = |n| format!("(SELECT payload FROM _lf_stage WHERE txn='{id}' AND part={n})");
     let wanted = format!("INSERT INTO \"a?1\" SELECT {}||{}, '$[?1]' FROM x", part(0), part(1));
-    assert_eq!(batch.apply[3].sql.text(), wanted);
-    assert!(batch.apply.iter().skip(2).all(|statement| statement.params.len() < 2));
+    assert_eq!(batch.apply[4].sql.text(), wanted);
+    assert!(batch.apply.iter().skip(3).all(|statement| statement.params.len() < 2));
 }
 
 /// One transaction with a row of 1.96 MB, which travels in pieces, and the counter of its table.
@@ -53,7 +59,7 @@ fn body() -> Vec<Statement> {
     plan(before, after, &[changes], &Options::default()).unwrap().statements
 }
 
-fn told(title: &str, txn: Txn, statements: &[Statement]) -> String {
+fn told(title: &str, id: &str, statements: &[Statement]) -> String {
     let param = |text: &String| match text.len() {
         0..300 => text.clone(),
         len => format!("{}… {len} bytes", &text[..20]),
@@ -63,20 +69,23 @@ fn told(title: &str, txn: Txn, statements: &[Statement]) -> String {
         let params: Vec<String> = statement.params.iter().map(param).collect();
         told += &format!("{}  <{}>\n", statement.sql, params.join("> <"));
     }
-    told.replace(&txn.to_string(), "T")
+    told.replace(id, "T")
 }
 
 /// In `wire.txt`: what D1 is sent changes only on purpose.
 #[test]
 fn the_text_of_a_batch_is_what_it_was() {
     let small = Batch::new(fence(Seq(255)), body(), true);
-    let mut text = told("-- small", small.txn, &small.apply);
+    let mut text = told("-- small", &small.position.txn.to_string(), &small.apply);
     let large = [body(), body(), vec![state::set_field("user_version", 7)]].concat();
     let large = Batch::new(fence(Seq(255)), large, true);
-    for request in &large.stage {
-        text += &told("-- stage", large.txn, request);
+    let stage = large.stage.unwrap();
+    let id = &stage.check().params[0];
+    for request in &stage.requests {
+        text += &told("-- stage", id, request);
     }
-    text += &told("-- large", large.txn, &large.apply);
-    assert!(small.stage.is_empty());
+    let txn = large.position.txn.to_string();
+    text += &told("-- large", id, &large.apply).replace(&txn, "X");
+    assert!(small.stage.is_none());
     assert!(text == include_str!("wire.txt"), "the batches are now:\n{text}");
 }

@@ -16,7 +16,7 @@ pub(crate) use pages::{PageResult, WalkControl};
 use super::check::count;
 use super::{Error, Event, Progress, Step, target};
 use crate::d1::{Client, Statement, StatementResult};
-use crate::image::Seq;
+use crate::image::Position;
 use crate::ledger::{header, log};
 use crate::plan::whole::parents_first;
 use crate::schema::{Schema, Table};
@@ -98,7 +98,7 @@ pub(crate) struct D1Comparison<'a> {
     /// The local side's name in differences: `the file`, `the replica`.
     pub(crate) local_name: &'static str,
     /// D1's newest commit, which must stay the newest during the comparison.
-    pub(crate) seq: Seq,
+    pub(crate) position: Position,
     pub(crate) progress: Progress<'a>,
 }
 
@@ -194,8 +194,8 @@ impl D1Comparison<'_> {
     fn ask(&self, statements: Vec<Statement>) -> Result<Vec<StatementResult>, Error> {
         let batch: Vec<Statement> = std::iter::once(log::newest()).chain(statements).collect();
         let mut answers = self.client.send_idempotent(&batch)?;
-        let seq = log::newest_in(&answers.remove(0));
-        if seq == Some(self.seq) { Ok(answers) } else { Err(Error::Moved) }
+        let position = log::newest_in(&answers.remove(0));
+        if position.as_ref() == Some(&self.position) { Ok(answers) } else { Err(Error::Moved) }
     }
 
     /// Compares the counters of AUTOINCREMENT tables.

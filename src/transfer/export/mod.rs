@@ -73,13 +73,13 @@ pub fn export(dir: &Path, progress: Progress<'_>) -> Result<ExportSummary, Error
     let database = folder.part("database");
     write_image(&image, &database)?;
     let mut summary = ExportSummary {
-        seq: image.seq.0,
+        seq: image.position.seq.0,
         database_bytes: image.size(),
         has_bucket: bucket.is_some(),
         files: listed.len() as u64,
         ..ExportSummary::default()
     };
-    drop(image);
+    let position = image.position;
     if let Some(bucket) = &bucket {
         let fetched = download::fetch(bucket, &plan, |number| folder.part(&number.to_string()), progress)?;
         summary.files_fetched = fetched.files;
@@ -91,7 +91,7 @@ pub fn export(dir: &Path, progress: Progress<'_>) -> Result<ExportSummary, Error
         let is_old = |meta: &&Meta| listed.get(&meta.key).is_some_and(|old| old.etag == meta.etag);
         summary.appeared = now.values().filter(|meta| !is_old(meta)).count() as u64;
     }
-    summary.has_gone_on = Target::read(&client)?.seq.is_some_and(|seq| seq.0 != summary.seq);
+    summary.has_gone_on = Target::read(&client)?.position.is_some_and(|now| now != position);
     folder.finish(&database, &dir.join(DATABASE))?;
     summary.requests = requests(&client, bucket.as_ref());
     Ok(summary)

@@ -35,9 +35,14 @@ impl Folder {
 
     /// A path that is served from the database with these settings.
     pub fn attach(&self, name: &str, settings: Settings) -> PathBuf {
-        let path = self.0.path().canonicalize().unwrap().join(name);
+        let path = self.path(name);
         router::attach(&path, settings);
         path
+    }
+
+    /// The path of that name.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().canonicalize().unwrap().join(name)
     }
 
     pub fn local(&self, name: &str) -> PathBuf {

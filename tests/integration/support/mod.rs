@@ -9,6 +9,7 @@
 //! that must be there.
 
 mod app;
+mod behind_relay;
 mod bucket;
 mod choice;
 mod cloud;
@@ -20,6 +21,7 @@ mod relay;
 mod workerd;
 
 pub use app::{Folder, dump, open, settings};
+pub use behind_relay::{AMPLE, App, values};
 pub use bucket::{BucketRef, Signed};
 pub use choice::SETTING as CLOUDS_SETTING;
 pub use cloud::{Cloud, TestCloud, clouds};
@@ -27,4 +29,4 @@ pub use db::{D1Error, DbRef, send};
 pub use hostile::{Hostile, Victim, ends};
 pub use process::{alone, rerun};
 pub use random::{rounds, seed};
-pub use relay::{Fault, Relay, wire};
+pub use relay::{Answer, Fault, Relay, wire};

@@ -5,6 +5,7 @@
 //! let database = database.through(&relay);
 //! relay.next(1, Fault::DropAnswer);                       // the next query happens, its answer is lost
 //! relay.matching("_lf_commit", 2, Fault::Status(503));    // the next two whose body holds the text
+//! relay.before("_lf_commit", || rival.insert("first"));   // something else happens before the next one passes
 //! relay.delay(Duration::from_millis(100));                // every query: a round trip
 //! assert_eq!(relay.requests(), 3);
 //!
@@ -47,6 +48,24 @@ pub enum Fault {
     HalfAnswer,
     /// Nothing happens until the client gives up or the relay ends; the cloud never hears of it.
     Stall,
+    /// The cloud carries it out twice; the second answer comes back.
+    Twice,
+    /// The connection is reset. The cloud hears of it later, when it has answered so many other queries.
+    Late {
+        /// How many.
+        after: usize,
+    },
+    /// The relay answers; the cloud never hears of it.
+    Says(Answer),
+    /// The cloud carries it out, and the relay answers.
+    DoneButSays(Answer),
+}
+
+/// An answer in place of the cloud's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: &'static str,
 }
 
 /// A running relay; dropping it cuts every connection.
@@ -87,12 +106,18 @@ struct State {
     requests: HashMap<String, usize>,
     delay: Duration,
     rules: Vec<Rule>,
+    /// What is done before a query whose body holds the text passes.
+    errands: Vec<(String, Errand)>,
+    /// Queries that are on their way, and how many others are answered before they arrive.
+    late: Vec<(usize, Message)>,
     /// What a request's path must hold to be remembered.
     watched: Option<String>,
     seen: Vec<Message>,
     connections: Vec<TcpStream>,
     stopping: bool,
 }
+
+type Errand = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Wanted {
@@ -188,6 +213,11 @@ impl Relay {
         self.shared.state.lock().rules.push(Rule { wanted, left, fault });
     }
 
+    /// Does something before the next query whose body holds `needle` passes.
+    pub fn before(&self, needle: &str, errand: impl FnOnce() + Send + 'static) {
+        self.shared.state.lock().errands.push((needle.to_owned(), Box::new(errand)));
+    }
+
     /// Lets every query from now on take this much longer.
     pub fn delay(&self, delay: Duration) {
         self.shared.state.lock().delay = delay;
@@ -195,7 +225,9 @@ impl Relay {
 
     /// Forgets all orders but the delay.
     pub fn heal(&self) {
-        self.shared.state.lock().rules.clear();
+        let mut state = self.shared.state.lock();
+        state.rules.clear();
+        state.errands.clear();
     }
 }
 

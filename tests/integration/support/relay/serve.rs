@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::wire::{Message, connect};
-use super::{Concern, Fault, Reach, Shared, Wanted};
+use super::{Answer, Concern, Fault, Reach, Shared, Wanted};
 
 /// Serves every connection until the relay ends.
 pub fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
@@ -53,6 +53,19 @@ fn serve(shared: &Shared, connection: &TcpStream) -> io::Result<()> {
                 shared.sleep(Duration::MAX);
                 return Ok(());
             }
+            Some(Fault::Twice) => {
+                shared.ask(&mut cloud, request.clone())?;
+                shared.ask(&mut cloud, request)?.write(&mut &*connection)?;
+            }
+            Some(Fault::Late { after }) => {
+                shared.state.lock().late.push((after, request));
+                return reset(connection);
+            }
+            Some(Fault::Says(answer)) => say(answer).write(&mut &*connection)?,
+            Some(Fault::DoneButSays(answer)) => {
+                shared.ask(&mut cloud, request)?;
+                say(answer).write(&mut &*connection)?;
+            }
         }
     }
     Ok(())
@@ -63,6 +76,12 @@ fn refuse(status: u16, headers: &str) -> Message {
     let error = serde_json::json!({ "code": 10000 + u32::from(status), "message": "the relay was told to" });
     let body = serde_json::json!({ "success": false, "errors": [error], "messages": [], "result": [] });
     Message::new(head, body.to_string().into_bytes())
+}
+
+fn say(answer: Answer) -> Message {
+    let kind = if answer.body.starts_with('{') { "application/json" } else { "text/html" };
+    let head = format!("HTTP/1.1 {} Said\r\nContent-Type: {kind}\r\n", answer.status);
+    Message::new(head, answer.body.as_bytes().to_vec())
 }
 
 // A socket closed with a linger time of zero sends RST, not FIN; it is closed when the last of its two handles goes.
@@ -86,7 +105,12 @@ impl Shared {
             rule.fault
         });
         let delay = state.delay;
+        let is_for = |needle: &str| String::from_utf8_lossy(&request.body).contains(needle);
+        let errand = state.errands.iter().position(|(needle, _)| is_for(needle)).map(|at| state.errands.remove(at).1);
         drop(state);
+        if let Some(errand) = errand {
+            errand();
+        }
         self.sleep(delay);
         fault
     }
@@ -101,11 +125,23 @@ impl Shared {
         if self.reach == Reach::Kept {
             *kept = Some(cloud);
         }
+        self.bring_what_is_due()?;
         let mut state = self.state.lock();
         if state.watched.as_ref().is_some_and(|watched| request.line().1.contains(watched)) {
             state.seen.push(request);
         }
         Ok(answer)
+    }
+
+    /// One more query was answered: the cloud now hears of those that come after so many. Nobody waits for what it says.
+    fn bring_what_is_due(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        for (left, _) in &mut state.late {
+            *left -= 1;
+        }
+        let due: Vec<Message> = state.late.extract_if(.., |(left, _)| *left == 0).map(|(_, request)| request).collect();
+        drop(state);
+        due.iter().try_for_each(|request| request.exchange(&self.upstream).map(drop))
     }
 
     /// Sleeps, but not longer than the relay lives.
