@@ -11,18 +11,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use object_store::ClientOptions;
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
-};
+use object_store::client::{HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService};
 use parking_lot::Mutex;
 
-use super::answer::Answer;
+use super::bounds;
 use super::bucket::{Bucket, check_key, path};
 use super::error::Error;
 use super::keys::Pair;
 use super::meta::Meta;
+use super::operation::Operation;
+use super::wire::Wire;
 use super::write::PutMode;
 use crate::config::{Access, R2Keys, R2Settings, Refresh, Secret};
 use crate::metrics::R2Metrics;
@@ -34,9 +34,12 @@ const KEY: &str = "images/a.png";
 /// Bytes of one of the parts that are uploaded: nobody looks at their size here.
 const PART: u64 = 3;
 
-/// Answers in the place of the network.
+/// Answers in the place of the network, below all that reads them.
 #[derive(Clone, Debug)]
-struct Script(Arc<Mutex<VecDeque<Response<Bytes>>>>);
+struct Script {
+    answers: Arc<Mutex<VecDeque<Response<Bytes>>>>,
+    wire: Wire,
+}
 
 impl HttpConnector for Script {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
@@ -47,16 +50,15 @@ impl HttpConnector for Script {
 #[async_trait]
 impl HttpService for Script {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let (mut head, mut body) = self.0.lock().pop_front().unwrap_or_else(refusal).into_parts();
-        if request.method() == Method::HEAD {
+        let operation = Operation::of(request.method(), request.uri().query().unwrap_or_default(), request.headers());
+        let expected = bounds::of(operation, &request);
+        let (mut head, mut body) = self.answers.lock().pop_front().unwrap_or_else(refusal).into_parts();
+        if operation == Operation::Head {
             body.clear();
         } else if head.headers.contains_key(CONTENT_LENGTH) {
             head.headers.insert(CONTENT_LENGTH, body.len().into()); // the network's layers see to that
         }
-        match Answer::read(&head, &body) {
-            Some(answer) => Err(HttpError::new(HttpErrorKind::Unknown, answer)),
-            None => Ok(HttpResponse::from_parts(head, body.into())),
-        }
+        self.wire.read(HttpResponse::from_parts(head, body.into()), operation, expected).await
     }
 }
 
@@ -70,7 +72,8 @@ fn refusal() -> Response<Bytes> {
 pub fn s3_answers(input: &[u8]) {
     let Some((asked, answers)) = line(input) else { return };
     let answers = split(answers, b"\n%%\n").into_iter().filter_map(answer).collect();
-    let bucket = bucket(Script(Arc::new(Mutex::new(answers))));
+    let wire = Wire { metrics: Arc::default(), answer_time: Duration::from_secs(5) };
+    let bucket = bucket(Script { answers: Arc::new(Mutex::new(answers)), wire });
     match asked {
         b"list" => sound(bucket.list(PREFIX), |found| {
             let known = |meta: &Meta| meta.key.starts_with("images/") && check_key(&meta.key).is_ok();

@@ -15,7 +15,9 @@ use object_store::client::{
 
 use super::answer::Answer;
 use super::bounds;
+use super::file_keys;
 use super::operation::Operation;
+use crate::cloudflare::Oversized;
 use crate::metrics::R2Metrics;
 use crate::runtime::Runtime;
 
@@ -51,7 +53,20 @@ impl HttpService for Wire {
         let runtime = Runtime::current().map_err(|error| HttpError::new(HttpErrorKind::Connect, error))?;
         let sent = time_for(request.body().content_length() as u64);
         let client = runtime.http.client(request.uri().host());
-        let (head, body) = within(self.answer_time + sent, client.call(request)).await?.into_parts();
+        let answer = within(self.answer_time + sent, client.call(request)).await?;
+        self.read(answer, operation, expected).await
+    }
+}
+
+impl Wire {
+    /// All of the answer to a request of this kind, or what is wrong with it.
+    pub(super) async fn read(
+        &self,
+        answer: HttpResponse,
+        operation: Operation,
+        expected: Oversized,
+    ) -> Result<HttpResponse, HttpError> {
+        let (mut head, body) = answer.into_parts();
         if head.headers.get(ETAG).is_some_and(|etag| etag.len() as u64 > bounds::ETAG.most) {
             return Err(HttpError::new(HttpErrorKind::Unknown, bounds::ETAG));
         }
@@ -72,10 +87,16 @@ impl HttpService for Wire {
             // The status says most, and the first lines the rest.
             within(self.answer_time, collect(body, bounds::ERROR_BYTES, None)).await?.0
         };
-        match Answer::read(&head, &body) {
-            Some(answer) => Err(HttpError::new(HttpErrorKind::Unknown, answer)),
-            None => Ok(HttpResponse::from_parts(head, body.into())),
+        if let Some(answer) = Answer::read(&head, &body) {
+            return Err(HttpError::new(HttpErrorKind::Unknown, answer));
         }
+        if operation == Operation::List
+            && let Some((page, left)) = file_keys::without_unusable(&body)
+        {
+            head.extensions.insert(left);
+            return Ok(HttpResponse::from_parts(head, Bytes::from(page).into()));
+        }
+        Ok(HttpResponse::from_parts(head, body.into()))
     }
 }
 
