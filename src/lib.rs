@@ -28,7 +28,7 @@
 //! image
 //! log
 //! config
-//! invokeai memory metrics retry runtime lock ffi sqlite
+//! invokeai local_file memory metrics retry runtime shown lock ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
@@ -51,6 +51,7 @@ pub mod image;
 pub mod init;
 pub mod invokeai;
 mod ledger;
+mod local_file;
 mod lock;
 pub mod log;
 mod memory;
@@ -62,6 +63,7 @@ mod retry;
 pub mod runtime;
 mod schema;
 pub mod serve;
+pub mod shown;
 pub mod sqlite;
 pub mod status;
 pub mod transfer;

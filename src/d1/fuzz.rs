@@ -1,5 +1,6 @@
 //! What must hold of any answer of D1's: read while it arrives, and read whole, it says the same.
 
+use bytes::Bytes;
 use serde_json::Value as Json;
 
 use super::answer::{SendError, StatementResult, result};
@@ -7,7 +8,7 @@ use super::scanner::Scanner;
 use super::stream::end;
 use crate::cloudflare::Reply;
 
-/// Containers in containers that both ways of reading follow. Where one of them ends does not depend on the same things.
+/// Containers in containers that both ways of reading follow. Beyond, which of them refuses first depends on how the bytes come.
 const DEEP: usize = 60;
 
 /// Holds the two ways of reading `answer` against each other, and gives the rows that both see.
@@ -40,17 +41,18 @@ pub(crate) fn rows(answer: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn whole(answer: &[u8], status: u16) -> Result<Vec<StatementResult>, SendError> {
-    result(&Reply { status, retry_after: None, redirect: None, body: Ok(answer.to_vec().into()) })
+    result(&Reply { status, retry_after: None, redirect: None, body: Ok(Bytes::copy_from_slice(answer)) })
 }
 
 fn streamed(answer: &[u8], piece: usize) -> (Vec<Vec<u8>>, Result<(), SendError>) {
     let mut scanner = Scanner::default();
     let mut rows = Vec::new();
     for bytes in answer.chunks(piece) {
-        if let Err(oversized) = scanner.push(bytes) {
+        let taken = scanner.push(bytes);
+        rows.extend(std::iter::from_fn(|| scanner.pop()));
+        if let Err(oversized) = taken {
             return (rows, Err(oversized.into()));
         }
-        rows.extend(std::iter::from_fn(|| scanner.pop()));
     }
     (rows, end(&scanner))
 }

@@ -36,7 +36,7 @@ fn database_file(path: &Path) -> Check {
             format!("{shown}: its folder does not exist"),
             format!("{}'s first start makes it; others may not", invokeai::NAME),
         ),
-        Err(error) => Check::fail(name, error.to_string(), "correct its permissions"),
+        Err(error) => Check::fail(name, error.to_string(), "move away what is there, or correct its permissions"),
     }
 }
 

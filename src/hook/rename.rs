@@ -1,7 +1,8 @@
 //! Renaming: within the bucket, and between the bucket and the disk.
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::Permissions;
+use std::io::{Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use super::errno::{Errno, Result};
 use super::file::{Inode, Stored};
 use super::paths::{ObjectKey, Place, Prefix};
 use super::store::{Node, Store, check_name};
+use crate::local_file;
 use crate::r2::{self, Content, HELD_BYTES, Meta, PutMode};
 
 /// A directory with more files than this is not renamed: each takes a copy and a delete. `mv` then copies file by file.
@@ -149,7 +151,7 @@ impl Store {
             return Err(Errno(libc::EEXIST));
         }
         self.make_way(key)?;
-        let (file, mode) = (File::open(from)?, if replaces { PutMode::Overwrite } else { PutMode::Create });
+        let (file, mode) = (local_file::open(from)?, if replaces { PutMode::Overwrite } else { PutMode::Create });
         let size = file.metadata()?.len();
         if size > HELD_BYTES && replaces {
             self.objects.write_from(key.as_str(), Arc::new(file), size)?;
@@ -173,36 +175,31 @@ impl Store {
         if !replaces && to.symlink_metadata().is_ok() {
             return Err(Errno(libc::EEXIST));
         }
-        // It gets its name once it is complete.
-        let mut temporary = to.as_os_str().to_os_string();
-        temporary.push(".liteflare-part");
-        let temporary = Path::new(&temporary);
-        let moved = self.write_as(temporary, key).and_then(|()| Ok(std::fs::rename(temporary, to)?));
-        if let Err(error) = moved {
-            let _ = std::fs::remove_file(temporary); // it may not even be there
-            return Err(error);
-        }
+        self.put_in_place(to, key)?;
         self.unlink(from)
     }
 
-    /// Writes an object into a new file; a large one past the memory.
-    fn write_as(&self, path: &Path, key: &ObjectKey) -> Result<()> {
-        let target = path.to_owned();
-        let create = move |meta: &Meta| {
-            File::create(&target).map_err(|error| {
-                let reason = format!("cannot be written into {}: {error}", target.display());
+    /// Writes an object into a new file, a large one past the memory. The file gets its name once it is complete; until then it has one
+    /// that nobody can have planted a link under.
+    fn put_in_place(&self, path: &Path, key: &ObjectKey) -> Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mode = Permissions::from_mode(0o666); // as for any file, less what the umask takes
+        let mut file = tempfile::Builder::new().prefix(".liteflare-").permissions(mode).tempfile_in(folder)?;
+        let (target, shown) = (file.as_file().try_clone()?, path.to_owned());
+        let empty = move |meta: &Meta| {
+            // An earlier attempt may have written into it.
+            let emptied = target.set_len(0).and_then(|()| (&target).rewind()).and_then(|()| target.try_clone());
+            emptied.map_err(|error| {
+                let reason = format!("cannot be written into {}: {error}", shown.display());
                 r2::Error::does_not_fit(meta, &reason, error.raw_os_error().unwrap_or(libc::EIO))
             })
         };
-        let (content, meta) = self.content_in(key, create)?.ok_or(Errno(libc::ENOENT))?;
-        let file = match content {
-            Content::Poured(file) => file,
-            Content::Held(bytes) => {
-                let mut file = File::create(path)?;
-                file.write_all(&bytes)?;
-                file
-            }
-        };
-        Ok(file.set_modified(meta.modified)?)
+        let (content, meta) = self.content_in(key, empty)?.ok_or(Errno(libc::ENOENT))?;
+        if let Content::Held(bytes) = content {
+            file.write_all(&bytes)?;
+        }
+        file.as_file().set_modified(meta.modified)?;
+        file.persist(path).map_err(|failed| failed.error)?;
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ mod checksum;
 mod content;
 mod content_type;
 mod error;
+mod file_keys;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -38,7 +39,9 @@ pub use checksum::Checksum;
 pub use content::{Content, HELD_BYTES, Sink};
 pub use content_type::content_type;
 pub use error::Error;
+pub use file_keys::is_file_key;
 pub use files::{FileError, Source};
+pub use list::Listing;
 pub use meta::{Level, Meta};
 pub use objects::Objects;
 pub use operation::{Operation, Requests};

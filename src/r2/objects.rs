@@ -3,6 +3,7 @@
 //! In a folder that has been listed once, a new file costs its upload and nothing more. What was written or read lately need not be
 //! downloaded, and what another writer does is seen within the refresh interval.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,12 +14,16 @@ use super::cache::{Cache, Name};
 use super::content::{Content, HELD_BYTES, Sink};
 use super::error::Error;
 use super::files::{FileError, Source};
+use super::list::Listing;
 use super::meta::{Level, Meta};
 use super::read::{held, only_held};
 use super::write::PutMode;
 use crate::config::R2Settings;
 use crate::lock::Mutex;
 use crate::metrics::R2Metrics;
+
+/// Keys that are noted as told: more than that would only fill memory and log.
+const MOST_TOLD: usize = 1000;
 
 /// Bytes of objects kept in memory; the cache takes none that is larger than a quarter of it.
 const CACHE_BYTES: usize = 4 * HELD_BYTES as usize;
@@ -28,13 +33,15 @@ pub struct Objects {
     bucket: Bucket,
     /// What is known. Rank 8. Held to look and to note, never while R2 is asked.
     cache: Mutex<Cache, 8>,
+    /// Keys that were told to be no file's name. Rank 9. Held to note some.
+    told: Mutex<BTreeSet<String>, 9>,
 }
 
 impl Objects {
     /// Opens the settings' bucket.
     pub fn open(settings: &R2Settings, metrics: Arc<R2Metrics>) -> Result<Objects, Error> {
         let cache = Mutex::new(Cache::new(settings.refresh, CACHE_BYTES));
-        Ok(Objects { bucket: Bucket::connect(settings, metrics)?, cache })
+        Ok(Objects { bucket: Bucket::connect(settings, metrics)?, cache, told: Mutex::default() })
     }
 
     /// The bucket itself, past what is known.
@@ -58,9 +65,9 @@ impl Objects {
         self.cache.lock().level(prefix, Instant::now(), is_ours)
     }
 
-    /// Holds the cache still, for `fork`.
+    /// Holds what is known still, for `fork`.
     pub fn lock(&self) -> impl Sized + '_ {
-        self.cache.lock()
+        (self.cache.lock(), self.told.lock())
     }
 
     /// What an object is like.
@@ -231,9 +238,24 @@ impl Objects {
     /// All objects below a prefix, asked of R2; from then on every name below it is known.
     pub fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
         let asked = Instant::now();
-        let objects = self.bucket.list(prefix)?;
+        let Listing { objects, unusable } = self.bucket.listing(prefix)?;
+        self.tell(prefix, &unusable);
         self.cache.lock().saw_all(prefix, &objects, asked);
         Ok(objects)
+    }
+
+    /// Logs the keys that cannot be shown, those of a listing at once, and each once.
+    fn tell(&self, prefix: &str, unusable: &[String]) {
+        let mut told = self.told.lock();
+        let new: Vec<&String> =
+            unusable.iter().filter(|key| told.len() < MOST_TOLD && told.insert((*key).clone())).collect();
+        drop(told);
+        let Some(first) = new.first() else { return };
+        let others = if new.len() > 1 { format!(" ({} more like it)", new.len() - 1) } else { String::new() };
+        crate::log::warn(&format_args!(
+            "the object {first:?} below {prefix} in the bucket can be no file's name{others} and is not shown: rename or delete it, \
+             with any S3 client"
+        ));
     }
 
     /// Whether anything stands below a prefix: whether there is such a folder.

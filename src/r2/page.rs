@@ -3,13 +3,15 @@
 use object_store::list::PaginatedListResult;
 
 use super::bounds::{ETAG, OBJECT_BYTES, PAGE_KEYS};
+use super::file_keys::LeftOut;
 use super::key_range::KeyRange;
 
-/// Checks a page of names that begin with `below`, read for `range`. An error says what is wrong with it.
-pub(super) fn check(page: &PaginatedListResult, below: &str, range: &KeyRange) -> Result<(), String> {
+/// Checks a page of names that begin with `below`, read for `range`. `left`: what was taken out of it. An error says what is wrong with it.
+pub(super) fn check(page: &PaginatedListResult, left: &LeftOut, below: &str, range: &KeyRange) -> Result<(), String> {
     let objects = &page.result.objects;
-    if objects.len() > PAGE_KEYS {
-        return Err(format!("a page has {} names, and not 1,000 at most", objects.len()));
+    let count = objects.len() + left.count();
+    if count > PAGE_KEYS {
+        return Err(format!("a page has {count} names, and not 1,000 at most"));
     }
     if objects.iter().any(|object| object.e_tag.as_ref().is_some_and(|etag| etag.len() as u64 > ETAG.most)) {
         return Err(format!("an ETag has more than {} bytes", ETAG.most));
@@ -25,8 +27,10 @@ pub(super) fn check(page: &PaginatedListResult, below: &str, range: &KeyRange) -
     for object in objects {
         last = next(object.location.as_ref(), below, &last)?;
     }
+    // What was taken out may be all there is. It brings the listing on as well, unless it stands before where the page begins.
+    let goes_on = |name: &&String| name.starts_with(below) && range.after.as_ref().is_none_or(|after| *name > after);
     match &page.page_token {
-        Some(_) if !objects.iter().any(|object| object.location.as_ref().starts_with(below)) => {
+        Some(_) if objects.is_empty() && !left.ordered().any(|name| goes_on(&name)) => {
             Err("a page without names says that there are more".into())
         }
         Some(token) if range.token.as_ref() == Some(token) => Err("the next page is the same page again".into()),
@@ -34,13 +38,13 @@ pub(super) fn check(page: &PaginatedListResult, below: &str, range: &KeyRange) -
     }
 }
 
-/// A name that comes after `last`. `object_store` has taken the slash from folders' markers, and which those are cannot be seen: any
-/// name may have had one.
+/// A name that comes after `last`.
 fn next(name: &str, below: &str, last: &str) -> Result<String, String> {
-    let with_slash = format!("{name}/");
-    let found = [name, &with_slash].into_iter().find(|name| *name > last && name.starts_with(below));
-    found.map(str::to_owned).ok_or_else(|| match with_slash.starts_with(below) {
-        true => format!("the name {name:?} comes after {last:?}, and names come in their order"),
-        false => format!("the name {name:?} does not begin with {below:?}"),
-    })
+    if !name.starts_with(below) {
+        return Err(format!("the name {name:?} does not begin with {below:?}"));
+    }
+    if name <= last {
+        return Err(format!("the name {name:?} comes after {last:?}, and names come in their order"));
+    }
+    Ok(name.to_owned())
 }

@@ -15,6 +15,7 @@ use object_store::client::{
 
 use super::answer::Answer;
 use super::bounds;
+use super::file_keys;
 use super::operation::Operation;
 use crate::cloudflare::Oversized;
 use crate::metrics::R2Metrics;
@@ -65,7 +66,7 @@ impl Wire {
         operation: Operation,
         expected: Oversized,
     ) -> Result<HttpResponse, HttpError> {
-        let (head, body) = answer.into_parts();
+        let (mut head, body) = answer.into_parts();
         if head.headers.get(ETAG).is_some_and(|etag| etag.len() as u64 > bounds::ETAG.most) {
             return Err(HttpError::new(HttpErrorKind::Unknown, bounds::ETAG));
         }
@@ -86,10 +87,16 @@ impl Wire {
             // The status says most, and the first lines the rest.
             within(self.answer_time, collect(body, bounds::ERROR_BYTES, None)).await?.0
         };
-        match Answer::read(&head, &body) {
-            Some(answer) => Err(HttpError::new(HttpErrorKind::Unknown, answer)),
-            None => Ok(HttpResponse::from_parts(head, body.into())),
+        if let Some(answer) = Answer::read(&head, &body) {
+            return Err(HttpError::new(HttpErrorKind::Unknown, answer));
         }
+        if operation == Operation::List
+            && let Some((page, left)) = file_keys::without_unusable(&body)
+        {
+            head.extensions.insert(left);
+            return Ok(HttpResponse::from_parts(head, Bytes::from(page).into()));
+        }
+        Ok(HttpResponse::from_parts(head, body.into()))
     }
 }
 

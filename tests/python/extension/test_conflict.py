@@ -42,7 +42,7 @@ print([v for v, in db.execute("SELECT v FROM t ORDER BY id")])
 
 LOOPS = {
     # As it should be: the whole transaction once more.
-    "all of it": 'db.rollback(); db.execute("INSERT INTO t(v) VALUES (\'mine\')")',
+    "all of it": "db.rollback(); db.execute(\"INSERT INTO t(v) VALUES ('mine')\")",
     # As with a file, where COMMIT may be repeated: SQLite says that there is nothing to commit.
     "COMMIT": "",
 }
