@@ -8,7 +8,7 @@ use super::scanner::Scanner;
 use super::stream::end;
 use crate::cloudflare::Reply;
 
-/// Containers in containers that both ways of reading follow. Where one of them ends does not depend on the same things.
+/// Containers in containers that both ways of reading follow. Beyond, which of them refuses first depends on how the bytes come.
 const DEEP: usize = 60;
 
 /// Holds the two ways of reading `answer` against each other, and gives the rows that both see.
