@@ -1,5 +1,7 @@
 """The wheel: the package under `python/`, with the library and the command that Cargo builds put beside it.
 
+Beside our two licences it has what `scripts/notices` gathers of those whose work is linked in.
+
 The `.pth` file in site-packages is what loads the extension when `LITEFLARE=1`. Nothing in the wheel depends on the Python
 version, so it is tagged `py3-none-<platform>`.
 """
@@ -49,6 +51,10 @@ class BinaryDistribution(Distribution):
     def has_ext_modules(self):
         return True
 
+
+# Before `setup`, which looks for the files that pyproject.toml lists as licences. For the system that is built for.
+target, _, _ = os.environ.get("LITEFLARE_WHEEL_TARGET", "").partition(".")
+subprocess.check_call([HERE / "scripts/notices", *filter(None, [target])])
 
 setup(
     version=tomllib.loads((HERE / "Cargo.toml").read_text())["package"]["version"],

@@ -31,6 +31,17 @@ pub enum Error {
         /// What is there.
         what: &'static str,
     },
+    /// The database path is a link to a place where the marker would have to be made.
+    #[error(
+        "{link} is a symbolic link to {path}, and liteflare makes no file where a link leads: name {path} itself in LITEFLARE_DB, \
+         or remove the link", link = .link.display(), path = .path.display()
+    )]
+    Link {
+        /// The database path.
+        link: PathBuf,
+        /// Where it leads.
+        path: PathBuf,
+    },
     /// There is no place for the marker file.
     #[error("{path}: its folder does not exist; make it first", path = .path.display())]
     NoFolder {
@@ -90,6 +101,7 @@ impl Error {
             Error::Plan(PlanError::ValueTooBig { .. }) => ffi::SQLITE_TOOBIG,
             Error::Setting(_)
             | Error::Occupied { .. }
+            | Error::Link { .. }
             | Error::NoFolder { .. }
             | Error::Marker { .. }
             | Error::Importing
@@ -119,6 +131,7 @@ impl From<SendError> for Error {
         match error {
             SendError::Refused(refusal) => Error::Refused(refusal),
             SendError::NotApplied { reason, .. } | SendError::Unknown(reason) => Error::Unreachable(reason),
+            SendError::Oversized(oversized) => Error::Unreachable(oversized.to_string()),
         }
     }
 }

@@ -9,7 +9,7 @@
 //! reads this list; `docs/ARCHITECTURE.md` says what lives where.
 //!
 //! ```text rooms
-//! main cli
+//! main cli fuzzing
 //! init doctor status transfer
 //! dev
 //! extension
@@ -28,7 +28,7 @@
 //! image
 //! log
 //! config
-//! invokeai metrics retry runtime lock ffi sqlite
+//! invokeai local_file memory metrics retry runtime shown lock ffi sqlite
 //! ```
 
 // First of all crates, so that it is linked last: it brings a SQLite of its own, and the linker must find every SQLite symbol in
@@ -44,13 +44,17 @@ pub mod doctor;
 pub mod error;
 pub mod extension;
 pub mod ffi;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod hook;
 pub mod image;
 pub mod init;
 pub mod invokeai;
 mod ledger;
+mod local_file;
 mod lock;
 pub mod log;
+mod memory;
 pub mod metrics;
 mod plan;
 pub mod r2;
@@ -59,6 +63,7 @@ mod retry;
 pub mod runtime;
 mod schema;
 pub mod serve;
+pub mod shown;
 pub mod sqlite;
 pub mod status;
 pub mod transfer;

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("liteflare: {error:#}");
+            cli::print::error(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -50,7 +50,8 @@ impl Retry {
     pub fn next_wait(&mut self, error: &impl Transient) -> Option<Duration> {
         let asked = error.retry_after()?;
         let wait = self.waits.next().unwrap_or(WAITS.1).max(asked);
-        (Instant::now() + wait + self.reserve < self.deadline).then_some(wait)
+        let latest = Instant::now().checked_add(wait)?.checked_add(self.reserve)?;
+        (latest < self.deadline).then_some(wait)
     }
 
     /// Waits before the next attempt. `false`: it is no use, or would come too late.
@@ -60,10 +61,11 @@ impl Retry {
     }
 }
 
-/// How long an answer asks to wait, when it does so in seconds.
+/// How long an answer asks to wait, when it does so in seconds. A number beyond all numbers is a long time, and not none.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
@@ -94,6 +96,21 @@ mod tests {
         let mut retry = Retry::until(Instant::now() + SECOND * 3600);
         assert_eq!(retry.next_wait(&Failed(Some(SECOND * 60))), Some(SECOND * 60));
         assert_eq!(retry.next_wait(&Failed(None)), None);
+    }
+
+    #[test]
+    fn whoever_asks_for_more_time_than_there_is_is_not_asked_again() {
+        for text in ["18446744073709551615", "99999999999999999999999999", "9223372036854775807"] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+            let asked = retry_after(&headers);
+            assert!(asked.is_some_and(|wait| wait > SECOND * 3600), "{text}: {asked:?}");
+            let mut retry = Retry::until(Instant::now() + SECOND * 3600).reserving(SECOND);
+            assert_eq!(retry.next_wait(&Failed(asked)), None, "{text}");
+        }
+        for text in ["-1", "1.5", "", "soon", "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 GMT"] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+            assert_eq!(retry_after(&headers), None, "{text}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::config::{self, R2Settings, SettingError};
 use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::ledger::{log, tables};
 use crate::metrics::{Metrics, R2Metrics, RequestCount};
-use crate::r2::{self, Bucket, Requests};
+use crate::r2::{self, Bucket, Listing, Requests};
 
 /// How long a watch reuses a listing: every page of names costs money.
 const LIST_AGAIN: Duration = Duration::from_secs(60);
@@ -84,6 +84,8 @@ pub struct PrefixStatus {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Keys beside them that can be no file's name.
+    pub unusable: Vec<String>,
 }
 
 /// Reads the status repeatedly, and asks only for what may have changed.
@@ -195,9 +197,9 @@ impl Watch {
         let Some((bucket, settings)) = &self.bucket else { return Ok(Vec::new()) };
         let prefixes: BTreeMap<&str, ()> = settings.folders.iter().map(|folder| (folder.prefix.as_str(), ())).collect();
         let list = |prefix: &str| {
-            let objects = bucket.list(prefix)?;
-            let bytes = objects.iter().map(|meta| meta.size).sum();
-            Ok(PrefixStatus { prefix: prefix.to_owned(), objects: objects.len() as u64, bytes })
+            let Listing { objects, unusable } = bucket.listing(prefix)?;
+            let bytes = objects.iter().map(|meta| meta.size).fold(0, u64::saturating_add);
+            Ok(PrefixStatus { prefix: prefix.to_owned(), objects: objects.len() as u64, bytes, unusable })
         };
         prefixes.into_keys().map(list).collect()
     }

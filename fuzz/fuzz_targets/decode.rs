@@ -1,12 +1,7 @@
 //! No pages make the decoder panic, run away or fill the memory; and when it accepts them, its index of owners is right.
 //!
-//! ```text
-//! cargo install cargo-fuzz
-//! cargo +nightly fuzz run decode -- -max_total_time=300 -timeout=5 -rss_limit_mb=1024
-//! RUSTC_BOOTSTRAP=1 cargo fuzz run decode                       # without a nightly toolchain
-//! ```
-//! Run from the repository's root. The input is either pages as they come, or damage to a pair of real databases
-//! (`seeds/make.py`), which gets deeper than noise ever would.
+//! The input is either pages as they come, or damage to a pair of real databases (`seeds/make.py`), which gets deeper than noise ever
+//! would.
 #![no_main]
 #![allow(dead_code, reason = "the target uses a part of each file")]
 

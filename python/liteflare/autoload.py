@@ -1,6 +1,6 @@
 """Loads liteflare's SQLite extension into this process when SQLite is first imported.
 
-In: `_sqlite3`, the module Python's `sqlite3` is made of, and `LITEFLARE_LIBRARY` or the library beside this file.
+In: `_sqlite3`, the module Python's `sqlite3` is made of, and the library beside this file, or that of `LITEFLARE_LIBRARY`.
 Out: every later `sqlite3.connect` sees liteflare. When that cannot be had the process ends with status 1 before the
 import returns: an application that was promised D1 must not begin a local database instead.
 
@@ -11,7 +11,10 @@ A process that never imports `sqlite3` pays for one entry in `sys.meta_path`.
 import os
 import sys
 
-LIBRARY = os.environ.get("LITEFLARE_LIBRARY") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "libliteflare.so")
+BESIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libliteflare.so")
+# `python -I` and `-E` take no code from the environment, so neither do we. LITEFLARE=1 itself still counts: it names no code, the path
+# hook under LD_PRELOAD obeys it whatever Python's options are, and files in R2 with a local database would be the worst of all.
+LIBRARY = (not sys.flags.ignore_environment and os.environ.get("LITEFLARE_LIBRARY")) or BESIDE
 
 
 class CannotLoad(Exception):

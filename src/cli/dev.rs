@@ -1,12 +1,14 @@
 //! `liteflare dev`: a local cloud until it is told to stop.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 use liteflare::dev::{Cloud, CloudOptions};
+use rustix::fs::Mode;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+use super::print;
 
 /// Arguments of `liteflare dev`.
 #[derive(Args, Debug)]
@@ -24,6 +26,8 @@ pub struct DevArgs {
 
 /// Prints the settings of a local cloud and serves it until SIGINT or SIGTERM.
 pub fn main(args: DevArgs) -> anyhow::Result<()> {
+    // The data are for this user alone, and SQLite makes files of its own.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     // Before `ready`: whoever reads that may stop us at once.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let cloud = Cloud::start(&CloudOptions { dir: args.dir, port: args.port, s3_port: args.s3_port })?;
@@ -33,15 +37,16 @@ pub fn main(args: DevArgs) -> anyhow::Result<()> {
 }
 
 fn announce(cloud: &Cloud) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "export LITEFLARE_D1_API={}", cloud.api())?;
-    writeln!(out, "export CLOUDFLARE_ACCOUNT_ID={}", cloud.account)?;
-    writeln!(out, "export CLOUDFLARE_API_TOKEN={}", cloud.token)?;
-    writeln!(out, "export LITEFLARE_D1_DATABASE={}", cloud.first_database()?)?;
-    writeln!(out, "export LITEFLARE_R2_ENDPOINT={}", cloud.s3_endpoint())?;
-    writeln!(out, "export LITEFLARE_R2_BUCKET={}", cloud.first_bucket())?;
-    writeln!(out, "export R2_ACCESS_KEY_ID={}", cloud.access_key_id)?;
-    writeln!(out, "export R2_SECRET_ACCESS_KEY={}", cloud.secret_access_key)?;
-    writeln!(out, "ready")?;
-    Ok(out.flush()?)
+    let settings = [
+        format!("export LITEFLARE_D1_API={}", cloud.api()),
+        format!("export CLOUDFLARE_ACCOUNT_ID={}", cloud.account),
+        format!("export CLOUDFLARE_API_TOKEN={}", cloud.token),
+        format!("export LITEFLARE_D1_DATABASE={}", cloud.first_database()?),
+        format!("export LITEFLARE_R2_ENDPOINT={}", cloud.s3_endpoint()),
+        format!("export LITEFLARE_R2_BUCKET={}", cloud.first_bucket()),
+        format!("export R2_ACCESS_KEY_ID={}", cloud.access_key_id),
+        format!("export R2_SECRET_ACCESS_KEY={}", cloud.secret_access_key),
+        "ready".to_owned(),
+    ];
+    Ok(print::lines(settings)?)
 }

@@ -1,13 +1,13 @@
 //! `liteflare doctor`: the checks, a line each, or all as JSON.
 
-use std::io::Write;
 use std::path::PathBuf;
 
-use anstream::stdout;
 use anyhow::{Context, bail};
 use clap::Args;
 use clap::builder::styling::{AnsiColor, Style};
 use liteflare::doctor::{self, Check, Options, Status};
+
+use super::print;
 
 /// Arguments of `liteflare doctor`.
 #[derive(Args, Debug)]
@@ -31,7 +31,7 @@ pub fn main(args: DoctorArgs) -> anyhow::Result<()> {
     let (mut checks, mut printed) = (Vec::new(), Ok(()));
     doctor::examine(&options, &mut |check| {
         if !args.json && printed.is_ok() {
-            printed = print(&check);
+            printed = show(&check);
         }
         checks.push(check);
     });
@@ -39,7 +39,7 @@ pub fn main(args: DoctorArgs) -> anyhow::Result<()> {
     let failed = checks.iter().filter(|check| check.status == Status::Fail).count();
     if args.json {
         let all = serde_json::json!({ "ok": failed == 0, "checks": checks });
-        writeln!(stdout(), "{all:#}")?;
+        print::json(&all, true)?;
     }
     match failed {
         0 => Ok(()),
@@ -48,17 +48,19 @@ pub fn main(args: DoctorArgs) -> anyhow::Result<()> {
     }
 }
 
-fn print(check: &Check) -> std::io::Result<()> {
+fn show(check: &Check) -> std::io::Result<()> {
     let (word, color) = match check.status {
         Status::Ok => ("ok", AnsiColor::Green),
         Status::Warn => ("warn", AnsiColor::Yellow),
         Status::Fail => ("FAIL", AnsiColor::Red),
     };
     let (style, bold) = (color.on_default(), Style::new().bold());
-    let mut out = stdout().lock(); // drops colours where they are not wanted
-    writeln!(out, "{style}{word:4}{style:#}  {bold}{}{bold:#}: {}", check.name, check.detail)?;
-    if !check.advice.is_empty() {
-        writeln!(out, "      {style}→{style:#} {}", check.advice)?;
+    let plain = Style::new();
+    let word = format!("{word:4}");
+    let pieces = [(style, word.as_str()), (plain, "  "), (bold, &check.name), (plain, ": "), (plain, &check.detail)];
+    print::styled(&pieces)?;
+    if check.advice.is_empty() {
+        return Ok(());
     }
-    out.flush()
+    print::styled(&[(plain, "      "), (style, "→"), (plain, " "), (plain, &check.advice)])
 }

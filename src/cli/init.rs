@@ -1,6 +1,5 @@
 //! `liteflare init`: what was asked for, and what was done.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +7,8 @@ use clap::builder::NonEmptyStringValueParser;
 use liteflare::config;
 use liteflare::init::{self, Options, Outcome};
 use liteflare::invokeai;
+
+use super::print;
 
 /// Arguments of `liteflare init`.
 #[derive(Args, Debug)]
@@ -60,26 +61,26 @@ pub fn main(args: InitArgs) -> anyhow::Result<()> {
     })?;
 
     let word = |outcome| if outcome == Outcome::Found { "found" } else { "created" };
-    let mut out = anstream::stdout().lock();
-    writeln!(out, "account   {}", done.account)?;
-    writeln!(out, "database  {} ({}), {}", done.database.0.name, done.database.0.uuid, word(done.database.1))?;
-    match &done.bucket {
-        Some((name, outcome)) => writeln!(out, "bucket    {name}, {}", word(*outcome))?,
-        None => writeln!(out, "bucket    none: files stay local")?,
-    }
+    let bucket = match &done.bucket {
+        Some((name, outcome)) => format!("{name}, {}", word(*outcome)),
+        None => "none: files stay local".to_owned(),
+    };
     let how = if done.written { "written" } else { "unchanged: it says all this already" };
-    writeln!(out, "settings  {}, {how}", done.path.display())?;
+    print::line(format_args!("account   {}", done.account))?;
+    let (database, outcome) = &done.database;
+    print::line(format_args!("database  {} ({}), {}", database.name, database.uuid, word(*outcome)))?;
+    print::line(format_args!("bucket    {bucket}"))?;
+    print::line(format_args!("settings  {}, {how}", done.path.display()))?;
 
     let root = config::root();
     let root = root.display();
-    writeln!(out, "\nNext:")?;
+    print::lines(["", "Next:"])?;
     if !done.has_token {
-        writeln!(out, "  export CLOUDFLARE_API_TOKEN=…  # not in the file; --store-token puts it there")?;
+        print::line("  export CLOUDFLARE_API_TOKEN=…  # not in the file; --store-token puts it there")?;
     }
-    for (name, url) in &done.beside_secrets {
-        writeln!(out, "  export {name}={url}  # a secret in the environment goes only where the environment says")?;
-    }
-    writeln!(out, "  liteflare doctor --root {root}")?;
-    writeln!(out, "  liteflare run -- {} --root {root}", invokeai::COMMAND)?;
+    let why = "# a secret in the environment goes only where the environment says";
+    print::lines(done.beside_secrets.iter().map(|(name, url)| format!("  export {name}={url}  {why}")))?;
+    print::line(format_args!("  liteflare doctor --root {root}"))?;
+    print::line(format_args!("  liteflare run -- {} --root {root}", invokeai::COMMAND))?;
     Ok(())
 }

@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod export;
 pub mod import;
 pub mod init;
+pub mod print;
 pub mod progress;
 pub mod run;
 pub mod status;

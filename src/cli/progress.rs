@@ -8,11 +8,13 @@ use liteflare::transfer::{Error, Event, Progress, Step};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-/// Runs a transfer and prints its summary: as JSON and without progress, or with `print`.
+use super::print;
+
+/// Runs a transfer and prints its summary: as JSON and without progress, or with `tell`.
 pub fn run<S: Serialize>(
     json: bool,
     transfer: impl FnOnce(Progress<'_>) -> Result<S, Error>,
-    print: impl FnOnce(&S),
+    tell: impl FnOnce(&S) -> std::io::Result<()>,
 ) -> anyhow::Result<S> {
     let display = Display::new(json);
     let done = transfer(&|event| display.show(event));
@@ -20,9 +22,9 @@ pub fn run<S: Serialize>(
     // The message alone: it includes those of its causes.
     let summary = done.map_err(|error| anyhow::Error::msg(error.to_string()))?;
     if json {
-        println!("{}", serde_json::to_string(&summary)?);
+        print::json(&summary, false)?;
     } else {
-        print(&summary);
+        tell(&summary)?;
     }
     Ok(summary)
 }
@@ -58,7 +60,7 @@ impl Display {
                 ended.bar.finish_and_clear();
                 // A step that had nothing to do needs no line.
                 if ended.bar.position() > 0 {
-                    eprintln!("{}", line(ended));
+                    print::note(line(ended));
                 }
                 *current = None;
             }

@@ -1,7 +1,6 @@
 //! `liteflare status`: what D1 and R2 hold, once or again and again.
 
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use clap::Args;
 use liteflare::status::{Status, StatusError, Watch};
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
+
+use super::print;
 
 /// Between two views.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -32,34 +33,37 @@ pub fn main(args: StatusArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
     liteflare::log::start();
     if !args.watch {
-        let text = show(&Watch::open()?.poll()?, args.json, false)?;
-        return Ok(io::stdout().lock().write_all(text.as_bytes())?);
+        let status = Watch::open()?.poll()?;
+        return if args.json { print::json(&status, true) } else { Ok(print::lines(show(&status))?) };
     }
     end_on_interrupt()?;
     let on_terminal = io::stdout().is_terminal() && !args.json;
     let mut watch = None;
     loop {
-        let mut text = match poll(&mut watch) {
-            Ok(status) => show(&status, args.json, true)?,
+        let printed = match poll(&mut watch) {
+            Ok(status) if args.json => print::json(&status, false),
+            Ok(status) => {
+                let lines = show(&status).into_iter().chain([String::new()]);
+                if on_terminal { print::picture(lines) } else { print::lines(lines) }.map_err(Into::into)
+            }
             // A wrong setting stays wrong; a network comes back.
             Err(error @ StatusError::Setting(_)) => return Err(error.into()),
-            Err(error) if on_terminal => format!("{error}\n"),
+            Err(error) if on_terminal => print::picture([error]).map_err(Into::into),
             Err(error) => {
-                eprintln!("liteflare: {error}");
-                String::new()
+                print::error(error);
+                Ok(())
             }
         };
-        if on_terminal {
-            text.insert_str(0, "\x1b[H\x1b[2J"); // to the corner, and clear
+        match printed {
+            Err(error) if is_broken_pipe(&error) => return Ok(()), // `| head`
+            printed => printed?,
         }
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()), // `| head`
-            written => written?,
-        }
-        drop(out);
         std::thread::sleep(INTERVAL);
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn poll(watch: &mut Option<Watch>) -> Result<Status, StatusError> {
@@ -79,38 +83,35 @@ fn end_on_interrupt() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(status: &Status, json: bool, goes_on: bool) -> anyhow::Result<String> {
-    if json {
-        let text = if goes_on { serde_json::to_string(status)? } else { serde_json::to_string_pretty(status)? };
-        return Ok(text + "\n");
-    }
-    let mut text = String::new();
-    writeln!(text, "database {}: seq {}, {}", status.database, status.seq, size(status.bytes))?;
+fn show(status: &Status) -> Vec<String> {
+    let mut lines = vec![format!("database {}: seq {}, {}", status.database, status.seq, size(status.bytes))];
     let widest = |names: &mut dyn Iterator<Item = &String>| names.map(|name| name.chars().count()).max().unwrap_or(0);
     let width = widest(&mut status.tables.iter().map(|table| &table.name));
-    for table in &status.tables {
-        writeln!(text, "  {:width$}  {:>9} rows", table.name, table.rows)?;
-    }
+    lines.extend(status.tables.iter().map(|table| format!("  {:width$}  {:>9} rows", table.name, table.rows)));
     if !status.commits.is_empty() {
-        writeln!(text, "last commits")?;
+        lines.push("last commits".to_owned());
     }
     for commit in &status.commits {
         let tables = if commit.tables.is_empty() { "schema, or many rows".into() } else { commit.tables.join(", ") };
-        writeln!(text, "  {}  {}  {}  {tables}", commit.seq, commit.at, commit.source)?;
+        lines.push(format!("  {}  {}  {}  {tables}", commit.seq, commit.at, commit.source));
     }
-    match &status.bucket {
-        Some(bucket) => writeln!(text, "bucket {bucket}")?,
-        None => writeln!(text, "no bucket: files stay local")?,
-    }
+    lines.push(match &status.bucket {
+        Some(bucket) => format!("bucket {bucket}"),
+        None => "no bucket: files stay local".to_owned(),
+    });
     let width = widest(&mut status.prefixes.iter().map(|prefix| &prefix.prefix));
     for prefix in &status.prefixes {
-        writeln!(text, "  {:width$}  {:>9} objects  {:>10}", prefix.prefix, prefix.objects, size(prefix.bytes))?;
+        let bytes = size(prefix.bytes);
+        lines.push(format!("  {:width$}  {:>9} objects  {bytes:>10}", prefix.prefix, prefix.objects));
+        if let Some(first) = prefix.unusable.first() {
+            lines.push(format!(
+                "    and {} keys that can be no file's name, the first is {first}",
+                prefix.unusable.len()
+            ));
+        }
     }
-    writeln!(text, "requests: {} to D1, {} to R2", status.requests.d1, status.requests.r2)?;
-    if goes_on {
-        writeln!(text)?;
-    }
-    Ok(text)
+    lines.push(format!("requests: {} to D1, {} to R2", status.requests.d1, status.requests.r2));
+    lines
 }
 
 fn size(bytes: u64) -> String {

@@ -1,5 +1,6 @@
 //! `liteflare verify`: what is on Cloudflare, compared in every way there is.
 
+use std::io::Result;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -8,7 +9,7 @@ use indicatif::HumanCount;
 use liteflare::transfer::Differences;
 use liteflare::transfer::verify::{Report, verify};
 
-use super::progress;
+use super::{print, progress};
 
 const MORE: &str = "\
 Every row on D1 is read in another way than it is done otherwise, and compared with a fresh replica, and with FILE: values, types, \
@@ -37,7 +38,7 @@ pub struct VerifyArgs {
 pub fn main(args: VerifyArgs) -> anyhow::Result<()> {
     super::use_root(args.root)?;
     liteflare::log::start();
-    let report = progress::run(args.json, |progress| verify(args.db.as_deref(), progress), print)?;
+    let report = progress::run(args.json, |progress| verify(args.db.as_deref(), progress), tell)?;
     if report.equal {
         return Ok(());
     }
@@ -45,28 +46,28 @@ pub fn main(args: VerifyArgs) -> anyhow::Result<()> {
     bail!("{} differences were found", all.into_iter().flatten().map(|found| found.count).sum::<u64>())
 }
 
-fn print(report: &Report) {
+fn tell(report: &Report) -> Result<()> {
     let (rows, tables) = (HumanCount(report.rows), HumanCount(report.tables));
-    println!("D1: {rows} rows in {tables} tables, at commit {}", report.seq);
-    show("D1 and a fresh replica", Some(&report.replica));
-    show("the file and D1", report.file.as_ref());
+    print::line(format_args!("D1: {rows} rows in {tables} tables, at commit {}", report.seq))?;
+    show("D1 and a fresh replica", Some(&report.replica))?;
+    show("the file and D1", report.file.as_ref())?;
     match report.objects {
-        Some(objects) => show(&format!("rows and {} objects", HumanCount(objects)), report.media.as_ref()),
-        None => println!("no bucket is set (LITEFLARE_R2_BUCKET): files are not looked at"),
+        Some(objects) => show(&format!("rows and {} objects", HumanCount(objects)), report.media.as_ref())?,
+        None => print::line("no bucket is set (LITEFLARE_R2_BUCKET): files are not looked at")?,
     }
-    println!("{} requests to D1, {} to R2", report.requests.d1, report.requests.r2);
+    print::line(format_args!("{} requests to D1, {} to R2", report.requests.d1, report.requests.r2))
 }
 
-fn show(what: &str, found: Option<&Differences>) {
-    let Some(found) = found else { return };
+fn show(what: &str, found: Option<&Differences>) -> Result<()> {
+    let Some(found) = found else { return Ok(()) };
     if found.count == 0 {
-        println!("{what}: equal");
-        return;
+        return print::line(format_args!("{what}: equal"));
     }
-    println!("{what}: {} differences", HumanCount(found.count));
-    found.first.iter().for_each(|difference| println!("  {difference}"));
+    print::line(format_args!("{what}: {} differences", HumanCount(found.count)))?;
+    print::lines(found.first.iter().map(|difference| format!("  {difference}")))?;
     let more = found.count - found.first.len() as u64;
     if more > 0 {
-        println!("  and {} more", HumanCount(more));
+        print::line(format_args!("  and {} more", HumanCount(more)))?;
     }
+    Ok(())
 }

@@ -15,6 +15,9 @@ pub const NO_API: &str = "check the network and LITEFLARE_D1_API";
 /// R2 did not answer.
 pub const NO_R2: &str = "check the network and LITEFLARE_R2_ENDPOINT";
 
+/// What answers does not answer as R2 does.
+pub const CHECK_R2: &str = "check LITEFLARE_R2_ENDPOINT, and what is in between";
+
 /// The API does not take the token for one.
 pub const BAD_TOKEN: &str = "copy CLOUDFLARE_API_TOKEN again, or create a new token in the dashboard";
 

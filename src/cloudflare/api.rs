@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
+use super::body::Oversized;
 use super::exchange::{NoResult, Refusal, causes, exchange, request, url};
 use crate::config::Access;
 use crate::runtime::Runtime;
@@ -66,6 +67,9 @@ impl ApiError {
         matches!(self.status(), Some(401 | 403))
     }
 }
+
+/// An answer tells of a token, a database or a bucket, or lists as many of them as stand on a page.
+const EXPECTED: Oversized = Oversized { most: 4 << 20, what: "an answer about accounts, databases and buckets" };
 
 /// What a bucket's name must be: R2's documentation, error 10005.
 pub const BUCKET_NAME: &str = "3 to 63 small letters, digits and hyphens, the latter not at an end";
@@ -210,9 +214,10 @@ impl Api {
     async fn ask<T: DeserializeOwned>(&self, method: Method, url: Url, body: Option<String>) -> Result<T, ApiError> {
         let runtime = Runtime::current().map_err(|error| self.unreachable(error.to_string()))?;
         let request = request(&runtime, method, url, &self.access, body).timeout(self.timeout);
-        let reply = exchange(request).await.map_err(|error| self.unreachable(why(error)))?;
+        let reply = exchange(request, EXPECTED).await.map_err(|error| self.unreachable(why(error)))?;
         reply.result().map_err(|no_result| match no_result {
             NoResult::Refused(refusal) => refusal.into(),
+            NoResult::Oversized(oversized) => self.unreachable(oversized.to_string()),
             NoResult::Foreign(_) => {
                 self.unreachable(format!("it answers HTTP {} without Cloudflare's JSON", reply.status))
             }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::body::{Oversized, bounded};
 use super::redirect::redirect;
 use crate::config::Access;
 use crate::retry::retry_after;
@@ -52,9 +53,9 @@ pub(crate) fn request(
     }
 }
 
-/// Sends a request and waits for all of the answer.
-pub(crate) async fn exchange(request: RequestBuilder) -> reqwest::Result<Reply> {
-    Reply::read(request.send().await?).await
+/// Sends a request and waits for all of the answer. `expected`: how much there may be of it.
+pub(crate) async fn exchange(request: RequestBuilder, expected: Oversized) -> reqwest::Result<Reply> {
+    Reply::read(request.send().await?, expected).await
 }
 
 /// What came back.
@@ -64,13 +65,15 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<Duration>,
     /// That it sends us elsewhere.
     pub(crate) redirect: Option<String>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Result<Bytes, Oversized>,
 }
 
 /// Why an answer has no result.
 pub(crate) enum NoResult {
     /// The API said no.
     Refused(Refusal),
+    /// It has more bytes than it can have.
+    Oversized(Oversized),
     /// It is not Cloudflare's JSON.
     Foreign(serde_json::Error),
     /// It is, and says yes to something, but without a result.
@@ -99,11 +102,11 @@ struct Problem {
 }
 
 impl Reply {
-    /// All of an answer.
-    pub(crate) async fn read(response: Response) -> reqwest::Result<Reply> {
+    /// All of an answer. `expected`: how much there may be of it.
+    pub(crate) async fn read(response: Response, expected: Oversized) -> reqwest::Result<Reply> {
         let (status, head) = (response.status(), response.headers());
         let (retry_after, redirect) = (retry_after(head), redirect(status, head));
-        Ok(Reply { status: status.as_u16(), retry_after, redirect, body: response.bytes().await? })
+        Ok(Reply { status: status.as_u16(), retry_after, redirect, body: bounded(response, expected).await? })
     }
 
     /// The result in the envelope.
@@ -112,7 +115,8 @@ impl Reply {
         if let Some(message) = self.redirect.clone() {
             return Err(NoResult::Refused(Refusal { status: self.status, code: 0, message }));
         }
-        let fields: Fields<'_> = serde_json::from_slice(&self.body).map_err(NoResult::Foreign)?;
+        let body = self.body.as_ref().map_err(|oversized| NoResult::Oversized(*oversized))?;
+        let fields: Fields<'_> = serde_json::from_slice(body).map_err(NoResult::Foreign)?;
         if !fields.success {
             let problem = fields.errors.into_iter().next();
             let (code, message) = problem.map_or((0, "no reason given".into()), |p| (p.code, p.message));
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn an_answer_is_a_result_a_refusal_or_neither() {
         let result = |body: &'static str| {
-            Reply { status: 200, retry_after: None, redirect: None, body: body.into() }.result::<Vec<u32>>()
+            Reply { status: 200, retry_after: None, redirect: None, body: Ok(body.into()) }.result::<Vec<u32>>()
         };
         assert!(matches!(result(r#"{"success":true,"result":[1]}"#), Ok(numbers) if numbers == [1]));
         assert!(matches!(result(r#"{"success":true,"result":null}"#), Err(NoResult::Empty(_))));

@@ -103,6 +103,9 @@ fn switch(text: &str) -> Result<bool, Problem> {
     }
 }
 
+/// The longest duration there is, a year: a moment further away than the clock can count is no deadline to wait for.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A duration of 0 would give no request the time to be answered.
 fn duration(text: &str) -> Result<Duration, Problem> {
     positive(text).ok_or_else(|| DURATION_EXPECTED.into())
@@ -111,7 +114,7 @@ fn duration(text: &str) -> Result<Duration, Problem> {
 const DURATION_EXPECTED: &str = "a duration such as `1s` or `500ms`";
 
 fn positive(text: &str) -> Option<Duration> {
-    humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero())
+    humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero()).map(|duration| duration.min(LONGEST))
 }
 
 fn refresh(text: &str) -> Result<Refresh, Problem> {
@@ -122,5 +125,24 @@ fn refresh(text: &str) -> Result<Refresh, Problem> {
             let interval = positive(text).ok_or_else(|| format!("{DURATION_EXPECTED}, `always` or `never`"))?;
             Ok(Refresh::Every(interval))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_deadline_of_any_length_is_one_that_the_clock_can_count() {
+        for text in ["2000000000000000s", "500000000000years", "9223372036854775807s"] {
+            let (timeout, Ok(Refresh::Every(interval))) = (duration(text).unwrap(), refresh(text)) else {
+                panic!("{text}")
+            };
+            assert_eq!((timeout, interval), (LONGEST, LONGEST), "{text}");
+            assert!(Instant::now().checked_add(timeout * 4).is_some());
+        }
+        assert!(duration("99999999999999999999999s").is_err() && duration("0s").is_err());
     }
 }

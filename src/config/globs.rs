@@ -26,7 +26,7 @@ impl Globs {
     pub(super) fn matches(&self, path: &Path) -> Result<bool, String> {
         let path = resolved(path);
         for pattern in self.patterns() {
-            if path == resolved(Path::new(pattern)) {
+            if means(Path::new(pattern), &path) {
                 return Ok(true);
             }
             match glob(pattern) {
@@ -61,10 +61,25 @@ impl Globs {
     }
 }
 
+/// Links in a row that are followed, as the kernel has it.
+const LINKS: usize = 40;
+
+/// Where a path leads if it is itself a symbolic link, be there a file or not.
+pub(super) fn target(path: &Path) -> Option<PathBuf> {
+    let next = |at: &PathBuf| Some(at.parent()?.join(std::fs::read_link(at).ok()?));
+    let end = std::iter::successors(Some(path.to_path_buf()), next).take(LINKS).last()?;
+    (end != path).then(|| resolved(&end))
+}
+
 /// A path with a `[` in it.
 fn is_literal(pattern: &str) -> bool {
     let path = Path::new(pattern);
     path.is_absolute() && path.parent().is_some_and(Path::is_dir)
+}
+
+/// Whether a path leads to this file. A link to a file that is not there does too: SQLite would make it there.
+pub(super) fn means(path: &Path, file: &Path) -> bool {
+    file == resolved(path) || target(path).is_some_and(|target| target == file)
 }
 
 /// Without symbolic links, since several ways may lead to the same file. A file that does not exist yet has a folder that does.

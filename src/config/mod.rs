@@ -17,6 +17,8 @@ mod file;
 mod folders;
 mod form;
 mod found;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod globs;
 mod inside;
 mod log;
@@ -49,7 +51,7 @@ pub use r2::{R2Keys, R2Settings};
 pub use refresh::Refresh;
 pub use root::{root, use_root};
 pub use secret::{Sealed, Secret};
-pub use served::database_settings;
+pub use served::{database_settings, link_to_database};
 pub use settings::Settings;
 pub use source::Source;
 

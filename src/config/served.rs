@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::SettingError;
 use super::found::Found;
-use super::globs::{Globs, resolved};
+use super::globs::{Globs, means, resolved, target};
 use super::names::misspelt;
 use super::origin::Origin;
 use super::prefilter::Prefilter;
@@ -27,9 +27,16 @@ pub fn database_settings(path: &Path) -> Result<Option<Settings>, SettingError> 
 
 fn is_served(path: &Path, patterns: Option<Found>) -> Result<bool, SettingError> {
     match patterns {
-        None => Ok(resolved(path) == resolved(&default_path())),
+        None => Ok(means(&default_path(), &resolved(path))),
         Some(found) => Globs::unchecked(found.text.clone()).matches(path).map_err(|expected| found.wrong(expected)),
     }
+}
+
+/// The path among those named that is a symbolic link to `path`.
+pub fn link_to_database(path: &Path) -> Result<Option<PathBuf>, SettingError> {
+    let path = resolved(path);
+    let named = Source::read()?.named_databases()?;
+    Ok(named.into_iter().find(|name| target(name).is_some_and(|target| target == path)))
 }
 
 /// The database of an application that nothing else is said about.

@@ -62,6 +62,15 @@ impl Source {
         source
     }
 
+    /// What a file at `path` with this text says.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn of_text(path: PathBuf, text: &str) -> Source {
+        let own_root = Some(Root::new(&root())).filter(|root| root.owns(&path));
+        let mut source = Source { path, has_file: true, problems: Vec::new(), values: BTreeMap::new(), own_root };
+        source.take(text);
+        source
+    }
+
     fn take(&mut self, text: &str) {
         let line = |at: usize| text.get(..at).unwrap_or_default().matches('\n').count() + 1;
         let parsed = match DeTable::parse(text) {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
-use crate::cloudflare::{NoResult, Refusal, Reply, advice, causes};
+use crate::cloudflare::{NoResult, Oversized, Refusal, Reply, advice, causes};
 use crate::retry::Transient;
 
 /// Why a request has no result.
@@ -26,6 +26,9 @@ pub enum SendError {
     /// No answer, or one from a broken intermediary: the batch may have been applied or not.
     #[error("{0}")]
     Unknown(String),
+    /// More came than can be an answer to what was asked. As little is known of the batch as without an answer.
+    #[error(transparent)]
+    Oversized(#[from] Oversized),
 }
 
 impl Transient for SendError {
@@ -33,7 +36,7 @@ impl Transient for SendError {
         match self {
             SendError::Refused(_) => None,
             SendError::NotApplied { retry_after, .. } => Some(retry_after.unwrap_or_default()),
-            SendError::Unknown(_) => Some(Duration::ZERO),
+            SendError::Unknown(_) | SendError::Oversized(_) => Some(Duration::ZERO),
         }
     }
 }
@@ -65,6 +68,7 @@ impl SendError {
                 SendError::NotApplied { reason: after(reason), retry_after }
             }
             SendError::Unknown(reason) => SendError::Unknown(after(reason)),
+            SendError::Oversized(oversized) => SendError::Oversized(oversized),
         }
     }
 }
@@ -91,15 +95,32 @@ pub struct ResultSet {
     pub rows: Vec<Vec<Json>>,
 }
 
+impl ResultSet {
+    /// Whether each row has a value for each column, and no more columns than a SELECT can have.
+    pub(super) fn is_even(&self) -> bool {
+        let count = self.columns.len();
+        count <= MOST_COLUMNS && self.rows.iter().all(|row| row.len() == count)
+    }
+}
+
+/// The columns of any SELECT: SQLite's own upper limit (SQLITE_MAX_COLUMN). D1's is smaller, and documented for tables only.
+const MOST_COLUMNS: usize = 32_767;
+
 /// D1's account of a statement; only what is used.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Meta {
     /// Rows written, indexes included.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub rows_written: u64,
     /// Bytes of the database afterwards; a gateway does not tell it of a single read.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count")]
     pub size_after: u64,
+}
+
+/// A number that people look at: whatever is no count is the nearest one.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let value = Json::deserialize(deserializer)?;
+    Ok(value.as_u64().or_else(|| value.as_f64().map(|number| number as u64)).unwrap_or(0))
 }
 
 /// The result in an answer.
@@ -116,6 +137,7 @@ pub(super) fn result<T: DeserializeOwned>(reply: &Reply) -> Result<T, SendError>
             let message = "something in front of D1 turned the request away, in words that are not D1's".to_owned();
             with_advice(Refusal { status, code: 0, message }).into()
         }
+        NoResult::Oversized(oversized) => oversized.into(),
         NoResult::Foreign(error) => SendError::Unknown(format!("HTTP {status} without D1's JSON: {error}")),
         NoResult::Empty(_) => SendError::Unknown("D1 answered without a result".into()),
         NoResult::Misfit(error) => SendError::Unknown(format!("D1's answer cannot be understood: {error}")),

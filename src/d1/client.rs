@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 
 use super::answer::{SendError, StatementResult, result};
+use super::bounds;
 use super::statement::Statement;
-use crate::cloudflare::{Database, Refusal, Reply, exchange, request, url};
+use crate::cloudflare::{Database, Oversized, Refusal, Reply, exchange, request, url};
 use crate::config::{Access, Settings};
 use crate::metrics::Metrics;
 use crate::retry::Retry;
@@ -43,7 +45,7 @@ impl Client {
     }
 
     fn look_up(&self, name: &str, url: Url) -> Result<Database, SendError> {
-        let databases = self.retrying(|| self.request(Method::GET, &url, None, self.answer_time()))?;
+        let databases = self.retrying(|| self.request(Method::GET, &url, None, self.answer_time(), bounds::LISTING))?;
         let unknown = || Refusal {
             status: 404,
             code: 7404,
@@ -64,12 +66,17 @@ impl Client {
         time: Duration,
     ) -> Result<Vec<StatementResult>, SendError> {
         let body = serde_json::json!({ "batch": statements }).to_string();
-        let rows: Vec<StatementResult> = self.request(Method::POST, &self.url, Some(body), time)?;
+        let expected = bounds::of(statements);
+        let rows: Vec<StatementResult> = self.request(Method::POST, &self.url, Some(body), time, expected)?;
         if rows.len() != statements.len() {
             let (got, sent) = (rows.len(), statements.len());
             return Err(SendError::Unknown(format!("D1 answered {got} results to {sent} statements")));
         }
-        self.metrics.rows_written.add(rows.iter().map(|rows| rows.meta.rows_written as usize).sum());
+        if !rows.iter().all(|rows| rows.results.is_even()) {
+            return Err(SendError::Unknown("D1 answered with rows that have other columns than it names".into()));
+        }
+        let written = rows.iter().map(|rows| rows.meta.rows_written).fold(0, u64::saturating_add);
+        self.metrics.rows_written.add(usize::try_from(written).unwrap_or(usize::MAX));
         Ok(rows)
     }
 
@@ -83,14 +90,14 @@ impl Client {
         let mut unknown = None;
         let done = self.retrying(|| match self.send(statements) {
             // Not an error of this attempt: it must not be repeated.
-            Err(SendError::Unknown(reason)) => {
-                unknown = Some(reason);
+            Err(error @ (SendError::Unknown(_) | SendError::Oversized(_))) => {
+                unknown = Some(error);
                 Ok(Vec::new())
             }
             other => other,
         })?;
         match unknown {
-            Some(reason) => Err(SendError::Unknown(reason)),
+            Some(error) => Err(error),
             None => Ok(done),
         }
     }
@@ -151,15 +158,16 @@ impl Client {
         url: &Url,
         body: Option<String>,
         time: Duration,
+        expected: Oversized,
     ) -> Result<T, SendError> {
         let (runtime, request) = self.prepare(method, url, body)?;
-        let reply = runtime.wait(exchange(request.timeout(time))).ok_or_else(SendError::interrupted)?;
+        let reply = runtime.wait(exchange(request.timeout(time), expected)).ok_or_else(SendError::interrupted)?;
         self.read(&reply.map_err(|error| SendError::no_answer(&error))?)
     }
 
     /// The result in an answer, counted as received.
     pub(super) fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, SendError> {
-        self.metrics.d1_bytes_received.add(reply.body.len());
+        self.metrics.d1_bytes_received.add(reply.body.as_ref().map_or(0, Bytes::len));
         result(reply)
     }
 }

@@ -2,12 +2,24 @@
 //!
 //! In: the bytes of `{"result":[{"results":{"columns":[…],"rows":[[…],…]},…}],…}`, in pieces of any size, fields in any order. Out:
 //! each row's JSON text, and at the end the answer without its rows, which says whether all went well. It does not judge: what is
-//! no JSON, or no answer of D1's, stays in the rest.
+//! no JSON, or no answer of D1's, stays in the rest. None of its parts may be larger than there is reason for.
 
 use std::collections::VecDeque;
 
+use super::bounds;
+use crate::cloudflare::Oversized;
+
 /// The names around D1's rows.
 const ROWS: [&[u8]; 5] = [b"", b"result", b"", b"results", b"rows"];
+
+/// What came last in the array of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Between {
+    #[default]
+    Nothing,
+    Row,
+    Comma,
+}
 
 /// Takes the rows out of one answer.
 #[derive(Debug, Default)]
@@ -21,6 +33,8 @@ pub(super) struct Scanner {
     escaped: bool,
     /// Inside of the array of rows, or of a row: 1, or more.
     depth: usize,
+    /// Between two rows: what came last.
+    last: Between,
     row: Vec<u8>,
     rows: VecDeque<Vec<u8>>,
     rest: Vec<u8>,
@@ -28,7 +42,7 @@ pub(super) struct Scanner {
 
 impl Scanner {
     /// Takes the next piece.
-    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), Oversized> {
         while let [byte, ..] = bytes {
             let taken = match (self.depth, self.in_string) {
                 (2.., true) => self.row_string(bytes),
@@ -38,6 +52,17 @@ impl Scanner {
             };
             bytes = &bytes[taken..];
         }
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Oversized> {
+        let depth = self.depth.max(self.names.len());
+        for (has, bound) in [(self.row.len(), bounds::ROW), (self.rest.len(), bounds::AROUND), (depth, bounds::DEPTH)] {
+            if has as u64 > bound.most {
+                return Err(bound);
+            }
+        }
+        Ok(())
     }
 
     /// The next row that is complete.
@@ -82,23 +107,26 @@ impl Scanner {
         }
         if self.depth == 1 {
             self.rows.push_back(std::mem::take(&mut self.row));
+            self.last = Between::Row;
         }
         1
     }
 
     fn between_rows(&mut self, byte: u8) -> usize {
-        match byte {
-            b'[' => {
+        match (byte, self.last) {
+            (b'[', Between::Nothing | Between::Comma) => {
                 self.depth = 2;
                 self.row.push(byte);
             }
-            b']' => {
-                self.depth = 0;
+            (b',', Between::Row) => self.last = Between::Comma,
+            (b']', last) => {
+                (self.depth, self.last) = (0, Between::Nothing);
                 self.names.pop();
-                self.rest.push(byte);
+                self.rest.extend_from_slice(if last == Between::Comma { b",]" } else { b"]" });
             }
-            b',' | b' ' | b'\n' | b'\r' | b'\t' => {}
-            other => self.rest.push(other), // no row: the rest will be no answer either
+            (b' ' | b'\n' | b'\r' | b'\t', _) => {}
+            // No row, or out of place. The comma sees to it that the rest is no answer either.
+            (other, _) => self.rest.extend_from_slice(&[b',', other]),
         }
         1
     }
@@ -145,7 +173,7 @@ mod tests {
         let mut scanner = Scanner::default();
         let mut rows = Vec::new();
         for bytes in text.as_bytes().chunks(piece) {
-            scanner.push(bytes);
+            scanner.push(bytes).unwrap();
             rows.extend(std::iter::from_fn(|| scanner.pop()).map(|row| String::from_utf8(row).unwrap()));
         }
         (rows, String::from_utf8(scanner.rest().to_vec()).unwrap())
@@ -180,5 +208,15 @@ mod tests {
     fn rows_that_are_no_arrays_make_no_good_answer() {
         let (rows, rest) = scan(r#"{"result":[{"results":{"rows":[{"a":1},2]}}]}"#, 100);
         assert!(rows.is_empty() && serde_json::from_str::<serde_json::Value>(&rest).is_err(), "{rest}");
+    }
+
+    #[test]
+    fn commas_that_are_missing_or_too_many_make_no_good_answer() {
+        for rows in ["[1][2]", "[1],,[2]", ",[1]", "[1],", ","] {
+            let (_, rest) = scan(&format!(r#"{{"result":[{{"results":{{"rows":[{rows}]}}}}]}}"#), 100);
+            assert!(serde_json::from_str::<serde_json::Value>(&rest).is_err(), "{rows}: {rest}");
+        }
+        let (rows, rest) = scan(r#"{"result":[{"results":{"rows":[[1], [2]]}},{"results":{"rows":[[3]]}}]}"#, 100);
+        assert!(rows.len() == 3 && serde_json::from_str::<serde_json::Value>(&rest).is_ok(), "{rows:?}: {rest}");
     }
 }

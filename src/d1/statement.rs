@@ -27,6 +27,19 @@ impl Statement {
     }
 }
 
+impl Statement {
+    /// Whether its answer may have rows. In doubt it may.
+    pub(super) fn may_give_rows(&self) -> bool {
+        const WITHOUT: [&str; 7] = ["INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER"];
+        let text = self.sql.text();
+        let verb = text.split_ascii_whitespace().next().unwrap_or_default();
+        let writes = WITHOUT.iter().any(|word| verb.eq_ignore_ascii_case(word));
+        !writes || text.as_bytes().windows(RETURNING.len()).any(|word| word.eq_ignore_ascii_case(RETURNING))
+    }
+}
+
+const RETURNING: &[u8] = b"RETURNING";
+
 /// An SQL text that knows where it reads its parameters. What the planner writes keeps them apart from the words around them until
 /// the end, when it is known whether they are bound or staged. A text that names `?1` itself is always bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,12 +1,16 @@
 //! The rows of one statement while its answer arrives.
 //!
 //! One request, so one state of the database, however many rows there are; what waits to be taken stays with D1 and on the way.
-//! A row may be taken before the answer's end is there, and the end may still bring an error.
+//! A row may be taken before the answer's end is there, and the end may still bring an error. There is no bound for all of it: a row
+//! goes to whoever asked for it before the next one is waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::answer::{SendError, StatementResult, result};
+use super::bounds;
 use super::client::Client;
 use super::scanner::Scanner;
 use super::statement::Statement;
@@ -37,11 +41,11 @@ impl Client {
         let response = wait(&runtime, answer_time, request.send())?;
         let status = response.status();
         if !status.is_success() {
-            let reply = wait(&runtime, answer_time, Reply::read(response))?;
+            let reply = wait(&runtime, answer_time, Reply::read(response, bounds::ROWS))?;
             let answered: Vec<StatementResult> = self.read(&reply)?;
             return Err(SendError::Unknown(format!("HTTP {status} with {} results", answered.len())));
         }
-        let (scanner, metrics) = (Scanner::default(), self.metrics.clone());
+        let (scanner, metrics) = (Scanner::default(), Arc::clone(&self.metrics));
         let mut stream = RowStream { runtime, response: Some(response), answer_time, scanner, metrics };
         stream.fill()?;
         Ok(stream)
@@ -63,18 +67,28 @@ impl RowStream {
             match wait(&self.runtime, self.answer_time, piece)? {
                 (response, Some(bytes)) => {
                     self.metrics.d1_bytes_received.add(bytes.len());
-                    self.scanner.push(&bytes);
+                    self.scanner.push(&bytes)?;
                     self.response = Some(response);
                 }
-                (_, None) => {
-                    let rest = self.scanner.rest().to_vec().into();
-                    let reply = Reply { status: 200, retry_after: None, redirect: None, body: rest };
-                    result::<Vec<StatementResult>>(&reply)?;
-                }
+                (_, None) => end(&self.scanner)?,
             }
         }
         Ok(())
     }
+}
+
+/// Whether all went well, as an answer that was read to its end says.
+pub(super) fn end(scanner: &Scanner) -> Result<(), SendError> {
+    let rest = Bytes::copy_from_slice(scanner.rest());
+    let reply = Reply { status: 200, retry_after: None, redirect: None, body: Ok(rest) };
+    let results: Vec<StatementResult> = result(&reply)?;
+    // They stand under names that JSON lets one write in other ways than D1 does: taken for none, they would be lost.
+    if results.iter().any(|result| !result.results.rows.is_empty()) {
+        return Err(SendError::Unknown(
+            "D1's answer cannot be understood: its rows are not where they should be".into(),
+        ));
+    }
+    Ok(())
 }
 
 impl Drop for RowStream {
@@ -95,4 +109,21 @@ fn wait<T: Send + 'static>(
     let part = part.ok_or_else(SendError::interrupted)?;
     let part = part.map_err(|_| SendError::Unknown(format!("no answer from D1 in {answer_time:?}")))?;
     part.map_err(|error| SendError::no_answer(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_under_a_name_that_is_written_otherwise_are_not_lost() {
+        let read = |name: &str| {
+            let mut scanner = Scanner::default();
+            let answer = format!(r#"{{"success":true,"result":[{{"results":{{"{name}":[["i1"]]}}}}]}}"#);
+            let taken = scanner.push(answer.as_bytes());
+            (taken.is_ok() && scanner.has_row(), end(&scanner))
+        };
+        assert!(matches!(read("rows"), (true, Ok(()))));
+        assert!(matches!(read(r"r\u006fws"), (false, Err(SendError::Unknown(_)))));
+    }
 }

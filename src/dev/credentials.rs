@@ -1,15 +1,18 @@
 //! The account and the token that a cloud accepts. They are kept in its folder, so that a client's settings remain valid when a cloud is
 //! started again on the same folder.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::local_file;
+
+/// For its owner alone.
+const MODE: u32 = 0o600;
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Credentials {
@@ -39,12 +42,7 @@ impl Credentials {
 
     fn create(path: &Path) -> anyhow::Result<Credentials> {
         let credentials = Credentials { id: Uuid::new_v4().simple().to_string(), token: Uuid::new_v4().to_string() };
-        // Renamed once complete, so that a crash leaves no partial file; readable by its owner alone.
-        let next = path.with_extension("json.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
-        file.write_all(&serde_json::to_vec(&credentials)?)?;
-        file.sync_all()?;
-        fs::rename(&next, path)?;
+        local_file::replace(path, &serde_json::to_vec(&credentials)?, MODE)?;
         Ok(credentials)
     }
 }

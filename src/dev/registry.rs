@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use super::database::DevDatabase;
 use super::envelope::ApiError;
+use crate::local_file;
 
 /// A database, as the API describes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -110,11 +110,7 @@ impl Registry {
 
     // Written to a new file that replaces the old one: after a crash there is either the old list or the new one.
     fn write(&self, known: &[DatabaseInfo]) -> Result<(), ApiError> {
-        let next = self.dir.join("registry.json.new");
-        let mut file = File::create(&next)?;
-        file.write_all(&serde_json::to_vec_pretty(known)?)?;
-        file.sync_all()?;
-        fs::rename(&next, list_path(&self.dir))?;
+        local_file::replace(&list_path(&self.dir), &serde_json::to_vec_pretty(known)?, 0o600)?;
         File::open(&self.dir)?.sync_all()?;
         Ok(())
     }

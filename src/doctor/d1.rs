@@ -45,7 +45,7 @@ pub(super) fn check(settings: &Settings, tell: Tell<'_>) -> Option<u64> {
 fn advice(error: &SendError) -> &'static str {
     match error {
         SendError::Refused(refusal) => advice::about_d1(refusal.status).full,
-        SendError::NotApplied { .. } | SendError::Unknown(_) => advice::NO_API,
+        SendError::NotApplied { .. } | SendError::Unknown(_) | SendError::Oversized(_) => advice::NO_API,
     }
 }
 

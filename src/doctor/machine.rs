@@ -36,13 +36,15 @@ fn database_file(path: &Path) -> Check {
             format!("{shown}: its folder does not exist"),
             format!("{}'s first start makes it; others may not", invokeai::NAME),
         ),
-        Err(error) => Check::fail(name, error.to_string(), "correct its permissions"),
+        Err(error) => Check::fail(name, error.to_string(), "move away what is there, or correct its permissions"),
     }
 }
 
 pub(super) fn memory(database: Option<u64>, tell: Tell<'_>) {
     let name = "memory";
-    let Some(free) = available_bytes() else { return tell(Check::ok(name, "this system does not tell")) };
+    let Some(free) = crate::memory::available_bytes() else {
+        return tell(Check::ok(name, "this system does not tell"));
+    };
     tell(judge(free, database));
 }
 
@@ -56,12 +58,6 @@ fn judge(free: u64, database: Option<u64>) -> Check {
         true => Check::warn(name, detail, "the database is held in memory: give this machine more"),
         false => Check::ok(name, detail),
     }
-}
-
-fn available_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
 }
 
 pub(super) fn versions() -> String {
@@ -85,6 +81,5 @@ mod tests {
         assert_eq!(judge(1 << 30, Some(500 << 20)).status, Status::Ok);
         assert_eq!(judge(1 << 30, Some(700 << 20)).status, Status::Warn);
         assert_eq!(judge(1 << 30, None).status, Status::Ok);
-        assert!(available_bytes().is_some_and(|bytes| bytes > 1 << 20));
     }
 }

@@ -98,7 +98,7 @@ impl Databases {
             let (mut stat, mut statx) = on_disk(&c_path, follow)?;
             let is_marker = stat.st_mode & libc::S_IFMT == libc::S_IFREG
                 && u64::try_from(stat.st_size).is_ok_and(|size| size <= marker::MOST_BYTES)
-                && std::fs::read(path).is_ok_and(|bytes| marker::is_marker(&bytes));
+                && marker::Kind::at(path).is_ok_and(|kind| kind == marker::Kind::Marker);
             if !is_marker {
                 return None;
             }

@@ -36,7 +36,7 @@ impl Store {
     pub(super) fn may_be_stored(&self, key: &ObjectKey, inode: &Inode) -> bool {
         let state = inode.state.lock();
         match state.stored {
-            Stored::Object { .. } | Stored::Before(_) => true,
+            Stored::Object { .. } | Stored::Large { .. } | Stored::Before(_) => true,
             Stored::Nothing if state.must_be_new => false,
             Stored::Nothing => !matches!(self.objects.known_name(key.as_str()), Name::Absent { fresh: true }),
         }

@@ -28,6 +28,15 @@ impl From<rustix::io::Errno> for Errno {
     }
 }
 
+impl From<crate::r2::FileError> for Errno {
+    fn from(error: crate::r2::FileError) -> Errno {
+        match error {
+            crate::r2::FileError::R2(error) => error.into(),
+            crate::r2::FileError::File(error) => error.into(),
+        }
+    }
+}
+
 impl From<crate::r2::Error> for Errno {
     /// Logs the error, since only a number of it remains.
     fn from(error: crate::r2::Error) -> Errno {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::errno::Result;
+use super::fingerprint::Fingerprint;
 use super::memfd::Memfd;
 use super::paths::ObjectKey;
 use super::stat::{Attributes, inode};
@@ -49,6 +50,13 @@ pub(crate) enum Stored {
         /// Its version.
         etag: String,
     },
+    /// This object, which is too large to be held beside the file.
+    Large {
+        /// Its version.
+        etag: String,
+        /// What its bytes are recognized by. `None`: the file cannot have been written yet.
+        fingerprint: Option<Fingerprint>,
+    },
     /// What the file held at this time: it was inherited from another process, which has uploaded that, or will.
     Before(SystemTime),
 }
@@ -81,6 +89,7 @@ impl Inode {
         match stored {
             Stored::Nothing => Ok(true),
             Stored::Object { bytes, .. } => Ok(!self.memfd.holds(&bytes)?),
+            Stored::Large { fingerprint, .. } => Ok(!fingerprint.map_or(Ok(false), |print| print.is_of(&self.memfd))?),
             Stored::Before(then) => Ok(self.memfd.modified()? != then),
         }
     }
@@ -93,7 +102,33 @@ impl Inode {
 
     /// Whether these are the bytes of the object's version with this ETag.
     pub(crate) fn is_version(&self, etag: &str) -> bool {
-        matches!(&self.state.lock().stored, Stored::Object { etag: stored, .. } if stored == etag)
+        matches!(&self.state.lock().stored, Stored::Object { etag: stored, .. } | Stored::Large { etag: stored, .. } if stored == etag)
+    }
+
+    /// The version of the object, if it is too large to be in the cache.
+    pub(crate) fn large_version(&self) -> Option<String> {
+        match &self.state.lock().stored {
+            Stored::Large { etag, .. } => Some(etag.clone()),
+            _ => None,
+        }
+    }
+
+    /// Somebody is about to get a descriptor that can write: what the bucket holds must be known from now on.
+    pub(crate) fn prepare_to_write(&self) -> Result<()> {
+        let is_unread = |state: &State| matches!(state.stored, Stored::Large { fingerprint: None, .. });
+        if !is_unread(&self.state.lock()) {
+            return Ok(());
+        }
+        // One reads the file; who comes second must not see what the first one may write then.
+        let _turn = self.turn();
+        if !is_unread(&self.state.lock()) {
+            return Ok(());
+        }
+        let read = Fingerprint::of(&self.memfd)?;
+        if let Stored::Large { fingerprint, .. } = &mut self.state.lock().stored {
+            *fingerprint = Some(read);
+        }
+        Ok(())
     }
 
     /// Whether somebody may write it.

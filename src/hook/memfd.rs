@@ -4,13 +4,17 @@
 use std::ffi::c_int;
 use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags};
+use rustix::process::{Resource, getrlimit};
 
 use super::errno::{Errno, Result};
+use crate::memory;
+use crate::r2::{self, Meta, Sink};
 
 /// Our own descriptors have numbers from here on, if the process may have that many: `open` must return the lowest free number, since
 /// some programs close descriptor 1 and expect the next file they open to take its place.
@@ -52,10 +56,34 @@ impl Memfd {
         Memfd::from_file(file)
     }
 
+    /// A file with an object's bytes, which are here already.
+    pub(crate) fn of_object(name: &str, meta: &Meta, bytes: &[u8]) -> std::result::Result<Memfd, r2::Error> {
+        check_limit(meta)?;
+        Memfd::new(name, bytes).map_err(|errno| no_room(meta, errno))
+    }
+
+    /// An empty file for an object, if there is room for it.
+    pub(crate) fn for_object(name: &str, meta: &Meta) -> std::result::Result<Memfd, r2::Error> {
+        check_limit(meta)?;
+        if let Err(left) = memory::check(meta.size) {
+            let reason = format!("do not fit into the {left} bytes of memory that are left");
+            return Err(r2::Error::does_not_fit(meta, &reason, libc::ENOMEM));
+        }
+        Memfd::new(name, &[]).map_err(|errno| no_room(meta, errno))
+    }
+
     /// A file in memory that this process has inherited. It is opened again, since the descriptor itself may be write-only.
     pub(crate) fn inherited(fd: RawFd) -> Result<Memfd> {
         let again = open(&descriptor_path(fd), libc::O_RDWR | libc::O_CLOEXEC)?;
         Memfd::from_file(File::from(out_of_the_way(again)))
+    }
+
+    /// The same file once more.
+    pub(crate) fn again(&self) -> Result<Memfd> {
+        let file = self.file()?;
+        let again =
+            rustix::io::fcntl_dupfd_cloexec(file, HIGH).or_else(|_| rustix::io::fcntl_dupfd_cloexec(file, 0))?;
+        Memfd::from_file(File::from(again))
     }
 
     fn from_file(file: File) -> Result<Memfd> {
@@ -89,10 +117,18 @@ impl Memfd {
 
     /// All bytes.
     pub(crate) fn read(&self) -> Result<Vec<u8>> {
-        let file = self.file()?;
-        let size = file.metadata()?.len();
-        let mut bytes = vec![0; usize::try_from(size).map_err(|_| Errno(libc::EFBIG))?];
-        file.read_exact_at(&mut bytes, 0)?;
+        self.read_range(0..self.len()?)
+    }
+
+    /// The bytes in this range.
+    pub(crate) fn read_range(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let size = range.end.saturating_sub(range.start);
+        let mut bytes = Vec::new();
+        // A program's file may be larger than what is left of memory.
+        let full = Errno(libc::ENOMEM);
+        bytes.try_reserve_exact(usize::try_from(size).map_err(|_| full)?).map_err(|_| full)?;
+        bytes.resize(size as usize, 0);
+        self.file()?.read_exact_at(&mut bytes, range.start)?;
         Ok(bytes)
     }
 
@@ -132,6 +168,28 @@ impl Memfd {
     pub(crate) fn modified(&self) -> Result<SystemTime> {
         Ok(self.file()?.metadata()?.modified()?)
     }
+}
+
+impl Sink for Memfd {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        // Others take memory meanwhile, and the kernel would end a process of this group sooner than say no.
+        memory::check(bytes.len() as u64).map_err(|_| std::io::Error::from_raw_os_error(libc::ENOMEM))?;
+        Memfd::append(self, bytes).map_err(|Errno(errno)| std::io::Error::from_raw_os_error(errno))
+    }
+}
+
+/// Refuses an object larger than the files that this process may write: at one byte more, the kernel sends SIGXFSZ.
+fn check_limit(meta: &Meta) -> std::result::Result<(), r2::Error> {
+    if meta.size <= getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX) {
+        return Ok(());
+    }
+    let reason = "are more than this process may write into a file (RLIMIT_FSIZE)";
+    Err(r2::Error::does_not_fit(meta, reason, libc::EFBIG))
+}
+
+fn no_room(meta: &Meta, Errno(errno): Errno) -> r2::Error {
+    let reason = format!("cannot be kept: {}", std::io::Error::from_raw_os_error(errno));
+    r2::Error::does_not_fit(meta, &reason, errno)
 }
 
 impl Drop for Memfd {

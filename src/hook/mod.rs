@@ -26,6 +26,7 @@ mod directories;
 mod disk;
 mod errno;
 mod file;
+mod fingerprint;
 mod folders;
 mod inherit;
 mod memfd;

@@ -4,15 +4,13 @@ use std::ffi::c_int;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
-
 use super::errno::{Errno, Result};
 use super::file::{Inode, OpenFile, Stored};
 use super::memfd::{self, Memfd};
 use super::paths::{ObjectKey, Place, Prefix};
 use super::store::{Node, Store, check_name, remember};
 use super::table::Handle;
-use crate::r2::{Meta, Name};
+use crate::r2::{self, Content, Meta, Name};
 
 fn reads_only(flags: c_int) -> bool {
     flags & libc::O_ACCMODE == libc::O_RDONLY
@@ -46,8 +44,8 @@ impl Store {
     }
 
     fn open_to_read(&self, key: &ObjectKey, flags: c_int) -> Result<(OwnedFd, Handle)> {
-        match self.bytes(key)? {
-            Some((bytes, meta)) => open_shared(self.stored_inode(key, bytes, &meta)?, flags),
+        match self.stored(key)? {
+            Some(inode) => open_shared(inode, flags),
             None => match self.node(key)? {
                 Node::Directory => open_directory(key.prefix(), flags),
                 _ => Err(self.absent(key)),
@@ -75,8 +73,8 @@ impl Store {
             self.check_new(key)?;
             return self.open_new(key, false, flags);
         }
-        if let Some((bytes, meta)) = self.bytes(key)? {
-            return open_shared(self.stored_inode(key, bytes, &meta)?, flags);
+        if let Some(inode) = self.stored(key)? {
+            return open_shared(inode, flags);
         }
         match self.node(key)? {
             Node::Directory => Err(Errno(libc::EISDIR)),
@@ -88,15 +86,38 @@ impl Store {
         }
     }
 
+    /// The open file of the object with this key. `None`: there is no such object.
+    fn stored(&self, key: &ObjectKey) -> Result<Option<Arc<Inode>>> {
+        // A large object that is open here is not fetched again: there might be no room for it a second time.
+        let here = self.open_file(key).filter(|_| !self.deferred.has(key));
+        let here = here.and_then(|inode| Some((inode.large_version()?, inode)));
+        let (content, meta) = match here {
+            None => match self.content(key)? {
+                Some(fetched) => fetched,
+                None => return Ok(None),
+            },
+            Some((etag, inode)) => match self.objects.fetch_unless(key.as_str(), &etag, Store::file_for(key)) {
+                Ok(None) => return Ok(Some(inode)),
+                Ok(Some(fetched)) => fetched,
+                Err(r2::Error::NotFound { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        self.stored_inode(key, content, &meta).map(Some)
+    }
+
     /// The open file of an object: everyone who has this version of it open shares one.
-    fn stored_inode(&self, key: &ObjectKey, bytes: Bytes, meta: &Meta) -> Result<Arc<Inode>> {
+    fn stored_inode(&self, key: &ObjectKey, content: Content<Memfd>, meta: &Meta) -> Result<Arc<Inode>> {
         let is_this = |inode: &Arc<Inode>| inode.is_written() || inode.is_version(&meta.etag);
         if let Some(inode) = self.open_file(key).filter(is_this) {
             return Ok(inode);
         }
-        let memfd = Memfd::new(key.name(), &bytes)?;
+        let etag = meta.etag.clone();
+        let (memfd, stored) = match content {
+            Content::Held(bytes) => (Memfd::of_object(key.name(), meta, &bytes)?, Stored::Object { bytes, etag }),
+            Content::Poured(memfd) => (memfd, Stored::Large { etag, fingerprint: None }),
+        };
         memfd.set_modified(meta.modified)?;
-        let stored = Stored::Object { bytes, etag: meta.etag.clone() };
         let made = Arc::new(Inode::new(memfd, key.clone(), stored, false));
         let mut open = self.open.lock();
         // Another thread may have opened it meanwhile.
@@ -162,6 +183,9 @@ fn open_directory(prefix: Prefix, flags: c_int) -> Result<(OwnedFd, Handle)> {
 fn open_shared(inode: Arc<Inode>, flags: c_int) -> Result<(OwnedFd, Handle)> {
     if flags & libc::O_CREAT != 0 && flags & libc::O_EXCL != 0 {
         return Err(Errno(libc::EEXIST));
+    }
+    if !reads_only(flags) || flags & libc::O_TRUNC != 0 {
+        inode.prepare_to_write()?;
     }
     let fd = inode.memfd.open(flags)?;
     let writes = !reads_only(flags) || flags & (libc::O_CREAT | libc::O_TRUNC) != 0;

@@ -1,10 +1,10 @@
 //! Renaming: within the bucket, and between the bucket and the disk.
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::Permissions;
+use std::io::{Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -12,7 +12,8 @@ use super::errno::{Errno, Result};
 use super::file::{Inode, Stored};
 use super::paths::{ObjectKey, Place, Prefix};
 use super::store::{Node, Store, check_name};
-use crate::r2::PutMode;
+use crate::local_file;
+use crate::r2::{self, Content, HELD_BYTES, Meta, PutMode};
 
 /// A directory with more files than this is not renamed: each takes a copy and a delete. `mv` then copies file by file.
 const RENAMED_FILES: usize = 1_000;
@@ -62,7 +63,7 @@ impl Store {
     fn rename_open(&self, inode: &Arc<Inode>, from: &ObjectKey, to: &ObjectKey) -> Result<()> {
         self.make_way(to)?;
         let _turn = inode.turn();
-        let is_object = matches!(inode.state.lock().stored, Stored::Object { .. } | Stored::Before(_));
+        let is_object = !matches!(inode.state.lock().stored, Stored::Nothing);
         if is_object {
             self.move_object(from, to)?;
         } else if self.may_be_stored(from, inode) {
@@ -150,9 +151,13 @@ impl Store {
             return Err(Errno(libc::EEXIST));
         }
         self.make_way(key)?;
-        let bytes = Bytes::from(std::fs::read(from)?);
-        let mode = if replaces { PutMode::Overwrite } else { PutMode::Create };
-        self.objects.write(key.as_str(), bytes, mode)?;
+        let (file, mode) = (local_file::open(from)?, if replaces { PutMode::Overwrite } else { PutMode::Create });
+        let size = file.metadata()?.len();
+        if size > HELD_BYTES && replaces {
+            self.objects.write_from(key.as_str(), Arc::new(file), size)?;
+        } else {
+            self.objects.write(key.as_str(), Bytes::from(std::fs::read(from)?), mode)?;
+        }
         Ok(std::fs::remove_file(from)?)
     }
 
@@ -170,22 +175,31 @@ impl Store {
         if !replaces && to.symlink_metadata().is_ok() {
             return Err(Errno(libc::EEXIST));
         }
-        let (bytes, meta) = self.bytes(key)?.ok_or(Errno(libc::ENOENT))?;
-        // It gets its name once it is complete.
-        let mut temporary = to.as_os_str().to_os_string();
-        temporary.push(".liteflare-part");
-        let temporary = Path::new(&temporary);
-        let moved = write_as(temporary, &bytes, meta.modified).and_then(|()| std::fs::rename(temporary, to));
-        if let Err(error) = moved {
-            let _ = std::fs::remove_file(temporary); // it may not even be there
-            return Err(error.into());
-        }
+        self.put_in_place(to, key)?;
         self.unlink(from)
     }
-}
 
-fn write_as(path: &Path, bytes: &[u8], modified: SystemTime) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.set_modified(modified)
+    /// Writes an object into a new file, a large one past the memory. The file gets its name once it is complete; until then it has one
+    /// that nobody can have planted a link under.
+    fn put_in_place(&self, path: &Path, key: &ObjectKey) -> Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mode = Permissions::from_mode(0o666); // as for any file, less what the umask takes
+        let mut file = tempfile::Builder::new().prefix(".liteflare-").permissions(mode).tempfile_in(folder)?;
+        let (target, shown) = (file.as_file().try_clone()?, path.to_owned());
+        let empty = move |meta: &Meta| {
+            // An earlier attempt may have written into it.
+            let emptied = target.set_len(0).and_then(|()| (&target).rewind()).and_then(|()| target.try_clone());
+            emptied.map_err(|error| {
+                let reason = format!("cannot be written into {}: {error}", shown.display());
+                r2::Error::does_not_fit(meta, &reason, error.raw_os_error().unwrap_or(libc::EIO))
+            })
+        };
+        let (content, meta) = self.content_in(key, empty)?.ok_or(Errno(libc::ENOENT))?;
+        if let Content::Held(bytes) = content {
+            file.write_all(&bytes)?;
+        }
+        file.as_file().set_modified(meta.modified)?;
+        file.persist(path).map_err(|failed| failed.error)?;
+        Ok(())
+    }
 }

@@ -13,11 +13,13 @@ use super::deferred::Deferred;
 use super::directories::Directories;
 use super::errno::{Errno, Result};
 use super::file::{Inode, OpenFile, Stored};
+use super::fingerprint::{Fingerprint, Fingerprinted};
+use super::memfd::Memfd;
 use super::paths::{ObjectKey, Paths, Place, Prefix};
 use super::stat::Attributes;
 use crate::config::Refresh;
 use crate::lock::Mutex;
-use crate::r2::{self, Meta, Name, Objects, PutMode};
+use crate::r2::{self, Content, HELD_BYTES, Meta, Name, Objects, PutMode, Sink};
 
 /// The longest name of a file, as on a disk.
 const NAME_BYTES: usize = 255;
@@ -204,8 +206,25 @@ impl Store {
         }
     }
 
-    /// An object's bytes. `None`: there is no such object.
-    pub(super) fn bytes(&self, key: &ObjectKey) -> Result<Option<(Bytes, Meta)>> {
+    /// An object's bytes, a large one's in a file in memory. `None`: there is no such object.
+    pub(super) fn content(&self, key: &ObjectKey) -> Result<Option<(Content<Memfd>, Meta)>> {
+        self.content_in(key, Store::file_for(key))
+    }
+
+    /// Makes the file in memory for a large object.
+    pub(super) fn file_for(
+        key: &ObjectKey,
+    ) -> impl Fn(&Meta) -> std::result::Result<Memfd, r2::Error> + Send + Sync + 'static {
+        let name = key.name().to_owned();
+        move |meta| Memfd::for_object(&name, meta)
+    }
+
+    /// The same, a large one's in what `make` gives.
+    pub(super) fn content_in<S: Sink>(
+        &self,
+        key: &ObjectKey,
+        make: impl Fn(&Meta) -> std::result::Result<S, r2::Error> + Send + Sync + 'static,
+    ) -> Result<Option<(Content<S>, Meta)>> {
         match check_name(key) {
             Err(Errno(libc::EINVAL)) => return Ok(None),
             other => other?,
@@ -215,8 +234,11 @@ impl Store {
         }
         // Only `stat` believes that a name is absent: a program that was started a moment ago may just have made the file.
         let is_absent = matches!(self.objects.known_name(key.as_str()), Name::Absent { fresh: true });
-        let read = if is_absent { self.objects.read_anew(key.as_str()) } else { self.objects.read(key.as_str()) };
-        match read {
+        let fetched = match is_absent {
+            true => self.objects.fetch_anew(key.as_str(), make),
+            false => self.objects.fetch(key.as_str(), make),
+        };
+        match fetched {
             Ok(read) => Ok(Some(read)),
             Err(r2::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -234,13 +256,29 @@ impl Store {
         if !file.is_changed()? {
             return Ok(());
         }
-        let bytes = Bytes::from(file.memfd.read()?);
         let mode = if must_be_new { PutMode::Create } else { PutMode::Overwrite };
-        let meta = self.objects.write(key.as_str(), bytes.clone(), mode)?;
+        let stored = self.put(&key, &file.memfd, mode)?;
         let mut state = file.state.lock();
-        state.stored = Stored::Object { bytes, etag: meta.etag };
+        state.stored = stored;
         state.must_be_new = false;
         Ok(())
+    }
+
+    /// Uploads the bytes of a file in memory. Those of a large one are not copied, unless it must be new: R2 takes that in one piece.
+    fn put(&self, key: &ObjectKey, memfd: &Memfd, mode: PutMode) -> Result<Stored> {
+        let size = memfd.len()?;
+        if size > HELD_BYTES && mode == PutMode::Overwrite {
+            let source = Arc::new(Fingerprinted::new(memfd)?);
+            let meta = self.objects.write_from(key.as_str(), Arc::clone(&source), size)?;
+            return Ok(Stored::Large { etag: meta.etag, fingerprint: Some(source.fingerprint(size)) });
+        }
+        let bytes = Bytes::from(memfd.read()?);
+        let fingerprint = (size > HELD_BYTES).then(|| Fingerprint::of_bytes(&bytes));
+        let meta = self.objects.write(key.as_str(), bytes.clone(), mode)?;
+        Ok(match fingerprint {
+            None => Stored::Object { bytes, etag: meta.etag },
+            fingerprint => Stored::Large { etag: meta.etag, fingerprint },
+        })
     }
 
     /// The last descriptor of an open file was closed.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// The place after it.
+    /// The place after it. (There is none after the last number that a log can name; D1 takes no commit there.)
     pub fn next(self) -> Seq {
-        Seq(self.0 + 1)
+        Seq(self.0.saturating_add(1))
     }
 }
 

@@ -1,13 +1,12 @@
 //! `liteflare.toml`: what it must say, whether it says so, and writing it. It may hold secrets: only its owner may read it.
 
-use std::fs::{self, OpenOptions, Permissions};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use super::error::InitError;
 use crate::config::Source;
 use crate::config::table::{self, Setting};
+use crate::local_file;
 
 /// A setting and its value. `None`: not known yet, since it is still to be made; empty: it must not stand there.
 pub(super) type Entry = (&'static Setting, Option<String>);
@@ -53,20 +52,6 @@ pub(super) fn write(source: &Source, entries: &[Entry], database: &str) -> Resul
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    replace(path, &text).map_err(failed)?;
+    local_file::replace(path, text.as_bytes(), MODE).map_err(failed)?;
     Ok(true)
-}
-
-/// Written whole and then named, so that nobody reads half of it.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let next = path.with_extension(format!("toml.{}", std::process::id()));
-    let written = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&next).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&next, path)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&next); // the first error is the one to tell
-    }
-    written
 }

@@ -13,6 +13,8 @@
 
 mod batch;
 pub(crate) mod changes;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod header;
 mod loader;
 pub(crate) mod log;

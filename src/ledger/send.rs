@@ -95,7 +95,7 @@ fn apply(client: &Client, batch: &Batch) -> Result<Committed, CommitError> {
             Err(error) => error,
         };
         tracing::info!("a commit is tried again: {error}");
-        let unknown = matches!(error, SendError::Unknown(_));
+        let unknown = matches!(error, SendError::Unknown(_) | SendError::Oversized(_));
         in_doubt |= unknown;
         if !retry.wait_after(&error) {
             return Err(give_up(error.given_up(client.timeout), in_doubt));
@@ -124,6 +124,7 @@ fn give_up(error: SendError, in_doubt: bool) -> CommitError {
         SendError::NotApplied { reason, .. } | SendError::Unknown(reason) => {
             CommitError::Unreachable { reason, in_doubt }
         }
+        SendError::Oversized(oversized) => CommitError::Unreachable { reason: oversized.to_string(), in_doubt },
     }
 }
 

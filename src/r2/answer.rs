@@ -25,11 +25,15 @@ pub struct Answer {
 impl Answer {
     /// Reads the answer to a request. `None`: it is one that `object_store` understands.
     pub(super) fn read(head: &Parts, body: &[u8]) -> Option<Answer> {
+        // First of all: the body may be an object.
+        if head.status.is_success() {
+            return None;
+        }
         let code = element(body, "Code");
         let plain = match head.status {
             StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED => true,
             StatusCode::NOT_FOUND => code.as_deref() != Some("NoSuchBucket"),
-            status => status.is_success(),
+            _ => false,
         };
         if plain {
             return None;
@@ -38,8 +42,8 @@ impl Answer {
         let reason = || head.status.canonical_reason().unwrap_or("an answer without a reason").to_owned();
         Some(Answer {
             status: head.status.as_u16(),
-            code: code.unwrap_or_else(|| "no S3 error code".to_owned()),
-            message: redirect.or_else(|| element(body, "Message")).unwrap_or_else(reason),
+            code: code.map_or_else(|| "no S3 error code".to_owned(), shortened),
+            message: redirect.or_else(|| element(body, "Message")).map_or_else(reason, shortened),
             retry_after: retry_after(&head.headers),
         })
     }
@@ -59,9 +63,20 @@ impl Answer {
     }
 }
 
-// The two elements wanted stand at the top of a document of a few lines.
+/// What a person may be expected to read.
+const READABLE_CHARS: usize = 1000;
+
+fn shortened(mut text: String) -> String {
+    if let Some((at, _)) = text.char_indices().nth(READABLE_CHARS) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
+// The two elements wanted stand at the top of a document of a few lines; its end may be missing.
 fn element(body: &[u8], name: &str) -> Option<String> {
-    let text = str::from_utf8(body).ok()?;
+    let text = String::from_utf8_lossy(body);
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (value, _) = rest.split_once(&format!("</{name}>"))?;
     Some(

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use object_store::RetryConfig;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::client::HttpConnector;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 
@@ -48,6 +49,16 @@ impl Bucket {
         let pair = wait(|| Pair::find(keys.clone(), timeout))?;
         // A third of the deadline for one answer: two may fail to come before the last is given up.
         let wire = Wire { metrics: Arc::clone(&metrics), answer_time: settings.timeout / 3 };
+        Bucket::through(wire, settings, pair, metrics)
+    }
+
+    /// A client whose requests `connector` carries.
+    pub(super) fn through(
+        connector: impl HttpConnector,
+        settings: &R2Settings,
+        pair: Pair,
+        metrics: Arc<R2Metrics>,
+    ) -> Result<Bucket, Error> {
         let builder = AmazonS3Builder::new()
             .with_endpoint(settings.keys.endpoint())
             .with_bucket_name(&settings.bucket)
@@ -55,9 +66,10 @@ impl Bucket {
             .with_access_key_id(pair.id)
             .with_secret_access_key(pair.secret.reveal())
             .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
-            .with_http_connector(wire);
+            .with_http_connector(connector);
         let store = builder.clone().build().map_err(|error| Error::Thread { reason: error.to_string() })?;
-        Ok(Bucket(Arc::new(Remote { store, builder, metrics, timeout, known: AtomicBool::new(false) })))
+        let (timeout, known) = (settings.timeout, AtomicBool::new(false));
+        Ok(Bucket(Arc::new(Remote { store, builder, metrics, timeout, known })))
     }
 
     /// What this client has asked of R2.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::answer::Answer;
-use crate::cloudflare::{advice, causes};
+use super::meta::Meta;
+use super::wire::NoMemory;
+use crate::cloudflare::{Oversized, advice, causes};
 use crate::config::SettingError;
 use crate::retry::Transient;
 
@@ -47,6 +49,52 @@ pub enum Error {
         /// The object's size.
         size: u64,
     },
+    /// An object that there is no room for.
+    #[error("the object {key:?} has {size} bytes, which {reason}")]
+    DoesNotFit {
+        /// The key.
+        key: String,
+        /// What R2 says of its size.
+        size: u64,
+        /// Why not.
+        reason: String,
+        /// What the application gets.
+        errno: i32,
+    },
+    /// A listing with more names than there is room for.
+    #[error(
+        "the bucket has more than {count} objects below {prefix:?}, and {left} bytes of memory are left for their names"
+    )]
+    LongList {
+        /// The prefix.
+        prefix: String,
+        /// Names read until then.
+        count: usize,
+        /// How much memory was left.
+        left: u64,
+    },
+    /// More came than can be an answer to what was asked.
+    #[error("R2's answer to {what} cannot be used: {oversized}; {}", advice::CHECK_R2)]
+    Oversized {
+        /// What was asked for.
+        what: String,
+        /// How much was expected.
+        oversized: Oversized,
+    },
+    /// There is not even memory for the answer to one request.
+    #[error("cannot {what}: {}", NoMemory)]
+    NoMemory {
+        /// What was asked for.
+        what: String,
+    },
+    /// An answer that is none to what was asked.
+    #[error("R2's answer to {what} cannot be used: {reason}; {}", advice::CHECK_R2)]
+    Misfit {
+        /// What was asked for.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// R2 answered no.
     #[error("R2 refused to {what}: {answer}{}", answer.advice())]
     Refused {
@@ -76,6 +124,13 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Of an object that cannot be here, for the reason that the system gave.
+    pub fn does_not_fit(meta: &Meta, reason: &str, errno: i32) -> Error {
+        Error::DoesNotFit { key: meta.key.clone(), size: meta.size, reason: reason.to_owned(), errno }
+    }
+}
+
 /// Why one attempt failed.
 #[derive(Debug)]
 pub(super) enum Cause {
@@ -89,6 +144,12 @@ pub(super) enum Cause {
     /// The name of an object in a listing is none this client can have.
     UnusableKey(String),
     Refused(Answer),
+    Oversized(Oversized),
+    NoMemory,
+    /// No answer to what was asked.
+    Misfit(String),
+    /// There is no room here for what came.
+    Local(Error),
     /// About the moment, not about the request: it may be sent again.
     Transient {
         reason: String,
@@ -114,6 +175,10 @@ impl Cause {
             Cause::Exists => Error::Exists { key },
             Cause::UnusableKey(reason) => Error::BadKey { key, reason },
             Cause::Refused(answer) => Error::Refused { what, answer },
+            Cause::Oversized(oversized) => Error::Oversized { what, oversized },
+            Cause::NoMemory => Error::NoMemory { what },
+            Cause::Misfit(reason) => Error::Misfit { what, reason },
+            Cause::Local(error) => error,
             Cause::Transient { reason, .. } => Error::Unreachable { what, waited, reason },
             Cause::NotModified | Cause::Changed => {
                 Error::Unreachable { what, waited, reason: "the object changes faster than it can be read".into() }
@@ -126,6 +191,12 @@ impl From<object_store::Error> for Cause {
     fn from(error: object_store::Error) -> Cause {
         if let Some(answer) = find::<Answer>(&error) {
             return answer.clone().into();
+        }
+        if let Some(oversized) = find::<Oversized>(&error) {
+            return Cause::Oversized(*oversized);
+        }
+        if find::<NoMemory>(&error).is_some() {
+            return Cause::NoMemory;
         }
         match error {
             object_store::Error::NotFound { .. } => Cause::NotFound,
@@ -172,7 +243,14 @@ impl Error {
             Error::BadKey { .. } => libc::EINVAL,
             Error::LongKey { .. } => libc::ENAMETOOLONG,
             Error::TooBig { .. } => libc::EFBIG,
-            Error::Setting(_) | Error::Refused { .. } | Error::Unreachable { .. } | Error::Thread { .. } => libc::EIO,
+            Error::DoesNotFit { errno, .. } => *errno,
+            Error::LongList { .. } | Error::NoMemory { .. } => libc::ENOMEM,
+            Error::Setting(_)
+            | Error::Oversized { .. }
+            | Error::Misfit { .. }
+            | Error::Refused { .. }
+            | Error::Unreachable { .. }
+            | Error::Thread { .. } => libc::EIO,
         }
     }
 

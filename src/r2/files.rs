@@ -3,7 +3,7 @@
 //! Whoever sends a file has the checksum of what was read, to compare with the ETag of what arrived, and the other way round.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -14,10 +14,38 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::bucket::{Bucket, path};
 use super::checksum::Checksum;
+use super::content::{Content, Sink};
 use super::error::{Cause, Error};
 use super::meta::Meta;
 use super::multipart::{PART_BYTES, PARTS_AT_ONCE};
 use super::write::SINGLE_BYTES;
+
+/// What the bytes of a large object are read from.
+pub trait Source: Send + Sync + 'static {
+    /// The bytes in this range. It may be called again for the same ones.
+    fn read(&self, range: Range<u64>) -> std::io::Result<Bytes>;
+}
+
+impl Source for File {
+    fn read(&self, range: Range<u64>) -> std::io::Result<Bytes> {
+        let mut part = vec![0; (range.end - range.start) as usize];
+        self.read_exact_at(&mut part, range.start)?;
+        Ok(Bytes::from(part))
+    }
+}
+
+/// A file, and the checksum of what has gone into it.
+struct Summed {
+    file: File,
+    checksum: Checksum,
+}
+
+impl Sink for Summed {
+    fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.checksum.add(bytes);
+        self.file.write_all(bytes)
+    }
+}
 
 /// Why a file and an object did not become the same.
 #[derive(Debug, thiserror::Error)]
@@ -38,25 +66,24 @@ impl Bucket {
 
     /// Uploads a large file in parts, with a few of them in memory at a time.
     pub fn put_file(&self, key: &str, file: File, size: u64) -> Result<Meta, FileError> {
-        let (key, path) = (key.to_owned(), path(key)?);
-        let file = Arc::new(file);
-        let put = self.run_once(async move |remote| {
-            let read = |range| read_part(Arc::clone(&file), range);
+        self.put_from(key, Arc::new(file), size)
+    }
+
+    /// The same, from anything that has the bytes.
+    pub fn put_from(&self, key: &str, source: Arc<impl Source>, size: u64) -> Result<Meta, FileError> {
+        let arguments = (key.to_owned(), path(key)?, source, size);
+        self.run(arguments, async |remote, (key, path, source, size)| {
+            let read = |range| read_part(Arc::clone(&source), range);
             let etag = remote.put_parts(&key, &path, size, read).await;
             Ok(etag.map(|etag| Meta { key, size, etag, modified: SystemTime::now() }))
-        });
-        put?
+        })?
     }
 
     /// Writes an object's bytes into `file`, which is empty. Returns what it was like, and the checksum of what came.
     pub fn get_file(&self, key: &str, meta: &Meta, file: &File) -> Result<(Meta, Checksum), FileError> {
         let mut file = file.try_clone()?;
         if !Bucket::is_large(meta.size) {
-            let (bytes, meta) = self.get(key)?;
-            let mut checksum = Checksum::new(meta.size);
-            checksum.add(&bytes);
-            file.write_all(&bytes)?;
-            return Ok((meta, checksum));
+            return self.get_small_file(key, file);
         }
         let (path, meta, mut checksum) = (path(key)?, meta.clone(), Checksum::new(meta.size));
         let got = self.run_once(async move |remote| {
@@ -85,11 +112,41 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    /// An object that was small a moment ago.
+    fn get_small_file(&self, key: &str, file: File) -> Result<(Meta, Checksum), FileError> {
+        let target = file.try_clone()?;
+        let make = move |meta: &Meta| {
+            let anew = || {
+                target.set_len(0)?;
+                let mut file = target.try_clone()?;
+                file.rewind()?;
+                Ok(Summed { file, checksum: Checksum::new(meta.size) })
+            };
+            anew().map_err(|error: std::io::Error| {
+                Error::does_not_fit(
+                    meta,
+                    &format!("cannot be written: {error}"),
+                    error.raw_os_error().unwrap_or(libc::EIO),
+                )
+            })
+        };
+        let missing = || Error::NotFound { key: key.to_owned() };
+        let (content, meta) = self.fetch(key, None, make)?.ok_or_else(missing)?;
+        let summed = match content {
+            Content::Poured(summed) => summed,
+            Content::Held(bytes) => {
+                let mut summed = Summed { file, checksum: Checksum::new(meta.size) };
+                summed.append(&bytes)?;
+                summed
+            }
+        };
+        Ok((meta, summed.checksum))
+    }
+}
+
 /// On a thread that may wait for a disk.
-async fn read_part(file: Arc<File>, range: Range<u64>) -> Result<Bytes, FileError> {
-    let read = tokio::task::spawn_blocking(move || {
-        let mut part = vec![0; (range.end - range.start) as usize];
-        file.read_exact_at(&mut part, range.start).map(|()| Bytes::from(part))
-    });
+async fn read_part(source: Arc<impl Source>, range: Range<u64>) -> Result<Bytes, FileError> {
+    let read = tokio::task::spawn_blocking(move || source.read(range));
     Ok(read.await.map_err(std::io::Error::other)??)
 }

@@ -26,7 +26,7 @@ const EVIDENCE: usize = 16;
 /// More pages than this are not believed: the names count up, and are not random.
 const INCREDIBLE: f64 = 2000.0;
 
-/// Names behind `after` up to and including `until`, or to the end.
+/// Names behind `after` up to and including `until`, or to the end. Once it has had a page, `after` is the last name on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct KeyRange {
     pub(super) after: Option<String>,
@@ -69,6 +69,7 @@ impl KeyRange {
         // The first goes on where the page ended. The last is behind all hex digits: nothing is known of what is there.
         if let Some(first) = rest.first_mut() {
             first.token = Some(token);
+            first.after = Some((*last).to_owned());
             first.divisible = self.divisible && !cut;
         }
         if let Some(last) = rest.last_mut().filter(|_| cut) {

@@ -1,6 +1,6 @@
 //! What is known of objects without their bytes.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use object_store::ObjectMeta;
 
@@ -23,9 +23,17 @@ impl Meta {
             key: meta.location.to_string(),
             size: meta.size,
             etag: unquoted(meta.e_tag),
-            modified: SystemTime::from(meta.last_modified),
+            modified: sensible(SystemTime::from(meta.last_modified)),
         }
     }
+}
+
+/// The last moment that has a number of nanoseconds since 1970 everywhere: in the year 2262.
+const LAST: Duration = Duration::from_nanos(i64::MAX as u64);
+
+/// A time as files can have it: R2 has no object from before 1970 or from beyond that.
+fn sensible(time: SystemTime) -> SystemTime {
+    time.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST)
 }
 
 /// What stands directly below a prefix.

@@ -8,12 +8,17 @@
 //! Neither knows of paths: keys go in, bytes and `Meta` come out.
 
 mod answer;
+mod bounds;
 mod bucket;
 mod cache;
 mod checksum;
+mod content;
 mod content_type;
 mod error;
+mod file_keys;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod key_range;
 mod keys;
 mod list;
@@ -21,6 +26,7 @@ mod meta;
 mod multipart;
 mod objects;
 mod operation;
+mod page;
 mod read;
 mod upload_id;
 mod wire;
@@ -30,9 +36,12 @@ pub use answer::Answer;
 pub use bucket::{Bucket, check_key};
 pub use cache::{Cache, Name};
 pub use checksum::Checksum;
+pub use content::{Content, HELD_BYTES, Sink};
 pub use content_type::content_type;
 pub use error::Error;
-pub use files::FileError;
+pub use file_keys::is_file_key;
+pub use files::{FileError, Source};
+pub use list::Listing;
 pub use meta::{Level, Meta};
 pub use objects::Objects;
 pub use operation::{Operation, Requests};

@@ -3,6 +3,7 @@
 //! In a folder that has been listed once, a new file costs its upload and nothing more. What was written or read lately need not be
 //! downloaded, and what another writer does is seen within the refresh interval.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,28 +11,37 @@ use bytes::Bytes;
 
 use super::bucket::Bucket;
 use super::cache::{Cache, Name};
+use super::content::{Content, HELD_BYTES, Sink};
 use super::error::Error;
+use super::files::{FileError, Source};
+use super::list::Listing;
 use super::meta::{Level, Meta};
+use super::read::{held, only_held};
 use super::write::PutMode;
 use crate::config::R2Settings;
 use crate::lock::Mutex;
 use crate::metrics::R2Metrics;
 
-/// Bytes of objects kept in memory.
-const CACHE_BYTES: usize = 256 << 20;
+/// Keys that are noted as told: more than that would only fill memory and log.
+const MOST_TOLD: usize = 1000;
+
+/// Bytes of objects kept in memory; the cache takes none that is larger than a quarter of it.
+const CACHE_BYTES: usize = 4 * HELD_BYTES as usize;
 
 /// The objects of one bucket. After `fork` the child opens its own.
 pub struct Objects {
     bucket: Bucket,
     /// What is known. Rank 8. Held to look and to note, never while R2 is asked.
     cache: Mutex<Cache, 8>,
+    /// Keys that were told to be no file's name. Rank 9. Held to note some.
+    told: Mutex<BTreeSet<String>, 9>,
 }
 
 impl Objects {
     /// Opens the settings' bucket.
     pub fn open(settings: &R2Settings, metrics: Arc<R2Metrics>) -> Result<Objects, Error> {
         let cache = Mutex::new(Cache::new(settings.refresh, CACHE_BYTES));
-        Ok(Objects { bucket: Bucket::connect(settings, metrics)?, cache })
+        Ok(Objects { bucket: Bucket::connect(settings, metrics)?, cache, told: Mutex::default() })
     }
 
     /// The bucket itself, past what is known.
@@ -55,9 +65,9 @@ impl Objects {
         self.cache.lock().level(prefix, Instant::now(), is_ours)
     }
 
-    /// Holds the cache still, for `fork`.
+    /// Holds what is known still, for `fork`.
     pub fn lock(&self) -> impl Sized + '_ {
-        self.cache.lock()
+        (self.cache.lock(), self.told.lock())
     }
 
     /// What an object is like.
@@ -76,16 +86,25 @@ impl Objects {
         answer
     }
 
-    /// An object's bytes.
+    /// An object's bytes, if it is not too large to be held.
     pub fn read(&self, key: &str) -> Result<(Bytes, Meta), Error> {
+        self.fetch(key, only_held).map(held)
+    }
+
+    /// An object's bytes; those of a large one go into what `make` gives.
+    pub fn fetch<S: Sink>(
+        &self,
+        key: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<(Content<S>, Meta), Error> {
         let asked = Instant::now();
         let (meta, fresh, bytes) = match self.known_bytes(key, asked) {
-            Known::Nothing => return self.download(key, asked),
+            Known::Nothing => return self.download(key, asked, make),
             Known::Absence => return Err(missing(key)),
             Known::Bytes { meta, fresh, bytes } => (meta, fresh, bytes),
         };
         if !fresh {
-            match self.bucket.get_if_changed(key, &meta.etag) {
+            match self.bucket.fetch(key, Some(&meta.etag), make) {
                 Ok(None) => self.cache.lock().saw(meta.clone(), asked),
                 Ok(Some(read)) => return Ok(self.keep(read, asked)),
                 Err(error) => {
@@ -95,7 +114,7 @@ impl Objects {
             }
         }
         self.bucket.metrics().cache_hits.add(1);
-        Ok((bytes, meta))
+        Ok((Content::Held(bytes), meta))
     }
 
     fn known_bytes(&self, key: &str, now: Instant) -> Known {
@@ -110,13 +129,38 @@ impl Objects {
         }
     }
 
-    /// An object's bytes, asked of R2 whatever is known: another process may have written it just now.
-    pub fn read_anew(&self, key: &str) -> Result<(Bytes, Meta), Error> {
-        self.download(key, Instant::now())
+    /// The same, asked of R2 whatever is known: another process may have written it just now.
+    pub fn fetch_anew<S: Sink>(
+        &self,
+        key: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<(Content<S>, Meta), Error> {
+        self.download(key, Instant::now(), make)
     }
 
-    fn download(&self, key: &str, asked: Instant) -> Result<(Bytes, Meta), Error> {
-        match self.bucket.get(key) {
+    /// An object's bytes, unless it is still the one with this ETag, which is open here and not in the cache.
+    pub fn fetch_unless<S: Sink>(
+        &self,
+        key: &str,
+        etag: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<Option<(Content<S>, Meta)>, Error> {
+        let asked = Instant::now();
+        match self.cache.lock().name(key, asked) {
+            Name::Present { meta, fresh: true } if meta.etag == etag => return Ok(None),
+            _ => {}
+        }
+        let fetched = self.bucket.fetch(key, Some(etag), make);
+        fetched.map(|read| read.map(|read| self.keep(read, asked))).inspect_err(|error| self.forget(key, asked, error))
+    }
+
+    fn download<S: Sink>(
+        &self,
+        key: &str,
+        asked: Instant,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<(Content<S>, Meta), Error> {
+        match self.bucket.fetch(key, None, make).and_then(|read| read.ok_or_else(|| missing(key))) {
             Ok(read) => Ok(self.keep(read, asked)),
             Err(error) => {
                 self.forget(key, asked, &error);
@@ -133,6 +177,20 @@ impl Objects {
             Ok(meta) => {
                 cache.wrote(meta.clone(), Instant::now());
                 cache.keep(key, &meta.etag, bytes);
+            }
+            Err(_) => cache.doubt(key, Instant::now()),
+        }
+        put
+    }
+
+    /// Writes a large object from a file, part by part; whoever reads it next fetches it.
+    pub fn write_from(&self, key: &str, source: Arc<impl Source>, size: u64) -> Result<Meta, FileError> {
+        let put = self.bucket.put_from(key, source, size);
+        let mut cache = self.cache.lock();
+        match &put {
+            Ok(meta) => {
+                cache.wrote(meta.clone(), Instant::now());
+                cache.forget_bytes(key);
             }
             Err(_) => cache.doubt(key, Instant::now()),
         }
@@ -180,9 +238,24 @@ impl Objects {
     /// All objects below a prefix, asked of R2; from then on every name below it is known.
     pub fn list(&self, prefix: &str) -> Result<Vec<Meta>, Error> {
         let asked = Instant::now();
-        let objects = self.bucket.list(prefix)?;
+        let Listing { objects, unusable } = self.bucket.listing(prefix)?;
+        self.tell(prefix, &unusable);
         self.cache.lock().saw_all(prefix, &objects, asked);
         Ok(objects)
+    }
+
+    /// Logs the keys that cannot be shown, those of a listing at once, and each once.
+    fn tell(&self, prefix: &str, unusable: &[String]) {
+        let mut told = self.told.lock();
+        let new: Vec<&String> =
+            unusable.iter().filter(|key| told.len() < MOST_TOLD && told.insert((*key).clone())).collect();
+        drop(told);
+        let Some(first) = new.first() else { return };
+        let others = if new.len() > 1 { format!(" ({} more like it)", new.len() - 1) } else { String::new() };
+        crate::log::warn(&format_args!(
+            "the object {first:?} below {prefix} in the bucket can be no file's name{others} and is not shown: rename or delete it, \
+             with any S3 client"
+        ));
     }
 
     /// Whether anything stands below a prefix: whether there is such a folder.
@@ -203,11 +276,14 @@ impl Objects {
         }
     }
 
-    fn keep(&self, (bytes, meta): (Bytes, Meta), asked: Instant) -> (Bytes, Meta) {
+    fn keep<S>(&self, (content, meta): (Content<S>, Meta), asked: Instant) -> (Content<S>, Meta) {
         let mut cache = self.cache.lock();
         cache.saw(meta.clone(), asked);
-        cache.keep(&meta.key, &meta.etag, bytes.clone());
-        (bytes, meta)
+        match &content {
+            Content::Held(bytes) => cache.keep(&meta.key, &meta.etag, bytes.clone()),
+            Content::Poured(_) => cache.forget_bytes(&meta.key),
+        }
+        (content, meta)
     }
 }
 

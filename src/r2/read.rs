@@ -1,20 +1,26 @@
 //! Questions about one object, and its bytes.
 
+use std::convert::Infallible;
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt};
 
+use super::bounds::OBJECT_BYTES;
 use super::bucket::{Bucket, Remote, Task, path};
+use super::content::{Content, HELD_BYTES, Sink};
 use super::error::{Cause, Error};
 use super::meta::{Meta, quoted};
 use super::wire::time_for;
+use crate::memory;
 
 /// Objects up to this size come in one request, larger ones in several at a time.
-const RANGE_BYTES: u64 = 8 << 20;
+pub(super) const RANGE_BYTES: u64 = 8 << 20;
 
 /// Ranges on the way at once.
 const RANGES: usize = 4;
@@ -28,20 +34,45 @@ impl Bucket {
         self.run((key.to_owned(), path(key)?), async |remote, (key, path)| remote.head(&key, &path).await)
     }
 
-    /// An object and its bytes.
+    /// An object and its bytes, if it is not too large to be held.
     pub fn get(&self, key: &str) -> Result<(Bytes, Meta), Error> {
         let missing = || Error::NotFound { key: key.to_owned() };
-        self.read(key, None)?.ok_or_else(missing)
+        Ok(held(self.fetch(key, None, only_held)?.ok_or_else(missing)?))
     }
 
-    /// An object and its bytes, or `None` if it is still the one with this ETag.
+    /// The same, or `None` if it is still the one with this ETag.
     pub fn get_if_changed(&self, key: &str, etag: &str) -> Result<Option<(Bytes, Meta)>, Error> {
-        self.read(key, Some(quoted(etag)))
+        Ok(self.fetch(key, Some(etag), only_held)?.map(held))
     }
 
-    fn read(&self, key: &str, unless: Option<String>) -> Result<Option<(Bytes, Meta)>, Error> {
-        let arguments = (key.to_owned(), path(key)?, unless);
-        self.run(arguments, async |remote, (key, path, unless)| remote.read(&key, &path, unless).await)
+    /// An object and its bytes, or `None` if it is still the one whose ETag is `unless`. Those of a large object go into what `make`
+    /// gives, which may be called again when they have to be fetched anew.
+    pub fn fetch<S: Sink>(
+        &self,
+        key: &str,
+        unless: Option<&str>,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<Option<(Content<S>, Meta)>, Error> {
+        let arguments = (key.to_owned(), path(key)?, unless.map(quoted), Arc::new(make));
+        self.run(arguments, async |remote, (key, path, unless, make)| remote.read(&key, &path, unless, &*make).await)
+    }
+}
+
+/// For who has no place for large objects.
+pub(super) fn only_held(meta: &Meta) -> Result<Infallible, Error> {
+    Err(Error::does_not_fit(meta, "are too many to be held", libc::EFBIG))
+}
+
+pub(super) fn held((content, meta): (Content<Infallible>, Meta)) -> (Bytes, Meta) {
+    match content {
+        Content::Held(bytes) => (bytes, meta),
+        Content::Poured(none) => match none {},
+    }
+}
+
+impl Sink for Infallible {
+    fn append(&mut self, _: &[u8]) -> io::Result<()> {
+        match *self {}
     }
 }
 
@@ -58,12 +89,18 @@ impl Remote {
         }
     }
 
-    async fn read(&self, key: &str, path: &Path, unless: Option<String>) -> Result<Option<(Bytes, Meta)>, Error> {
+    async fn read<S: Sink>(
+        &self,
+        key: &str,
+        path: &Path,
+        unless: Option<String>,
+        make: &(impl Fn(&Meta) -> Result<S, Error> + Send + Sync),
+    ) -> Result<Option<(Content<S>, Meta)>, Error> {
         let mut left = READS;
         loop {
             let task = self.task("get", key, Duration::ZERO);
             left -= 1;
-            match self.read_once(&task, path, unless.clone()).await {
+            match self.read_once(&task, path, unless.clone(), make).await {
                 Ok(read) => return Ok(Some(read)),
                 Err(Cause::NotModified) => return Ok(None),
                 Err(Cause::Changed) if left > 0 => {}
@@ -72,7 +109,13 @@ impl Remote {
         }
     }
 
-    async fn read_once(&self, task: &Task<'_>, path: &Path, unless: Option<String>) -> Result<(Bytes, Meta), Cause> {
+    async fn read_once<S: Sink>(
+        &self,
+        task: &Task<'_>,
+        path: &Path,
+        unless: Option<String>,
+        make: &(impl Fn(&Meta) -> Result<S, Error> + Send + Sync),
+    ) -> Result<(Content<S>, Meta), Cause> {
         let first = GetOptions {
             range: Some(GetRange::Bounded(0..RANGE_BYTES)),
             if_none_match: unless.clone(),
@@ -82,22 +125,41 @@ impl Remote {
             // An empty object has no first byte. It may have got some since.
             Err(Cause::Refused(answer)) if answer.status == 416 => {
                 let whole = GetOptions { if_none_match: unless, ..GetOptions::default() };
-                return self.get(task, path, &whole).await;
+                return self.get(task, path, &whole).await.map(|(bytes, meta)| (Content::Held(bytes), meta));
             }
             first => first?,
         };
         if meta.size <= RANGE_BYTES {
-            return Ok((bytes, meta));
+            return Ok((Content::Held(bytes), meta));
         }
-        let mut whole = BytesMut::with_capacity(meta.size as usize);
-        whole.extend_from_slice(&bytes);
-        drop(bytes);
-        let mut parts = stream::iter(ranges(meta.size)).map(|range| self.range(path, &meta, range)).buffered(RANGES);
+        if meta.size > OBJECT_BYTES {
+            return Err(Cause::Local(Error::does_not_fit(&meta, "are more than R2 has in any object", libc::EFBIG)));
+        }
+        let content = if meta.size <= HELD_BYTES {
+            let mut whole = room_for(&meta)?;
+            self.pour(path, &meta, bytes, &mut whole).await?;
+            Content::Held(whole.into())
+        } else {
+            let mut sink = make(&meta).map_err(Cause::Local)?;
+            self.pour(path, &meta, bytes, &mut sink).await?;
+            Content::Poured(sink)
+        };
+        Ok((content, meta))
+    }
+
+    /// All bytes of the object that `meta` describes and that begins with `first`.
+    async fn pour(&self, path: &Path, meta: &Meta, first: Bytes, sink: &mut impl Sink) -> Result<(), Cause> {
+        let refused = |error: io::Error| {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            Cause::Local(Error::does_not_fit(meta, &format!("cannot be kept: {error}"), errno))
+        };
+        sink.append(&first).map_err(refused)?;
+        drop(first);
+        let mut parts = stream::iter(ranges(meta.size)).map(|range| self.range(path, meta, range)).buffered(RANGES);
         while let Some(part) = parts.try_next().await? {
-            whole.extend_from_slice(&part);
+            sink.append(&part).map_err(refused)?;
         }
-        drop(parts);
-        Ok((whole.freeze(), meta))
+        Ok(())
     }
 
     /// One more range of the object that `meta` describes, and of no other.
@@ -114,10 +176,35 @@ impl Remote {
     async fn get(&self, task: &Task<'_>, path: &Path, options: &GetOptions) -> Result<(Bytes, Meta), Cause> {
         let attempt = || async {
             let result: GetResult = self.store.get_opts(path, options.clone()).await?;
-            let meta = Meta::of(result.meta.clone());
-            Ok((result.bytes().await?, meta))
+            let (meta, said) = (Meta::of(result.meta.clone()), result.range.end - result.range.start);
+            let bytes = result.bytes().await?;
+            if bytes.len() as u64 == said {
+                return Ok((bytes, meta));
+            }
+            // Somebody on the way has made it shorter: the next one may be whole.
+            let reason = format!("{} bytes came instead of {said}", bytes.len());
+            Err(Cause::Transient { reason, retry_after: None })
         };
         self.retrying(task, attempt).await
+    }
+}
+
+/// Memory for an object that is to be held, twice: a program that opens it gets a copy.
+fn room_for(meta: &Meta) -> Result<Vec<u8>, Cause> {
+    let full = |reason: String| Cause::Local(Error::does_not_fit(meta, &reason, libc::ENOMEM));
+    memory::check(meta.size * 2)
+        .map_err(|left| full(format!("do not fit into the {left} bytes of memory that are left")))?;
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(usize::try_from(meta.size).unwrap_or(usize::MAX))
+        .map_err(|error| full(format!("do not fit: {error}")))?;
+    Ok(bytes)
+}
+
+impl Sink for Vec<u8> {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.extend_from_slice(bytes);
+        Ok(())
     }
 }
 

@@ -231,7 +231,7 @@ impl Cursor<'_> {
         self.after = rows.last().and_then(|row| row.key(self.table)).map(|key| rows::key_param(&key));
         let is_last = taken == seen && seen < self.limit(bounds) as u64;
         // All that were measured came along: they were too few, and more are worth measuring next time.
-        let rows_for_bytes = if taken == seen { taken * 4 } else { taken };
+        let rows_for_bytes = if taken == seen { taken.saturating_mul(4) } else { taken };
         self.row_bytes = Some(bounds.bytes / usize::try_from(rows_for_bytes).unwrap_or(usize::MAX).max(1));
         Ok(self.after.is_none() || is_last)
     }

@@ -3,6 +3,8 @@
 
 pub(crate) mod checked;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod guard;
 mod keys;
 mod lexer;

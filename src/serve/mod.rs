@@ -2,6 +2,8 @@
 //! replica, and `marker` is what lies on the disk at a database's path.
 
 pub mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod marker;
 pub mod replicas;
 pub mod router;

@@ -182,6 +182,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// Somebody else has prepared what an export would go on with.
+    #[error("{path} belongs to another user: export into a new folder", path = .path.display())]
+    OfAnother {
+        /// The folder in question.
+        path: PathBuf,
+    },
     /// The folder has an unfinished export of something else.
     #[error("{path} holds an unfinished export of {other}, not of {this}: export into a new folder", path = .path.display())]
     OtherExport {

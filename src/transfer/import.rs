@@ -1,15 +1,15 @@
 //! Brings a local root to D1 and R2: first every check, then the database, the files, and a comparison of both.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::check::{Checked, check};
 use super::compare::schema::objects_of;
 use super::compare::{D1Comparison, Differences, ImportedPart, ResumePoint};
-use super::media::{scan, upload};
+use super::media::{Links, scan, upload};
 use super::source::DatabaseCopy;
 use super::target::Target;
 use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, requests, send};
-use crate::config::{R2Settings, Settings, Source};
+use crate::config::{self, R2Settings, Settings, Source};
 use crate::d1::Client;
 use crate::image::Position;
 use crate::invokeai::DATABASE;
@@ -35,6 +35,8 @@ pub struct ImportSummary {
     pub bytes_sent: u64,
     /// Objects that `--replace` deleted.
     pub objects_deleted: u64,
+    /// Symbolic links that lead out of the root; what they lead to was not sent.
+    pub links_left_out: Vec<PathBuf>,
     /// What it took.
     pub requests: RequestCount,
 }
@@ -49,14 +51,27 @@ enum RowsToSend {
     From(ResumePoint),
 }
 
-/// Imports the root. `replace`: what Cloudflare holds now may be deleted.
-pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<ImportSummary, Error> {
+/// What an import may do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether what Cloudflare holds now may be deleted.
+    pub replace: bool,
+    /// Whether symbolic links may lead out of the root.
+    pub follow_links: bool,
+}
+
+/// Imports the root.
+pub fn import(root: &Path, options: Options, progress: Progress<'_>) -> Result<ImportSummary, Error> {
+    let Options { replace, follow_links } = options;
+    let path = root.join(DATABASE);
     let given = Source::read()?;
-    let (settings, r2, within) = (Settings::of(&given)?, R2Settings::of(&given)?, given.confined_to());
-    within.map_or(Ok(()), |within| within.check(&root.join(DATABASE)))?;
-    let source = DatabaseCopy::open(&root.join(DATABASE))?;
-    let checked = check(&source.connection, &root.join(DATABASE), progress)?;
-    let files = r2.as_ref().map(|r2| scan(&r2.folders, within)).transpose()?;
+    let (settings, r2, confined) = (Settings::of(&given)?, R2Settings::of(&given)?, given.confined_to());
+    confined.map_or(Ok(()), |root| root.check(&path))?;
+    let source = DatabaseCopy::open(&path)?;
+    let checked = check(&source.connection, &path, progress)?;
+    let within = (!follow_links).then(config::root);
+    let found = r2.as_ref().map(|r2| scan(&r2.folders, Links { confined, within: within.as_deref() })).transpose()?;
+    let (files, links_left_out) = found.map(|found| (found.files, found.links)).unzip();
 
     let client = connect_d1(&settings)?;
     let database = DatabaseImport { client: &client, source: &source, checked: &checked, progress };
@@ -73,6 +88,7 @@ pub fn import(root: &Path, replace: bool, progress: Progress<'_>) -> Result<Impo
         tables: checked.schema.tables.len() as u64,
         rows: checked.row_count(),
         has_bucket: bucket.is_some(),
+        links_left_out: links_left_out.unwrap_or_default(),
         files: plan.as_ref().map_or(0, upload::UploadPlan::file_count) as u64,
         ..ImportSummary::default()
     };

@@ -4,8 +4,9 @@
 //! are copied to a temporary folder, and the copy is opened. Nobody may write meanwhile: a database that another process has open is
 //! refused, and so is one whose files have changed by the end of the copy.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,7 +15,8 @@ use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
 use tempfile::TempDir;
 
 use super::Error;
-use crate::serve::marker;
+use crate::local_file;
+use crate::serve::marker::Kind;
 use crate::vfs::inner::{self, Task};
 
 /// A temporary copy of a database, with what its WAL holds.
@@ -29,17 +31,16 @@ impl DatabaseCopy {
         refuse_other_files(path)?;
         refuse_a_journal(path)?;
         refuse_users(path)?;
-        let folder =
-            tempfile::Builder::new().prefix("liteflare-").tempdir().map_err(Error::file(&std::env::temp_dir()))?;
+        // The whole database will lie there, and others use the folder for temporary files too.
+        let private = Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("liteflare-").permissions(private).tempdir();
+        let folder = folder.map_err(Error::file(&std::env::temp_dir()))?;
         let copy = folder.path().join("database");
         let before = stamps(path)?;
-        fs::copy(path, &copy).map_err(Error::file(path))?;
-        let wal = beside(path, "-wal");
+        copy_file(path, &copy)?;
         if before[1].is_some() {
-            fs::copy(&wal, beside(&copy, "-wal")).map_err(Error::file(&wal))?;
+            copy_file(&beside(path, "-wal"), &beside(&copy, "-wal"))?;
         }
-        // The copy inherited the permissions of the original, which may be read-only.
-        let _ = rustix::fs::chmod(&copy, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
         refuse_users(path)?;
         if stamps(path)? != before {
             return Err(Error::Changed { path: path.to_path_buf() });
@@ -49,6 +50,14 @@ impl DatabaseCopy {
     }
 }
 
+/// The permissions of the original are not copied: it may be read-only, or for everybody to read.
+fn copy_file(from: &Path, to: &Path) -> Result<(), Error> {
+    let mut original = local_file::open(from).map_err(Error::file(from))?;
+    let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(Error::file(to))?;
+    std::io::copy(&mut original, &mut copy).map_err(Error::file(from))?;
+    Ok(())
+}
+
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -56,29 +65,30 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn refuse_other_files(path: &Path) -> Result<(), Error> {
-    let mut first = Vec::new();
-    match File::open(path).and_then(|file| file.take(100).read_to_end(&mut first)) {
+    match Kind::at(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NoDatabase { path: path.to_path_buf() }),
         Err(error) => Err(Error::file(path)(error)),
-        Ok(_) if marker::is_marker(&first) => Err(Error::OnD1 { path: path.to_path_buf() }),
-        Ok(_) if first.starts_with(b"SQLite format 3\0") => Ok(()),
-        Ok(_) => Err(Error::NotADatabase { path: path.to_path_buf() }),
+        Ok(Kind::Marker) => Err(Error::OnD1 { path: path.to_path_buf() }),
+        Ok(Kind::Database) => Ok(()),
+        Ok(Kind::Empty | Kind::Other) => Err(Error::NotADatabase { path: path.to_path_buf() }),
     }
 }
 
 /// A journal with a header means an unfinished transaction. (`journal_mode=PERSIST` leaves a journal whose header is all zeros.)
 fn refuse_a_journal(path: &Path) -> Result<(), Error> {
-    let mut first = [0_u8; 1];
-    match File::open(beside(path, "-journal")).and_then(|mut file| file.read(&mut first)) {
-        Ok(1) if first != [0] => Err(Error::HotJournal { path: path.to_path_buf() }),
-        _ => Ok(()),
+    let journal = beside(path, "-journal");
+    match local_file::first_bytes(&journal, 1) {
+        Ok(first) if first.is_empty() || first == [0] => Ok(()),
+        Ok(_) => Err(Error::HotJournal { path: path.to_path_buf() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::file(&journal)(error)),
     }
 }
 
 /// SQLite's locks (`os_unix.c`) cover 512 bytes from 1 GiB on. In WAL mode an open connection holds one of them all the time, otherwise
 /// only during a transaction. Asking for the holder takes no lock.
 fn refuse_users(path: &Path) -> Result<(), Error> {
-    let file = File::open(path).map_err(Error::file(path))?;
+    let file = local_file::open(path).map_err(Error::file(path))?;
     let wanted = Flock {
         start: 0x4000_0000,
         length: 512,

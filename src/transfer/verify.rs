@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::compare::{D1Comparison, Differences};
 use super::examine::{Depth, problems};
-use super::media::upload::objects;
+use super::media::upload::listings;
 use super::source::DatabaseCopy;
 use super::{Error, Progress, connect_bucket, connect_d1, expected, requests};
 use crate::config::{self, R2Settings};
@@ -93,7 +93,10 @@ fn attempt(
     }
     if let Some((settings, bucket)) = r2 {
         let mut found = Differences::default();
-        let objects = objects(settings, bucket)?;
+        let (objects, unusable) = listings(settings, bucket)?;
+        for key in unusable {
+            found.add(format!("object {key}"), "it can be no file's name".to_owned());
+        }
         report.objects = Some(expected::compare(&replica, settings, &config::root(), &objects, &mut found)?);
         report.media = Some(found);
     }

@@ -2,6 +2,8 @@
 
 mod exact;
 pub(crate) mod from_d1;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod to_d1;
 
 use rusqlite::ToSql;

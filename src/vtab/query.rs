@@ -169,6 +169,7 @@ fn run(replica: &Replica, query: &Query, limit: Option<i64>) -> Result<RowSource
 fn in_doubt(error: SendError) -> QueryError {
     match error {
         SendError::Unknown(reason) => QueryError::Doubt(reason),
+        SendError::Oversized(oversized) => QueryError::Doubt(oversized.to_string()),
         other => other.into(),
     }
 }

@@ -259,3 +259,23 @@ fn every_exported_libc_name_leads_to_a_function() {
     let defined: BTreeSet<&str> = defined.iter().map(String::as_str).collect();
     assert_eq!(listed, defined, "src/hook/exports.txt (left) lists the functions of src/hook/raw (right)");
 }
+
+/// Names and messages from outside must not move a terminal's cursor: `src/cli/print.rs` sees to that, and `src/log.rs` for the log.
+#[test]
+fn what_people_read_goes_through_one_place() {
+    let printers =
+        ["println!(", "eprintln!(", "print!(", "eprint!(", "stdout().lock", "stderr().lock", "writeln!(std", "dbg!("];
+    let mut wrong = Vec::new();
+    for (path, text) in files("src", &["rs"]) {
+        if path == "src/cli/print.rs" || is_test(&path) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            if printers.iter().any(|printer| line.contains(printer)) {
+                wrong.push(format!("{path}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these print past `cli::print`:\n{}", wrong.join("\n"));
+}

@@ -4,6 +4,7 @@
 //! All tests run in threads of one process (`cargo test`) or in a process each (`cargo nextest run`), and must not notice which. A
 //! test that needs a process of its own takes one: `support::alone`, or the command.
 
+mod bounds;
 mod clouds;
 mod conformance;
 mod database;

@@ -89,6 +89,11 @@ impl Cache {
         self.bytes.put(key, etag, bytes);
     }
 
+    /// An object's bytes are not held any more.
+    pub fn forget_bytes(&mut self, key: &str) {
+        self.bytes.remove(key);
+    }
+
     /// Other processes may have written until now.
     pub fn others_write(&mut self, now: Instant) {
         self.names.others_write(now);

@@ -1,19 +1,18 @@
 //! Downloads objects: first finds out which files exist already, then fetches the others. A file gets its name once it is complete.
 
-use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use rustix::fs::{CWD, RenameFlags};
 
 use super::upload::checksum;
 use super::{AT_ONCE, has_bytes_of, pool};
 use crate::config::MappedFolder;
 use crate::r2::{self, Bucket, FileError, Meta};
+use crate::transfer::export::beneath::{Folder, is_file};
+use crate::transfer::export::folder::ClaimedFolder;
 use crate::transfer::{Error, Event, Progress, Step};
 
-/// An object to fetch, and the path of its file.
+/// An object to fetch, and the path of its file in the export's folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Download {
     meta: Meta,
@@ -30,17 +29,20 @@ pub(crate) struct DownloadTotals {
     pub(crate) vanished: u64,
 }
 
-/// The objects whose files do not exist yet. Refuses other files in their places.
+/// The objects whose files do not exist yet. Refuses other files in their places. `folders` are relative to `root`, which may not be there
+/// yet; `dir` is its path, for messages.
 pub(crate) fn plan(
+    root: Option<&Folder>,
+    dir: &Path,
     folders: &[MappedFolder],
     objects: &[&Meta],
     progress: Progress<'_>,
 ) -> Result<Vec<Download>, Error> {
     let placed: Vec<(&Meta, PathBuf)> =
         objects.iter().filter_map(|meta| Some((*meta, path_of(folders, &meta.key)?))).collect();
-    progress(Event::Begins(Step::CompareFiles, placed.iter().map(|(meta, _)| meta.size).sum()));
+    progress(Event::Begins(Step::CompareFiles, placed.iter().map(|(meta, _)| meta.size).fold(0, u64::saturating_add)));
     let found = pool::each(&placed, AT_ONCE, |(meta, path)| {
-        let is_there = is_there(meta, path)?;
+        let is_there = root.map_or(Ok(false), |root| is_there(root, dir, meta, path))?;
         if is_there {
             progress(Event::Advances(meta.size));
         }
@@ -56,18 +58,18 @@ fn path_of(folders: &[MappedFolder], key: &str) -> Option<PathBuf> {
 }
 
 /// Whether an object's file exists. Any other file in its place is refused: it might be an older state of the object, or not.
-fn is_there(meta: &Meta, path: &Path) -> Result<bool, Error> {
-    let found = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        found => found.map_err(Error::file(path))?,
-    };
-    let in_the_way = || Error::InTheWay { path: path.to_path_buf(), key: meta.key.clone() };
-    if !found.is_file() {
+fn is_there(root: &Folder, dir: &Path, meta: &Meta, path: &Path) -> Result<bool, Error> {
+    let shown = dir.join(path);
+    let Some(found) = root.look(path).map_err(Error::file(&shown))? else { return Ok(false) };
+    let in_the_way = || Error::InTheWay { path: shown.clone(), key: meta.key.clone() };
+    if !is_file(&found) {
         return Err(in_the_way());
     }
-    let modified = found.modified().map_err(Error::file(path))?;
-    let sum = File::open(path).and_then(|file| checksum(file, found.len())).map_err(Error::file(path))?;
-    match has_bytes_of(meta, found.len(), &sum.etags()) {
+    let file = root.read(path).map_err(Error::file(&shown))?;
+    let attributes = file.metadata().map_err(Error::file(&shown))?;
+    let modified = attributes.modified().map_err(Error::file(&shown))?;
+    let sum = checksum(file, attributes.len()).map_err(Error::file(&shown))?;
+    match has_bytes_of(meta, attributes.len(), &sum.etags()) {
         Some(true) => Ok(true),
         // Uploaded by another program, in parts of another size. Exported files carry the modification time of their object.
         None if modified == meta.modified => Ok(true),
@@ -75,24 +77,27 @@ fn is_there(meta: &Meta, path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Fetches the objects. `part`: where the file with this number is until it is complete.
+/// Fetches the objects.
 pub(crate) fn fetch(
     bucket: &Bucket,
     wanted: &[Download],
-    part: impl Fn(usize) -> PathBuf + Sync,
+    folder: &ClaimedFolder,
     progress: Progress<'_>,
 ) -> Result<DownloadTotals, Error> {
-    progress(Event::Begins(Step::FetchFiles, wanted.iter().map(|wanted| wanted.meta.size).sum()));
+    progress(Event::Begins(
+        Step::FetchFiles,
+        wanted.iter().map(|wanted| wanted.meta.size).fold(0, u64::saturating_add),
+    ));
     let numbered: Vec<(usize, &Download)> = wanted.iter().enumerate().collect();
     let (large, small): (Vec<_>, Vec<_>) =
         numbered.into_iter().partition(|(_, wanted)| Bucket::is_large(wanted.meta.size));
     let vanished = AtomicU64::new(0);
     let fetch = |(number, wanted): &(usize, &Download)| {
-        let part = part(*number);
-        let fetched = match fetch_one(bucket, wanted, &part) {
+        let part = format!("{number}.part");
+        let fetched = match fetch_one(bucket, wanted, folder, &part) {
             Err(Error::R2(r2::Error::NotFound { .. })) => {
                 vanished.fetch_add(1, Ordering::Relaxed);
-                fs::remove_file(&part).map_err(Error::file(&part))?;
+                folder.ours.remove(&part).map_err(Error::file(&folder.path(&wanted.path)))?;
                 None
             }
             fetched => Some(fetched?),
@@ -107,12 +112,13 @@ pub(crate) fn fetch(
     Ok(DownloadTotals { files: sizes.len() as u64, bytes: sizes.iter().sum(), vanished: vanished.into_inner() })
 }
 
-fn fetch_one(bucket: &Bucket, wanted: &Download, part: &Path) -> Result<u64, Error> {
-    let (path, key) = (&wanted.path, &wanted.meta.key);
-    let file = File::create(part).map_err(Error::file(part))?;
+/// `part`: the file's name until it is complete.
+fn fetch_one(bucket: &Bucket, wanted: &Download, folder: &ClaimedFolder, part: &str) -> Result<u64, Error> {
+    let (path, key) = (folder.path(&wanted.path), &wanted.meta.key);
+    let file = folder.ours.create(part).map_err(Error::file(&path))?;
     let (meta, sum) = bucket.get_file(key, &wanted.meta, &file).map_err(|error| match error {
         FileError::R2(error) => Error::R2(error),
-        FileError::File(error) => Error::file(part)(error),
+        FileError::File(error) => Error::file(&path)(error),
     })?;
     let size = sum.size();
     if has_bytes_of(&meta, size, &sum.etags()) == Some(false) {
@@ -120,24 +126,12 @@ fn fetch_one(bucket: &Bucket, wanted: &Download, part: &Path) -> Result<u64, Err
     }
     // From the listing: a download's answer has no fractions of a second.
     let modified = if meta.etag == wanted.meta.etag { wanted.meta.modified } else { meta.modified };
-    file.set_modified(modified).map_err(Error::file(part))?;
+    file.set_modified(modified).map_err(Error::file(&path))?;
     drop(file);
-    let parent = path.parent().unwrap_or(path);
-    fs::create_dir_all(parent).map_err(Error::file(parent))?;
-    place(wanted, part)?;
+    // A file that has appeared there meanwhile is not overwritten.
+    folder.ours.put(part, &folder.root, &wanted.path, false).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Error::InTheWay { path, key: key.clone() },
+        _ => Error::file(&path)(error),
+    })?;
     Ok(size)
-}
-
-/// Gives a complete file its name, without overwriting a file that has appeared there meanwhile.
-fn place(wanted: &Download, part: &Path) -> Result<(), Error> {
-    let path = &wanted.path;
-    match rustix::fs::renameat_with(CWD, part, CWD, path, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::EXIST) => Err(Error::InTheWay { path: path.clone(), key: wanted.meta.key.clone() }),
-        // Not every file system supports the flag.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !path.exists() => {
-            fs::rename(part, path).map_err(Error::file(path))
-        }
-        Err(error) => Err(Error::file(path)(error.into())),
-    }
 }

@@ -9,7 +9,7 @@ mod pool;
 mod scan;
 pub(crate) mod upload;
 
-pub(crate) use scan::{LocalFile, scan};
+pub(crate) use scan::{Links, LocalFile, scan};
 
 use crate::r2::Meta;
 

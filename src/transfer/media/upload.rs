@@ -1,7 +1,6 @@
 //! Uploads files: first finds out which of them the bucket has already, then sends the others.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -75,13 +74,20 @@ fn refuse(settings: &R2Settings, keys: &[&str], how: &'static str, cure: &'stati
     Err(Error::Objects { bucket, count: keys.len(), how, key, cure })
 }
 
-/// All objects under the mapped prefixes.
-pub(crate) fn objects(settings: &R2Settings, bucket: &Bucket) -> Result<BTreeMap<String, Meta>, Error> {
-    let mut objects = BTreeMap::new();
+/// All objects under the mapped prefixes that may be files.
+fn objects(settings: &R2Settings, bucket: &Bucket) -> Result<BTreeMap<String, Meta>, Error> {
+    Ok(listings(settings, bucket)?.0)
+}
+
+/// All objects under the mapped prefixes that may be files, and the keys of those that cannot.
+pub(crate) fn listings(settings: &R2Settings, bucket: &Bucket) -> Result<(BTreeMap<String, Meta>, Vec<String>), Error> {
+    let (mut objects, mut others) = (BTreeMap::new(), Vec::new());
     for MappedFolder { prefix, .. } in &settings.folders {
-        objects.extend(bucket.list(prefix)?.into_iter().map(|meta| (meta.key.clone(), meta)));
+        let listing = bucket.listing(prefix)?;
+        objects.extend(listing.objects.into_iter().map(|meta| (meta.key.clone(), meta)));
+        others.extend(listing.unusable);
     }
-    Ok(objects)
+    Ok((objects, others))
 }
 
 impl UploadPlan<'_> {
@@ -94,7 +100,10 @@ impl UploadPlan<'_> {
         let candidate = |file: &LocalFile| objects.get(&file.key).filter(|meta| meta.size == file.size);
         let candidates: Vec<(usize, &Meta)> =
             self.files.iter().enumerate().filter_map(|(index, file)| Some((index, candidate(file)?))).collect();
-        progress(Event::Begins(Step::CompareFiles, candidates.iter().map(|(_, meta)| meta.size).sum()));
+        progress(Event::Begins(
+            Step::CompareFiles,
+            candidates.iter().map(|(_, meta)| meta.size).fold(0, u64::saturating_add),
+        ));
         let same = pool::each(&candidates, AT_ONCE, |(index, meta)| {
             let file = &self.files[*index];
             let same = self.is_on_r2(file, meta)?;
@@ -156,18 +165,15 @@ impl UploadPlan<'_> {
 
     fn send(&self, file: &LocalFile) -> Result<String, Error> {
         let path = file.path(&self.settings.folders);
-        let opened = File::open(&path).map_err(changed_or_unreadable(&path))?;
+        let opened = file.open(&path)?;
         let (meta, etags) = if Bucket::is_large(file.size) {
             let meta = self.bucket.put_file(&file.key, opened, file.size).map_err(file_error(&path))?;
             // Read once more, because the upload does not keep what the parts held.
-            let opened = File::open(&path).map_err(changed_or_unreadable(&path))?;
-            let etags = checksum(opened, file.size).map_err(changed_or_unreadable(&path))?.etags();
-            unchanged(&path, file)?;
-            (meta, etags)
+            (meta, self.etags(file, &path)?)
         } else {
             let mut bytes = Vec::with_capacity(file.size as usize);
-            opened.take(file.size + 1).read_to_end(&mut bytes).map_err(Error::file(&path))?;
-            unchanged(&path, file)?;
+            (&opened).take(file.size + 1).read_to_end(&mut bytes).map_err(Error::file(&path))?;
+            file.unchanged(&opened, &path)?;
             let mut sum = Checksum::new(file.size);
             sum.add(&bytes);
             (self.bucket.put(&file.key, Bytes::from(bytes), PutMode::Overwrite)?, sum.etags())
@@ -181,11 +187,8 @@ impl UploadPlan<'_> {
 
     fn is_on_r2(&self, file: &LocalFile, meta: &Meta) -> Result<bool, Error> {
         let path = file.path(&self.settings.folders);
-        let sum = checksum(File::open(&path).map_err(changed_or_unreadable(&path))?, file.size)
-            .map_err(changed_or_unreadable(&path))?;
-        unchanged(&path, file)?;
-        let (size, etags) = (sum.size(), sum.etags());
-        match has_bytes_of(meta, size, &etags) {
+        let etags = self.etags(file, &path)?;
+        match has_bytes_of(meta, file.size, &etags) {
             Some(same) => Ok(same),
             // Uploaded by another program, in parts of another size: only its bytes tell.
             None => {
@@ -195,10 +198,18 @@ impl UploadPlan<'_> {
             }
         }
     }
+
+    /// Reads a whole file for its checksum.
+    fn etags(&self, file: &LocalFile, path: &Path) -> Result<[String; 2], Error> {
+        let mut opened = file.open(path)?;
+        let sum = checksum(&mut opened, file.size).map_err(Error::file(path))?;
+        file.unchanged(&opened, path)?;
+        Ok(sum.etags())
+    }
 }
 
 /// Reads a whole file.
-pub(crate) fn checksum(mut file: File, size: u64) -> std::io::Result<Checksum> {
+pub(crate) fn checksum(mut file: impl Read, size: u64) -> std::io::Result<Checksum> {
     let mut sum = Checksum::new(size);
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -208,20 +219,6 @@ pub(crate) fn checksum(mut file: File, size: u64) -> std::io::Result<Checksum> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// Refuses a file that has changed since the folders were scanned.
-fn unchanged(path: &Path, file: &LocalFile) -> Result<(), Error> {
-    let now = std::fs::metadata(path).map_err(changed_or_unreadable(path))?;
-    let same = now.len() == file.size && now.modified().is_ok_and(|modified| modified == file.modified);
-    if same { Ok(()) } else { Err(Error::Changed { path: path.to_path_buf() }) }
-}
-
-fn changed_or_unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Error + use<'_> {
-    move |error| match error.kind() {
-        ErrorKind::NotFound => Error::Changed { path: path.to_path_buf() },
-        _ => Error::file(path)(error),
     }
 }
 

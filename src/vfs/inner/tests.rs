@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::*;
-use crate::image::{Image, Position};
+use crate::image::Image;
 use crate::vfs::scratch::Scratch;
 
 const TASKS: [Task; 6] = [Task::Read, Task::Describe, Task::Build, Task::Rehearse, Task::Examine, Task::Import];
@@ -47,7 +47,7 @@ fn connections(folder: &Path) -> Vec<(Task, Connection, Option<Scratch>)> {
                 (file(&path, OpenFlags::SQLITE_OPEN_READ_WRITE, task).unwrap(), None)
             }
             _ => {
-                let scratch = Scratch::new(Image::empty(Position::default()));
+                let scratch = Scratch::new(Image::default());
                 scratch.writer().unwrap().execute("CREATE TABLE t(x)", []).unwrap();
                 (scratch.connection(task).unwrap(), Some(scratch))
             }
@@ -103,7 +103,7 @@ fn the_scratch_vfs_opens_no_file_of_the_disk() {
 
 #[test]
 fn a_trigger_never_fires_and_a_view_is_never_read_while_a_replica_is_loaded() {
-    let scratch = Scratch::new(Image::empty(Position::default()));
+    let scratch = Scratch::new(Image::default());
     let connection = scratch.writer().unwrap();
     for sql in [
         "CREATE TABLE t(x)",
@@ -130,7 +130,7 @@ fn an_expression_that_wants_gigabytes_is_stopped_where_rows_are_written() {
     for (table, index) in
         bombs.map(|table| (table, None)).into_iter().chain(indexes.map(|i| ("CREATE TABLE t(x)", Some(i))))
     {
-        let scratch = Scratch::new(Image::empty(Position::default()));
+        let scratch = Scratch::new(Image::default());
         let connection = scratch.writer().unwrap();
         connection.execute(table, []).unwrap();
         let insert = || connection.execute("INSERT INTO t(x) VALUES (1)", []);

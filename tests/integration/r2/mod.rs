@@ -2,5 +2,6 @@
 
 mod conformance;
 mod faults;
+mod hostile;
 mod memory;
 mod operations;

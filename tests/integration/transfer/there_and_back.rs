@@ -120,7 +120,7 @@ fn links_are_followed() {
         symlink(world.path("disk"), root.path.join("outputs")).unwrap();
         fs::rename(root.path.join("workflow_thumbnails/flow.webp"), world.path("picture")).unwrap();
         symlink("../../picture", root.path.join("workflow_thumbnails/flow.webp")).unwrap();
-        world.succeed(&["import", "root"]);
+        world.succeed(&["import", "root", "--follow-links"]);
         assert!(world.verify(&["--root", "root"])["equal"] == true);
         world.succeed(&["export", "back", "--root", "root"]);
         assert_eq!(media(&world.path("back")), expected);

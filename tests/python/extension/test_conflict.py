@@ -42,7 +42,7 @@ print([v for v, in db.execute("SELECT v FROM t ORDER BY id")])
 
 LOOPS = {
     # As it should be: the whole transaction once more.
-    "all of it": 'db.rollback(); db.execute("INSERT INTO t(v) VALUES (\'mine\')")',
+    "all of it": "db.rollback(); db.execute(\"INSERT INTO t(v) VALUES ('mine')\")",
     # As with a file, where COMMIT may be repeated: SQLite says that there is nothing to commit.
     "COMMIT": "",
 }
@@ -68,6 +68,12 @@ print(db.in_transaction, db.execute("SELECT count(*) FROM t WHERE v = 'mine'").f
     out, _ = conflict(app, code)
     told = {"all of it": ["committed", "False [(1,)]"], "COMMIT": ["cannot commit - no transaction is active", "False [(0,)]"]}
     assert out == ["database is locked", *told[again]]
+
+
+def test_pythons_commit_says_nothing_where_no_transaction_is_open(app):
+    """Python's own doing: with a file it is the same after any error that made SQLite roll back."""
+    out, _ = conflict(app, "attempt(db.commit); attempt(db.commit); print(db.execute('SELECT v FROM t ORDER BY id').fetchall())")
+    assert out == ["database is locked", "done", "[(1,), (2,)]"]
 
 
 def test_a_transaction_that_pythons_context_manager_ends(app):

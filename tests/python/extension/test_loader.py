@@ -3,11 +3,12 @@
 Every Python found here is tried: some load extensions, some do not and are served through ctypes.
 """
 
+import shutil
 import subprocess
 
 import pytest
 
-from support.clouds import REPOSITORY
+from support.clouds import LITEFLARE, REPOSITORY
 from support.programs import VERSION, run, under_liteflare
 
 
@@ -43,6 +44,30 @@ def test_a_sitecustomize_that_was_there_still_runs(python, tmp_path):
 def test_a_folder_of_ours_does_not_stay_in_the_path(python):
     done = under_liteflare(python, "-c", "import sys; print([entry for entry in sys.path if 'liteflare/path' in entry])")
     assert done.stdout == "[]\n"
+
+
+@pytest.fixture
+def installed(python, tmp_path):
+    """A Python with what the wheel has: the loader, its `.pth` and the library."""
+    home = tmp_path / "installed"
+    subprocess.run([python, "-m", "venv", "--without-pip", home], check=True)
+    (site,) = home.glob("lib/python3*/site-packages")
+    shutil.copytree(REPOSITORY / "python/liteflare", site / "liteflare")
+    shutil.copy(REPOSITORY / "python/liteflare.pth", site)
+    shutil.copy(LITEFLARE.with_name("libliteflare.so"), site / "liteflare")
+    return home / "bin/python"
+
+
+@pytest.mark.parametrize("isolated", ["-I", "-E"])
+def test_isolated_mode_takes_no_library_from_the_environment(installed, tmp_path, isolated):
+    """Nor does it switch half of liteflare off: the path hook is loaded whatever Python's options are."""
+    (tmp_path / "evil.c").write_text("__attribute__((constructor)) static void begin(void) { __builtin_trap(); }")
+    evil = tmp_path / "libevil.so"
+    subprocess.run(["cc", "-shared", "-o", evil, tmp_path / "evil.c"], check=True)
+    assert run(installed, "-c", VERSION, LITEFLARE="1", LITEFLARE_LIBRARY=str(evil)).returncode < 0, "it would be loaded"
+    done = run(installed, isolated, "-c", VERSION, LITEFLARE="1", LITEFLARE_LIBRARY=str(evil))
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.strip()
+    assert "no such function" in run(installed, isolated, "-c", VERSION, LITEFLARE_LIBRARY=str(evil)).stderr, "without LITEFLARE=1"
 
 
 @pytest.mark.parametrize("library", ["/nowhere/libliteflare.so", "/etc/passwd"])

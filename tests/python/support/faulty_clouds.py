@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 from support.relay import Answer, Relay
 
@@ -66,3 +67,28 @@ class WrongClock(Relay):
         answer = self.ask(request, body)
         answer.headers = [header for header in answer.headers if header[0].lower() != "date"] + [("date", self.date)]
         return answer
+
+
+class MoreKeys(Relay):
+    """Lists objects that no client of S3 has made: `keys`, as XML has them."""
+
+    keys = ()
+
+    def exchange(self, request, body):
+        answer = self.ask(request, body)
+        asked = parse_qs(urlsplit(request.path).query)
+        if "list-type" in asked:
+            wanted = [key for key in self.keys if key.startswith(asked.get("prefix", [""])[0])]
+            entry = "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;0&quot;</ETag><Size>3</Size></Contents>"
+            answer.body = answer.body.replace(b"</ListBucketResult>", "".join(map(entry.format, wanted)).encode() + b"</ListBucketResult>")
+        return answer
+
+
+class Refuses(Relay):
+    """Says no to every query, in these words."""
+
+    words = ""
+
+    def exchange(self, request, body):
+        refusal = {"success": False, "errors": [{"code": 7500, "message": self.words}], "messages": [], "result": None}
+        return Answer(400, [("content-type", "application/json")], json.dumps(refusal).encode())

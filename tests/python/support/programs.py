@@ -1,6 +1,7 @@
 """Programs in an environment in which nothing of liteflare is set, but for what a test sets itself."""
 
 import os
+import pty
 import subprocess
 
 from support.clouds import LITEFLARE
@@ -15,3 +16,20 @@ def run(*command, **environment):
 
 def under_liteflare(*command, **environment):
     return run(LITEFLARE, "run", "--", *command, **environment)
+
+
+def run_on_a_terminal(command, environment) -> str:
+    """All that a program writes to a terminal, on both streams."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            seen += chunk
+    except OSError:
+        pass  # EIO: the program has ended
+    finally:
+        os.close(ours)
+        process.wait(60)
+    return seen.decode()

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|answer: &[u8]| liteflare::fuzzing::d1_answer(answer));

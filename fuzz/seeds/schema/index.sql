@@ -1,0 +1,4 @@
+index
+i
+t
+CREATE UNIQUE INDEX "i" ON t(a COLLATE NOCASE, lower(b)) WHERE a IS NOT NULL

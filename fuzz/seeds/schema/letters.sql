@@ -1,0 +1,4 @@
+table
+tä€😀
+tä€😀
+CREATE TABLE "tä€😀"(ä TEXT, "é""x" BLOB)

@@ -1,0 +1,4 @@
+trigger
+a
+t
+CREATE TRIGGER a AFTER INSERT ON main.t FOR EACH ROW BEGIN SELECT x'00', 0x1f, 1e5, ''''; END

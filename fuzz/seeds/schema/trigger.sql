@@ -1,0 +1,4 @@
+trigger
+a
+when
+CREATE TRIGGER a AFTER UPDATE OF x,"on" ON "when" WHEN(NEW.begin>1)BEGIN SELECT 'BEGIN'; UPDATE t SET a=1; END
