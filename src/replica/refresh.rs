@@ -85,9 +85,12 @@ impl Replica {
         // While it is away nobody waits, and it may take the time it takes for commits.
         let patience = if self.freshness.is_away() { self.client.timeout / 2 } else { PATIENCE };
         let mut retry = Retry::until(asked + patience);
-        let newest = self
-            .client
-            .until(&mut retry, |_| self.client.send_within(&[log::newest()], patience.saturating_sub(asked.elapsed())));
+        let newest = loop {
+            match self.client.send_within(&[log::newest()], patience.saturating_sub(asked.elapsed())) {
+                Err(error) if retry.wait_after(&error) => self.metrics().retries.add(1),
+                answer => break answer,
+            }
+        };
         match log::has_moved(newest, &self.newest().position) {
             Ok(false) => self.is_confirmed(asked),
             Ok(true) => {

@@ -69,6 +69,10 @@ const CHANGES: [(&str, &str); 11] = [
     ),
 ];
 
+fn named(name: &str) -> &'static str {
+    CHANGES.iter().find(|(other, _)| *other == name).unwrap().1
+}
+
 /// What a statement shows: its rows or SQLite's words.
 fn run(statement: &mut Statement<'_>) -> Result<Vec<Vec<Value>>, String> {
     let text = |error: rusqlite::Error| error.to_string();
@@ -172,7 +176,8 @@ fn statements_prepared_before_a_change_show_what_they_show_on_one_file() {
 #[test]
 fn the_same_after_a_vacuum() {
     for cloud in clouds() {
-        for (_, change) in CHANGES {
+        // Twice: with two objects more, the new schema's number would be the same.
+        for change in ["more rows than the log names", "names swapped", "two indexes more"].map(named) {
             compare(&cloud, &["VACUUM", "DELETE FROM a WHERE id > 700", "VACUUM"], change, |_| ());
         }
     }
@@ -182,7 +187,9 @@ fn the_same_after_a_vacuum() {
 #[test]
 fn the_same_when_the_log_does_not_reach_back() {
     for cloud in clouds() {
-        for change in ["UPDATE a SET w = w + 1; UPDATE b SET v = v || '!'", CHANGES[1].1, CHANGES[5].1] {
+        for change in
+            ["UPDATE a SET w = w + 1; UPDATE b SET v = v || '!'", named("a column dropped"), named("names swapped")]
+        {
             let forget = |database: &DbRef| {
                 let newest = "DELETE FROM _lf_commit WHERE seq < (SELECT max(seq) FROM _lf_commit)";
                 database.one(&D1Statement::new(newest)).unwrap();
