@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::marker;
@@ -77,17 +77,24 @@ struct Failure {
     error: Arc<Error>,
 }
 
+/// The replicas of a process, and those of a child that it makes.
+struct Generation {
+    pid: u32,
+    replicas: Replicas,
+    child: OnceLock<Box<Generation>>,
+}
+
+/// This process's. No lock is taken to find them: at the moment of a fork another thread might hold it.
 fn replicas() -> &'static Replicas {
-    /// With the process's id. Rank 10: held to look, never while calling anything.
-    static CURRENT: Mutex<Option<(u32, &'static Replicas)>, 10> = Mutex::new(None);
-    let mut current = CURRENT.lock();
-    match *current {
-        Some((pid, replicas)) if pid == std::process::id() => replicas,
-        _ => {
-            let replicas: &'static Replicas = Box::leak(Box::default());
-            *current = Some((std::process::id(), replicas));
-            replicas
+    static FIRST: OnceLock<Box<Generation>> = OnceLock::new();
+    let (pid, mut place) = (std::process::id(), &FIRST);
+    loop {
+        let make = || Box::new(Generation { pid, replicas: Replicas::default(), child: OnceLock::new() });
+        let generation = place.get_or_init(make);
+        if generation.pid == pid {
+            return &generation.replicas;
         }
+        place = &generation.child;
     }
 }
 
