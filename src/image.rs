@@ -45,6 +45,11 @@ pub type PageSet = std::collections::HashSet<PageNo, foldhash::fast::FixedState>
 /// Something for each of some pages.
 pub type PageMap<T> = std::collections::HashMap<PageNo, T, foldhash::fast::FixedState>;
 
+/// Where the header has the change counter: SQLite writes it twice (file format, sections 1.3.6 and 1.3.18).
+const CHANGE_COUNTER: [usize; 2] = [24, 92];
+/// Where it has the schema cookie (section 1.3.9).
+const SCHEMA_COOKIE: usize = 40;
+
 /// The bytes of one page.
 pub type Page = Arc<[u8]>;
 
@@ -97,15 +102,32 @@ impl Image {
             .map_or(0, u32::from_be_bytes)
     }
 
-    /// This image with another change counter (header offset 24, repeated at 92), so that every connection of the host drops
-    /// the pages it has cached: SQLite compares the 16 bytes at 24 whenever it takes its SHARED lock.
-    pub fn with_change_counter(mut self, counter: u32) -> Image {
+    /// The change counter: SQLite compares the 16 bytes there whenever it takes its SHARED lock, and drops the pages it has cached
+    /// when they differ.
+    pub fn change_counter(&self) -> u32 {
+        self.header_u32(CHANGE_COUNTER[0])
+    }
+
+    /// The schema cookie: SQLite compares it whenever a statement begins, and prepares the statement again when it differs.
+    pub fn schema_cookie(&self) -> u32 {
+        self.header_u32(SCHEMA_COOKIE)
+    }
+
+    /// This image with another change counter.
+    pub fn with_change_counter(self, counter: u32) -> Image {
+        CHANGE_COUNTER.into_iter().fold(self, |image, at| image.with_header_u32(at, counter))
+    }
+
+    /// This image with another schema cookie.
+    pub fn with_schema_cookie(self, cookie: u32) -> Image {
+        self.with_header_u32(SCHEMA_COOKIE, cookie)
+    }
+
+    fn with_header_u32(mut self, offset: usize, value: u32) -> Image {
         if let Some(first) = self.pages.get_mut(0) {
             let mut bytes = first.to_vec();
-            for at in [24, 92] {
-                if let Some(field) = bytes.get_mut(at..at + 4) {
-                    field.copy_from_slice(&counter.to_be_bytes());
-                }
+            if let Some(field) = bytes.get_mut(offset..offset + 4) {
+                field.copy_from_slice(&value.to_be_bytes());
             }
             *first = bytes.into();
         }

@@ -23,7 +23,7 @@ use crate::image::Image;
 use crate::lock::{Mutex, RwLock};
 use crate::runtime::{as_our_work, is_our_work};
 use crate::serve::marker;
-use crate::serve::router;
+use crate::serve::{replicas, router};
 
 /// How much is copied at a time.
 const COPIED_BYTES: u64 = 1 << 20;
@@ -58,7 +58,7 @@ impl Databases {
         let (shown, failed) = Default::default();
         Databases {
             prefilters: RwLock::new(prefilters),
-            opened: AtomicUsize::new(router::opened_count()),
+            opened: AtomicUsize::new(replicas::opened_count()),
             shown,
             failed,
         }
@@ -67,7 +67,7 @@ impl Databases {
     /// Whether a path may be a database's; `false` is certain.
     #[inline]
     pub(crate) fn may_be(&self, path: &CStr) -> bool {
-        if self.opened.load(Ordering::Relaxed) != router::opened_count() {
+        if self.opened.load(Ordering::Relaxed) != replicas::opened_count() {
             self.learn();
         }
         self.prefilters.read().iter().any(|prefilter| prefilter.may_match(path.to_bytes())) && !is_our_work()
@@ -81,8 +81,8 @@ impl Databases {
     /// Adds the databases that a connection has opened under paths that the settings did not name at the start.
     #[cold]
     fn learn(&self) {
-        self.opened.store(router::opened_count(), Ordering::Relaxed);
-        let named = router::open_replicas().into_iter().filter_map(|(path, _)| Prefilter::named(&path));
+        self.opened.store(replicas::opened_count(), Ordering::Relaxed);
+        let named = replicas::all().into_iter().filter_map(|(path, _)| Prefilter::named(&path));
         let mut prefilters = self.prefilters.write();
         for prefilter in named {
             if !prefilters.contains(&prefilter) {
@@ -127,7 +127,7 @@ impl Databases {
         }
         crate::log::start();
         let replica = router::replica_to_read(path)?;
-        let image = replica.and_then(|replica| replica.before_read().map(|()| replica.newest()));
+        let image = replica.and_then(|replica| replica.before_read().map(|()| replica.newest()).map_err(Arc::new));
         Some(image.map_err(|error| {
             let reason = error.to_string();
             // Once: a program that reads a folder asks again and again, for each name in it.

@@ -1,6 +1,7 @@
 //! One transaction of the application becomes one commit on D1.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::newest::Replica;
 use super::writer::{Decoded, Writer};
@@ -30,11 +31,12 @@ impl Replica {
                 return Err(error);
             }
         };
-        let mut has_followers = false;
+        let (mut has_followers, asked) = (false, Instant::now());
         match self.send(&writer, &decoded, base, &after) {
             Ok(Some(committed)) => {
                 after.position = committed.position;
                 has_followers = committed.has_followers;
+                self.freshness.confirm(asked);
                 self.metrics().commits.add(1);
             }
             Ok(None) => {} // VACUUM: other pages, the same rows

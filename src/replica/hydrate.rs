@@ -4,6 +4,7 @@
 //! log; `catch_up` reads the rows named there again, so that the result is one state D1 was in.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rusqlite::Connection;
 
@@ -13,7 +14,7 @@ use super::rows::{self, Fetched, Inserts};
 use crate::config::Settings;
 use crate::d1::{Client, Statement, StatementResult};
 use crate::error::Error;
-use crate::image::Image;
+use crate::image::{Image, Position};
 use crate::ledger::tables::{self, Standing, StoredObject};
 use crate::ledger::{header, log};
 use crate::metrics::Metrics;
@@ -45,21 +46,27 @@ impl Replica {
     /// Connects to D1, makes sure of our tables there and builds the first image.
     pub(crate) fn open(settings: &Settings) -> Result<Replica, Error> {
         let client = Client::connect(settings, Arc::new(Metrics::default()))?;
-        let image = hydrate(&client, &Bounds::default())?;
-        Replica::new(client, settings.refresh, image)
+        let (image, asked) = hydrate_at(&client, &Bounds::default())?;
+        Replica::new(client, settings.refresh, image, asked)
     }
 }
 
 /// Builds an image of what D1 holds. Makes liteflare's tables there when they are missing.
 pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
+    hydrate_at(client, bounds).map(|(image, _)| image)
+}
+
+/// The same, and a moment at or after which D1 held it.
+pub(super) fn hydrate_at(client: &Client, bounds: &Bounds) -> Result<(Image, Instant), Error> {
     for _ in 0..ATTEMPTS {
+        let asked = Instant::now();
         let start = tables::open(client)?;
         if start.state.is_importing() {
             return Err(Error::Importing);
         }
         adopt(client, &start.objects)?;
-        if let Some(image) = build(client, &start, bounds)? {
-            return Ok(image);
+        if let Some(built) = build(client, &start, asked, bounds)? {
+            return Ok(built);
         }
         tracing::info!("the schema changed while the replica was built; starting anew");
     }
@@ -82,11 +89,25 @@ fn adopt(client: &Client, objects: &[StoredObject]) -> Result<(), Error> {
     Ok(())
 }
 
-/// `None`: the schema changed meanwhile.
-fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Image>, Error> {
+/// A database without a table that has its first page, where the numbers are by which SQLite tells one state from another.
+pub(super) fn blank(position: Position) -> Result<Image, Error> {
+    let scratch = Scratch::new(Image::default());
+    scratch.writer()?.pragma_update(None, "user_version", 0)?;
+    let (mut image, _) = scratch.image();
+    image.position = position;
+    Ok(image)
+}
+
+/// What D1 holds, and a moment at or after which it did; `start` was asked for at `asked`. `None`: the schema changed meanwhile.
+fn build(
+    client: &Client,
+    start: &Standing,
+    asked: Instant,
+    bounds: &Bounds,
+) -> Result<Option<(Image, Instant)>, Error> {
     let from = start.position.clone().unwrap_or_default();
     if start.objects.is_empty() && !header::is_in(&start.state) {
-        return Ok(Some(Image::empty(from)));
+        return Ok(Some((Image::empty(from), asked)));
     }
     let scratch = Scratch::new(Image::default());
     let connection = scratch.writer()?;
@@ -106,6 +127,7 @@ fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Im
         Err(Error::Refused(_)) if log::has_moved(client.send_idempotent(&[log::newest()]), &from)? => return Ok(None),
         read => read?,
     }
+    let asked = Instant::now();
     let Some(position) = catch_up(client, &connection, &schema, &from, true)? else { return Ok(None) };
     // After the rows: an index is built faster over a full table.
     for object in others {
@@ -115,7 +137,7 @@ fn build(client: &Client, start: &Standing, bounds: &Bounds) -> Result<Option<Im
     drop(connection);
     let (mut image, _) = scratch.image();
     image.position = position;
-    Ok(Some(image))
+    Ok(Some((image, asked)))
 }
 
 fn create(connection: &Connection, object: &StoredObject) -> Result<(), Error> {

@@ -8,7 +8,7 @@
 //! refresh
 //! hydrate
 //! catch_up newest
-//! rows writer
+//! rows writer freshness
 //! catalog
 //! ```
 //! Invariants:
@@ -20,6 +20,7 @@ mod catalog;
 mod catch_up;
 mod commit;
 mod foreign;
+mod freshness;
 pub mod hydrate;
 mod newest;
 mod refresh;

@@ -1,30 +1,50 @@
 //! A replica forward to what D1 holds now: by the log's tail, or anew when the log does not tell enough.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::catch_up::catch_up;
-use super::hydrate::{Bounds, hydrate};
+use super::freshness::{PATIENCE, Step};
+use super::hydrate::{Bounds, blank, hydrate_at};
 use super::newest::Replica;
 use super::writer::Writer;
 use crate::config::Refresh;
 use crate::error::Error;
 use crate::image::{Image, PageNo, Seq};
 use crate::ledger::log;
+use crate::retry::Retry;
 use crate::runtime::Runtime;
 use crate::vfs::scratch::Scratch;
 
 impl Replica {
-    /// Called before a read transaction pins the newest image. With `LITEFLARE_REFRESH=always` D1 is asked first; with a time it
-    /// is asked in the background, when the last answer is older.
+    /// Called before a read transaction pins the newest image. With `LITEFLARE_REFRESH=always` D1 is asked first; with a time, when
+    /// nobody has read for so long; else it is asked in the background (`freshness`).
     pub(crate) fn before_read(self: &Arc<Replica>) -> Result<(), Error> {
         match self.refresh {
             Refresh::Always => self.sync().map(|_| ()),
             Refresh::Every(interval) => {
-                self.refresh_in_background(interval);
+                match self.freshness.at_read(interval, Instant::now()) {
+                    Step::Go => {}
+                    Step::Order(wait) => self.check_later(interval, wait),
+                    Step::Wait => self.check_now(interval),
+                }
                 Ok(())
             }
             Refresh::Never => Ok(()),
+        }
+    }
+
+    /// Called when a connection begins on a replica that no other one uses: it finds what the first connection of a process would, also
+    /// with `LITEFLARE_REFRESH=never`. With D1 away, that is what there is. `was_read`: the path was read as a file, perhaps by this
+    /// application a moment ago.
+    pub(crate) fn before_first_use(&self, was_read: bool) {
+        const MOMENT: Duration = Duration::from_secs(1); // the interval's default
+        if self.refresh == Refresh::Never
+            && !(was_read && self.freshness.age() < MOMENT)
+            && let Err(error) = self.sync()
+        {
+            self.is_missed(&error);
         }
     }
 
@@ -35,41 +55,81 @@ impl Replica {
         Ok(self.newest().position.seq)
     }
 
-    /// Asks D1 for newer commits if nobody has for `interval`, and fetches them. Nobody waits for it, and a commit does not either
-    /// unless there is something to fetch: the question is asked without the writer's lock.
-    fn refresh_in_background(self: &Arc<Replica>, interval: Duration) {
-        {
-            let mut checked = self.checked.lock();
-            if checked.elapsed() < interval {
-                return;
-            }
-            *checked = Instant::now();
+    /// Asks D1, for all who wait.
+    fn check_now(&self, interval: Duration) {
+        let _turn = self.freshness.turn();
+        // Somebody else may have asked meanwhile.
+        if self.freshness.at_read(interval, Instant::now()) == Step::Wait {
+            self.check();
         }
+    }
+
+    /// Asks D1 after `wait`, in the background.
+    fn check_later(self: &Arc<Replica>, interval: Duration, wait: Duration) {
         let replica = Arc::downgrade(self);
         let Ok(runtime) = Runtime::current() else { return };
-        runtime.later(Duration::ZERO, move || {
+        runtime.later(wait, move || {
             let Some(replica) = replica.upgrade() else { return };
-            // A failure shows when somebody commits; reads go on from what there is.
-            let newest = replica.client.send(&[log::newest()]);
-            let has_moved = log::has_moved(newest, &replica.newest().position).unwrap_or(false);
-            if has_moved && let Err(error) = replica.sync() {
-                error.report();
+            if replica.freshness.is_due(interval)
+                && let Some(_turn) = replica.freshness.try_turn()
+            {
+                replica.check();
             }
         });
     }
 
+    /// Asks D1 for newer commits and fetches them. A commit does not wait for it unless there is something to fetch: the question is
+    /// asked without the writer's lock. A failure shows when somebody commits; reads go on from what there is.
+    fn check(&self) {
+        let asked = Instant::now();
+        // While it is away nobody waits, and it may take the time it takes for commits.
+        let patience = if self.freshness.is_away() { self.client.timeout / 2 } else { PATIENCE };
+        let mut retry = Retry::until(asked + patience);
+        let newest = loop {
+            match self.client.send_within(&[log::newest()], patience.saturating_sub(asked.elapsed())) {
+                Err(error) if retry.wait_after(&error) => self.metrics().retries.add(1),
+                answer => break answer,
+            }
+        };
+        match log::has_moved(newest, &self.newest().position) {
+            Ok(false) => self.is_confirmed(asked),
+            Ok(true) => {
+                if let Err(error) = self.sync() {
+                    self.is_missed(&error);
+                }
+            }
+            Err(error) => self.is_missed(&error),
+        }
+    }
+
+    fn is_confirmed(&self, asked: Instant) {
+        if self.freshness.confirm(asked) {
+            tracing::info!("D1 answers again");
+        }
+    }
+
+    fn is_missed(&self, error: &dyn Display) {
+        if self.freshness.missed() {
+            let age = self.freshness.age().as_secs();
+            tracing::warn!("reads go on from a copy that is {age} s old until D1 answers: {error}");
+        }
+    }
+
     /// The same as [`Replica::sync`], for who holds the writer's lock. Returns whether there was anything new.
     pub(super) fn refresh(&self, writer: &mut Writer) -> Result<bool, Error> {
-        let base = self.newest();
+        let (base, asked) = (self.newest(), Instant::now());
         match self.by_log(writer, &base)? {
-            Tail::Empty => return Ok(false),
+            Tail::Empty => {
+                self.is_confirmed(asked);
+                return Ok(false);
+            }
             Tail::Applied(after, changed) => {
-                let after = unlike(after, &base);
+                let after = with_unseen_counter(after, &base);
                 match writer.decode(&base, &after, &changed) {
                     Ok(decoded) => writer.advance(decoded, &after),
                     Err(_) => *writer = Writer::new(&after)?,
                 }
-                self.show(after);
+                self.show(after, asked);
             }
             Tail::Unknown => self.hydrate_anew(writer)?,
         }
@@ -86,15 +146,21 @@ impl Replica {
     }
 
     fn hydrate_anew(&self, writer: &mut Writer) -> Result<(), Error> {
-        let after = unlike(hydrate(&self.client, &Bounds::default())?, &self.newest());
+        let base = self.newest();
+        let (mut after, asked) = hydrate_at(&self.client, &Bounds::default())?;
+        if after.page_count() == 0 && base.page_count() > 0 {
+            after = blank(after.position)?; // all tables are gone, and the numbers have to go on
+        }
+        let after = with_unseen_counter(after, &base).with_schema_cookie(self.unseen_cookie());
         *writer = Writer::new(&after)?;
-        self.show(after);
+        self.show(after, asked);
         Ok(())
     }
 
-    fn show(&self, after: Image) {
+    fn show(&self, after: Image, asked: Instant) {
         self.metrics().refreshes.add(1);
         self.publish(after);
+        self.is_confirmed(asked);
     }
 
     /// `base` with what the log's tail says.
@@ -117,9 +183,9 @@ impl Replica {
     }
 }
 
-/// `after` with a change counter that no transaction on `base` can have used, so that every connection sees that the file changed.
-fn unlike(after: Image, base: &Image) -> Image {
-    after.with_change_counter(base.header_u32(24).wrapping_add(2))
+/// `after` with a change counter that no transaction on `base` can have used.
+fn with_unseen_counter(after: Image, base: &Image) -> Image {
+    after.with_change_counter(base.change_counter().wrapping_add(2))
 }
 
 /// What the log's tail made of an image.

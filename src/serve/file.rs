@@ -13,9 +13,10 @@ use std::sync::Arc;
 
 use rusqlite::ffi;
 
+use super::replicas::InUse;
 use crate::error::BUSY_SNAPSHOT;
 use crate::image::{Image, Overlay};
-use crate::replica::{Permit, Replica};
+use crate::replica::Permit;
 use crate::vfs::{Code, File, LockLevel, Pragma};
 
 enum Hold {
@@ -33,14 +34,14 @@ enum Hold {
 
 /// A connection's file of a replica.
 pub struct ReplicaFile {
-    replica: Arc<Replica>,
+    replica: InUse,
     read_only: bool,
     hold: Hold,
 }
 
 impl ReplicaFile {
     /// The file of a new connection.
-    pub fn new(replica: Arc<Replica>, read_only: bool) -> ReplicaFile {
+    pub fn new(replica: InUse, read_only: bool) -> ReplicaFile {
         ReplicaFile { replica, read_only, hold: Hold::None }
     }
 

@@ -5,4 +5,5 @@ pub mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod marker;
+pub mod replicas;
 pub mod router;

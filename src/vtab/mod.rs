@@ -24,7 +24,7 @@ use sqlite_loadable::ext::{sqlite3, sqlite3_api_routines};
 use sqlite_loadable::table::{define_table_function, define_virtual_table};
 
 use crate::replica::Replica;
-use crate::serve::router;
+use crate::serve::replicas;
 use crate::value::Value;
 use error::QueryError;
 use raw::{HostConnection, RawTable, define_function};
@@ -48,11 +48,11 @@ pub(crate) unsafe fn register(db: *mut sqlite3, api: *const sqlite3_api_routines
 
 /// `liteflare_sync()`
 fn sync(connection: &HostConnection) -> std::result::Result<Value, String> {
-    let replica = router::replica_of(&connection.path).ok_or("liteflare_sync(): this database is not on D1")?;
+    let replica = replicas::of(&connection.path).ok_or("liteflare_sync(): this database is not on D1")?;
     let seq = replica.sync().map_err(|error| error.to_string())?;
     Ok(Value::Integer(seq.0.cast_signed()))
 }
 
 fn replica_of(who: &'static str, connection: &HostConnection) -> std::result::Result<Arc<Replica>, QueryError> {
-    router::replica_of(&connection.path).ok_or(QueryError::NotOnD1 { who })
+    replicas::of(&connection.path).ok_or(QueryError::NotOnD1 { who })
 }

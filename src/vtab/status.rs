@@ -10,7 +10,7 @@ use super::error::QueryError;
 use super::interface::{TableCursor, VirtualTable};
 use super::raw::HostConnection;
 use crate::metrics::{Counter, Metrics, R2Metrics};
-use crate::serve::router;
+use crate::serve::replicas;
 use crate::value::Value;
 use crate::{hook, log};
 
@@ -68,7 +68,7 @@ impl TableCursor for StatusCursor {
 
 /// Counters of what has not been used yet are 0; what does not exist is NULL.
 fn values(connection: &HostConnection) -> Vec<(&'static str, Value)> {
-    let replica = router::replica_of(&connection.path);
+    let replica = replicas::of(&connection.path);
     let (d1, r2) = (replica.as_ref().map(|replica| replica.metrics()), hook::metrics());
     let d1 = |counter: fn(&Metrics) -> &Counter| number(d1.map_or(0, |metrics| counter(metrics).get()));
     let r2 = |counter: fn(&R2Metrics) -> &Counter| number(r2.map_or(0, |metrics| counter(metrics).get()));

@@ -18,5 +18,6 @@ mod network;
 mod protocol;
 mod r2;
 mod redirects;
+mod replicas;
 mod support;
 mod transfer;
