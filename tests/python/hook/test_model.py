@@ -13,7 +13,7 @@ OPERATIONS = 1000
 SEEDS = [int(os.environ.get("LITEFLARE_SEED", random.randrange(10**6))), 226]  # 226: two files had one inode number
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS, ids=["any", "226"])  # not by its number: each of several workers draws one
 def test_random_operations_answer_as_on_a_disk(mapped, tmp_path, seed):
     print(f"LITEFLARE_SEED={seed}")
     folders = [tmp_path / name for name in ("disk", "local1", "local2")]
