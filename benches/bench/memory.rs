@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use liteflare::serve::router;
+use liteflare::serve::{replicas, router};
 use liteflare::sqlite::Sqlite;
 
 use crate::world::{World, open, settings_of};
@@ -51,7 +51,7 @@ pub fn child(address: &[String]) {
         connection.execute("UPDATE pages SET version = version+1 WHERE id = ?1", [id]).expect("it is taken");
     }
     let later = resident("VmRSS:");
-    let size = router::open_replicas()[0].1.newest().size() as f64;
+    let size = replicas::all()[0].1.newest().size() as f64;
     let over = |bytes: f64| format!("{:.2}x (+{:.0} MB)", (bytes - before) / size, (bytes - before - size) / 1e6);
     println!(
         "| {:.0} | {rows} | {took:.2} s | {:.0} | {:.1} | {} | {} | {} |",

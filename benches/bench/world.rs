@@ -10,7 +10,7 @@ use liteflare::config::{Access, Refresh, Secret, Settings};
 use liteflare::d1::Client;
 use liteflare::dev::{Cloud, CloudOptions};
 use liteflare::image::{Image, PageNo};
-use liteflare::serve::router;
+use liteflare::serve::{replicas, router};
 use liteflare::sqlite::Sqlite;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -86,7 +86,7 @@ impl World {
 
     /// The newest image of the replica.
     pub fn image(&self) -> Arc<Image> {
-        let open = router::open_replicas();
+        let open = replicas::all();
         open.into_iter().find(|(path, _)| *path == self.path).expect("a connection is open").1.newest()
     }
 

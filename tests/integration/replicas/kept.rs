@@ -1,6 +1,6 @@
 //! A replica outlives its last connection for a while: a connection for each request costs no hydration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use liteflare::config::{Refresh, Settings};
@@ -15,7 +15,7 @@ fn path(app: &App, refresh: Refresh) -> PathBuf {
 }
 
 /// What one request of a web application reads.
-fn request(path: &PathBuf) -> Vec<String> {
+fn request(path: &Path) -> Vec<String> {
     values(&open(path))
 }
 
