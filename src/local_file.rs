@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Opens a file for reading. A pipe, a device or a folder is refused: opening a pipe would wait for its other end, and reading a device
@@ -14,10 +14,15 @@ pub(crate) fn open(path: &Path) -> Result<File, Error> {
     // A socket, and a pipe that nobody reads, cannot even be opened.
     let file =
         OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENXIO) => not_a_file(),
+            Some(libc::ENXIO) => not_a_file("a pipe or a socket"),
             _ => error,
         })?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
+    match file.metadata()?.file_type() {
+        kind if kind.is_file() => Ok(file),
+        kind if kind.is_dir() => Err(not_a_file("a directory")),
+        kind if kind.is_fifo() => Err(not_a_file("a pipe")),
+        _ => Err(not_a_file("a device")),
+    }
 }
 
 /// The first bytes of a file: all of it, or `most`.
@@ -39,8 +44,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error>
     Ok(())
 }
 
-fn not_a_file() -> Error {
-    Error::new(ErrorKind::InvalidInput, "it is not a regular file")
+fn not_a_file(kind: &str) -> Error {
+    Error::new(ErrorKind::InvalidInput, format!("it is {kind}, not a regular file"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What the documents promise about the code, held against it: the order of the rooms, the rules' numbers, the files that are named, the
-//! ranks of locks. And what no compiler sees: the libc names that the library exports.
+//! What the documents promise about the code, held against it: the order of the rooms, the rules' numbers, the files and the
+//! tests that are named, the ranks of locks. And what no compiler sees: the libc names that the library exports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -176,6 +176,30 @@ fn every_file_that_a_document_names_is_there() {
     }
     assert!(wrong.is_empty(), "these are not there:\n{}", wrong.join("\n"));
     assert!(count > 50, "the documents name files; only {count} were found");
+}
+
+/// Names of several words in `docs` and SECURITY.md are those of tests that show what is said. (README's are settings.)
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let mut documents = files("docs", &["md"]);
+    documents.push(("SECURITY.md".to_owned(), read("SECURITY.md")));
+    let mut code = files("src", &["rs"]);
+    code.extend(files("tests", &["rs", "py"]));
+    let begin = ["fn ", "def "];
+    let defined: BTreeSet<&str> =
+        code.iter().flat_map(|(_, text)| begin.iter().flat_map(|begin| text.split(begin).skip(1)).map(word)).collect();
+    let is_test = |span: &&str| word(span) == *span && span.matches('_').count() >= 3;
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (document, text) in &documents {
+        for test in spans(text).filter(is_test) {
+            count += 1;
+            if !defined.contains(test) {
+                wrong.push(format!("{document} names {test}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "no test is called so:\n{}", wrong.join("\n"));
+    assert!(count > 50, "the documents name tests; only {count} were found");
 }
 
 /// The locks whose comment tells a rank: the rank, and the name of the field or static below the comment.
