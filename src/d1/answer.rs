@@ -195,7 +195,8 @@ fn outcome(refusal: &Refusal) -> Outcome {
         429 if refusal.code != OVERLOADED => Outcome::Later,
         429 | 500.. => Outcome::Unknown,
         _ if says("Currently processing a long-running") => Outcome::Later,
-        401 | 403 | 404 | 405 | 413 => Outcome::Refused,
+        // Whoever redirects has not handled the request: D1 never does, what stands in front of it may.
+        300..=399 | 401 | 403 | 404 | 405 | 413 => Outcome::Refused,
         _ if TURNED_AWAY.contains(&refusal.code) => Outcome::Refused,
         _ if failed() || NEVER_BEGUN.iter().any(|text| says(text)) => Outcome::Refused,
         _ => Outcome::Unknown,
