@@ -57,6 +57,12 @@ impl BucketRef {
         Bucket::connect(&self.settings(), Arc::default()).expect("a key pair needs no request")
     }
 
+    /// The same with time enough for a machine that is busy, for tests in which nothing is to be waited for.
+    pub fn patient_client(&self) -> Bucket {
+        let settings = R2Settings { timeout: Duration::from_secs(120), ..self.settings() };
+        Bucket::connect(&settings, Arc::default()).expect("a key pair needs no request")
+    }
+
     /// liteflare's client with a memory.
     pub fn objects(&self) -> Objects {
         Objects::open(&self.settings(), Arc::default()).expect("a key pair needs no request")
