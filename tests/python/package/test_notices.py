@@ -18,7 +18,7 @@ RULE = "=" * 100
 def licences(wheel):
     """The files among the wheel's licences, by name."""
     with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if ".dist-info/licenses/" in name]
+        names = [name for name in archive.namelist() if ".dist-info/licenses/" in name and not name.endswith("/")]
         return {name.rpartition("/")[2]: archive.read(name).decode() for name in names}
 
 
