@@ -7,6 +7,8 @@ use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// Opens a file for reading. A pipe, a device or a folder is refused: opening a pipe would wait for its other end, and reading a device
 /// may never end.
 pub(crate) fn open(path: &Path) -> Result<File, Error> {
@@ -17,6 +19,11 @@ pub(crate) fn open(path: &Path) -> Result<File, Error> {
             Some(libc::ENXIO) => not_a_file("a pipe or a socket"),
             _ => error,
         })?;
+    regular(file)
+}
+
+/// The file, if it is one.
+pub(crate) fn regular(file: File) -> Result<File, Error> {
     match file.metadata()?.file_type() {
         kind if kind.is_file() => Ok(file),
         kind if kind.is_dir() => Err(not_a_file("a directory")),
@@ -35,13 +42,18 @@ pub(crate) fn first_bytes(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
 /// Writes a file whole and then gives it its name, so that nobody reads half of it. Whatever had the name is replaced; a link is not
 /// followed, neither here nor where the file is until it is whole.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let permissions = Permissions::from_mode(mode);
-    let mut file = tempfile::Builder::new().prefix(".liteflare-").permissions(permissions).tempfile_in(folder)?;
+    let mut file = beside(path, mode)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|failed| failed.error)?;
     Ok(())
+}
+
+/// A new file in the folder of `path`, to be renamed to it once it is whole. Until then it has a name that nobody can have planted a
+/// link under. `mode`: less what the umask takes.
+pub(crate) fn beside(path: &Path, mode: u32) -> Result<NamedTempFile, Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".liteflare-").permissions(Permissions::from_mode(mode)).tempfile_in(folder)
 }
 
 fn not_a_file(kind: &str) -> Error {

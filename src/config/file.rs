@@ -1,12 +1,13 @@
 //! Reads `liteflare.toml`, which may hold secrets and says where they go: only a file that nobody else may have written is believed.
 //! The user of this process and root are not somebody else; nor is group root, whose members can do what root can.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::SettingError;
+use crate::local_file;
 use crate::runtime::as_our_work;
 
 /// More than any settings need.
@@ -35,13 +36,11 @@ impl From<io::Error> for NoText {
 /// The text of a settings file. What is checked is the file that was opened, whatever its path leads to meanwhile.
 pub(super) fn read(path: &Path) -> Result<String, NoText> {
     as_our_work(|| {
-        // Without O_NONBLOCK a named pipe would keep us waiting.
-        let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-        let found = file.metadata()?;
-        if !found.is_file() {
-            return Err(io::Error::other("this is no regular file").into());
-        }
-        judge(path, &found, rustix::process::geteuid().as_raw())?;
+        let mut file = local_file::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => io::Error::other("this is no regular file"),
+            _ => error,
+        })?;
+        judge(path, &file.metadata()?, rustix::process::geteuid().as_raw())?;
         Ok(text(&mut file)?)
     })
 }

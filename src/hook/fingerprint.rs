@@ -38,9 +38,7 @@ impl Fingerprint {
 
     /// Of bytes that are all here.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Fingerprint {
-        let starts = (0..).step_by(PIECE_BYTES);
-        let pieces = starts.zip(bytes.chunks(PIECE_BYTES)).map(|(start, bytes)| (start, sum(bytes))).collect();
-        Fingerprint { size: bytes.len() as u64, pieces }
+        Fingerprint { size: bytes.len() as u64, pieces: sums(0, bytes).collect() }
     }
 
     /// Whether a file holds these bytes.
@@ -59,6 +57,11 @@ impl Fingerprint {
 
 fn piece(start: u64, size: u64) -> Range<u64> {
     start..size.min(start + PIECE_BYTES as u64)
+}
+
+/// The sums of the pieces of `bytes`, which begin at `start`, with where each begins.
+fn sums(start: u64, bytes: &[u8]) -> impl Iterator<Item = (u64, Sum)> {
+    (start..).step_by(PIECE_BYTES).zip(bytes.chunks(PIECE_BYTES)).map(|(start, bytes)| (start, sum(bytes)))
 }
 
 fn sum(bytes: &[u8]) -> Sum {
@@ -87,8 +90,7 @@ impl Fingerprinted {
 impl Source for Fingerprinted {
     fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
         let bytes = self.file.read_range(range.clone()).map_err(|Errno(errno)| io::Error::from_raw_os_error(errno))?;
-        let starts = (range.start..).step_by(PIECE_BYTES);
-        let sums: Vec<_> = starts.zip(bytes.chunks(PIECE_BYTES)).map(|(start, bytes)| (start, sum(bytes))).collect();
+        let sums: Vec<_> = sums(range.start, &bytes).collect(); // not under the lock
         self.pieces.lock().extend(sums);
         Ok(bytes.into())
     }

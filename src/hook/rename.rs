@@ -1,12 +1,8 @@
 //! Renaming: within the bucket, and between the bucket and the disk.
 
-use std::fs::Permissions;
-use std::io::{Seek, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::errno::{Errno, Result};
 use super::file::{Inode, Stored};
@@ -151,12 +147,14 @@ impl Store {
             return Err(Errno(libc::EEXIST));
         }
         self.make_way(key)?;
-        let (file, mode) = (local_file::open(from)?, if replaces { PutMode::Overwrite } else { PutMode::Create });
+        let (mut file, mode) = (local_file::open(from)?, if replaces { PutMode::Overwrite } else { PutMode::Create });
         let size = file.metadata()?.len();
         if size > HELD_BYTES && replaces {
             self.objects.write_from(key.as_str(), Arc::new(file), size)?;
         } else {
-            self.objects.write(key.as_str(), Bytes::from(std::fs::read(from)?), mode)?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            self.objects.write(key.as_str(), bytes.into(), mode)?;
         }
         Ok(std::fs::remove_file(from)?)
     }
@@ -179,12 +177,9 @@ impl Store {
         self.unlink(from)
     }
 
-    /// Writes an object into a new file, a large one past the memory. The file gets its name once it is complete; until then it has one
-    /// that nobody can have planted a link under.
+    /// Writes an object into a new file, a large one past the memory. The file gets its name once it is complete.
     fn put_in_place(&self, path: &Path, key: &ObjectKey) -> Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mode = Permissions::from_mode(0o666); // as for any file, less what the umask takes
-        let mut file = tempfile::Builder::new().prefix(".liteflare-").permissions(mode).tempfile_in(folder)?;
+        let mut file = local_file::beside(path, 0o666)?; // as for any file
         let (target, shown) = (file.as_file().try_clone()?, path.to_owned());
         let empty = move |meta: &Meta| {
             // An earlier attempt may have written into it.

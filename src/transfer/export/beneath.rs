@@ -13,6 +13,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, DirEntry, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 
+use crate::local_file;
+
 /// What a folder is opened with. A symbolic link is refused.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -87,8 +89,7 @@ impl Folder {
     pub(crate) fn read(&self, relative: &Path) -> Result<File> {
         let (folder, name) = self.parent_of(relative, false)?;
         let file = rustix::fs::openat(&folder.fd, name, OFlags::RDONLY | FILE, Mode::empty());
-        let file = File::from(file.map_err(|error| link_or(error, &folder.path.join(name)))?);
-        if file.metadata()?.is_file() { Ok(file) } else { Err(Error::other("it is not a regular file")) }
+        local_file::regular(File::from(file.map_err(|error| link_or(error, &folder.path.join(name)))?))
     }
 
     /// Makes a new file directly in this folder.
