@@ -7,14 +7,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::SettingError;
+use super::globs::LINKS;
 use crate::local_file;
 use crate::runtime::as_our_work;
 
 /// More than any settings need.
 const LIMIT_BYTES: u64 = 1 << 20;
-
-/// As many as Linux follows (path_resolution(7)).
-const LINKS: usize = 40;
 
 /// Sticky: in such a folder everybody may make files, but only replace their own.
 const STICKY: u32 = 0o1000;

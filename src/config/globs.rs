@@ -61,8 +61,8 @@ impl Globs {
     }
 }
 
-/// Links in a row that are followed, as the kernel has it.
-const LINKS: usize = 40;
+/// So many symbolic links lead to one path at most, as on Linux (path_resolution(7)).
+pub(super) const LINKS: usize = 40;
 
 /// Where a path leads if it is itself a symbolic link, be there a file or not.
 pub(super) fn target(path: &Path) -> Option<PathBuf> {

@@ -5,11 +5,8 @@ use std::path::{Component, Path, PathBuf, absolute};
 
 use super::error::SettingError;
 use super::folders::folders;
-use super::globs::Globs;
+use super::globs::{Globs, LINKS};
 use super::table::{self, Setting};
-
-/// As many as Linux follows (path_resolution(7)).
-const LINKS: usize = 40;
 
 /// A root, as it is when all links are followed.
 pub struct Root {
