@@ -150,7 +150,7 @@ impl Store {
         let (mut file, mode) = (local_file::open(from)?, if replaces { PutMode::Overwrite } else { PutMode::Create });
         let size = file.metadata()?.len();
         if size > HELD_BYTES && replaces {
-            self.objects.write_from(key.as_str(), Arc::new(file), size)?;
+            self.objects.write_from(key.as_str(), Arc::new(file), size, mode)?;
         } else {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;

@@ -269,7 +269,7 @@ impl Store {
         let size = memfd.len()?;
         if size > HELD_BYTES && mode == PutMode::Overwrite {
             let source = Arc::new(Fingerprinted::new(memfd)?);
-            let meta = self.objects.write_from(key.as_str(), Arc::clone(&source), size)?;
+            let meta = self.objects.write_from(key.as_str(), Arc::clone(&source), size, mode)?;
             return Ok(Stored::Large { etag: meta.etag, fingerprint: Some(source.fingerprint(size)) });
         }
         let bytes = Bytes::from(memfd.read()?);

@@ -16,8 +16,9 @@ use super::error::Error;
 use super::files::{FileError, Source};
 use super::list::Listing;
 use super::meta::{Level, Meta};
+use super::put::PutMode;
 use super::read::{held, only_held};
-use super::write::PutMode;
+
 use crate::config::R2Settings;
 use crate::lock::Mutex;
 use crate::metrics::R2Metrics;
@@ -67,7 +68,7 @@ impl Objects {
 
     /// Holds what is known still, for `fork`.
     pub fn lock(&self) -> impl Sized + '_ {
-        (self.cache.lock(), self.told.lock())
+        (self.cache.lock(), self.told.lock(), self.bucket.lock())
     }
 
     /// What an object is like.
@@ -171,6 +172,9 @@ impl Objects {
 
     /// Writes an object; whoever reads it next gets it from memory.
     pub fn write(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<Meta, Error> {
+        if let Name::Present { meta, .. } = self.known_name(key) {
+            self.bucket.expect(key, &meta.etag);
+        }
         let put = self.bucket.put(key, bytes.clone(), mode);
         let mut cache = self.cache.lock();
         match &put {
@@ -184,8 +188,8 @@ impl Objects {
     }
 
     /// Writes a large object from a file, part by part; whoever reads it next fetches it.
-    pub fn write_from(&self, key: &str, source: Arc<impl Source>, size: u64) -> Result<Meta, FileError> {
-        let put = self.bucket.put_from(key, source, size);
+    pub fn write_from(&self, key: &str, source: Arc<impl Source>, size: u64, mode: PutMode) -> Result<Meta, FileError> {
+        let put = self.bucket.put_from(key, source, size, mode);
         let mut cache = self.cache.lock();
         match &put {
             Ok(meta) => {
