@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::OFlags;
 
 use super::errno::Result;
-use super::file::{Inode, OpenFile, Stored};
+use super::file::{Access, Begun, Inode, OpenFile, Stored};
 use super::memfd::{Identity, Memfd};
 use super::paths::ObjectKey;
 use super::table::{DescriptorTable, Handle};
@@ -100,8 +100,8 @@ pub(super) fn take(table: &DescriptorTable) {
 }
 
 fn open(fd: RawFd, offer: &Offer) -> Result<Arc<OpenFile>> {
-    let inode = Inode::new(Memfd::inherited(fd)?, offer.key.clone(), offer.stored.clone(), false);
-    Ok(Arc::new(OpenFile::new(Arc::new(inode), true)))
+    let inode = Inode::new(Memfd::inherited(fd)?, offer.key.clone(), offer.stored.clone(), Begun::Replacing);
+    Ok(Arc::new(OpenFile::new(Arc::new(inode), Access::Writes)))
 }
 
 /// The descriptors that are open now.

@@ -102,6 +102,14 @@ impl Memfd {
         Ok(file.write_all_at(bytes, file.metadata()?.len())?)
     }
 
+    /// Puts other bytes in place of the first `first`. What follows moves, up to `end` and beyond, where somebody may have added more.
+    pub(crate) fn put_under(&self, bytes: &[u8], first: usize, end: usize) -> Result<()> {
+        let (first, end) = (first as u64, end as u64);
+        let (file, rest) = (self.file()?, self.read_range(first..self.len()?.max(end))?);
+        file.write_all_at(&rest, bytes.len() as u64)?;
+        Ok(file.write_all_at(bytes, 0)?)
+    }
+
     /// Another open file with the same bytes, its own position, and the access that `flags` ask for.
     pub(crate) fn open(&self, flags: c_int) -> Result<OwnedFd> {
         let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_DIRECTORY | libc::O_NOCTTY);

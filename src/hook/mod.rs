@@ -5,7 +5,7 @@
 //! raw          the libc functions, and libc's own behind them (real)
 //! state        what the hook knows: switched on or not, whose file a path names
 //! inherit      open files across `exec`
-//! open  delete  rename  folders    the operations
+//! open  upload  delete  rename  folders    the operations
 //! store        what a name stands for: known, or asked of the bucket
 //! deferred     deletions that wait for others
 //! table        whose descriptor?
@@ -39,5 +39,6 @@ mod stat;
 mod state;
 mod store;
 mod table;
+mod upload;
 
 pub(crate) use state::metrics;
