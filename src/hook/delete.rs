@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    fn let_go(&self, key: &ObjectKey, inode: &Inode) {
+    pub(super) fn let_go(&self, key: &ObjectKey, inode: &Inode) {
         self.open.lock().remove(key);
         inode.state.lock().key = None;
     }

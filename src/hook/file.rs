@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::errno::Result;
 use super::fingerprint::Fingerprint;
+use super::locks::Locks;
 use super::memfd::Memfd;
 use super::paths::ObjectKey;
 use super::stat::{Attributes, inode};
@@ -23,6 +24,12 @@ pub(crate) struct Inode {
     writers: AtomicUsize,
     /// Whether it was opened for writing elsewhere than at its end.
     writes_anywhere: AtomicBool,
+    /// The locks that this process has on it.
+    pub(crate) locks: Locks,
+    /// Whether somebody here has locked it, or tried to.
+    is_locked_with: AtomicBool,
+    /// Whether another process has it open too, by `fork` or `exec`, and may upload the same bytes.
+    is_shared: AtomicBool,
     /// Held while the bytes are uploaded, or renamed in the bucket, so that of two requests about one file neither overtakes the
     /// other. Rank 4.
     uploading: Mutex<(), 4>,
@@ -83,6 +90,9 @@ impl Inode {
             state,
             writers: AtomicUsize::new(0),
             writes_anywhere: AtomicBool::new(false),
+            locks: Locks::default(),
+            is_locked_with: AtomicBool::new(false),
+            is_shared: AtomicBool::new(false),
             uploading: Mutex::new(()),
             is_turn_lost: AtomicBool::new(false),
         }
@@ -155,6 +165,26 @@ impl Inode {
         !self.writes_anywhere.load(Ordering::Relaxed)
     }
 
+    /// Whether it is a file that processes lock.
+    pub(crate) fn is_locked_with(&self) -> bool {
+        self.is_locked_with.load(Ordering::Relaxed)
+    }
+
+    /// Somebody locks it.
+    pub(crate) fn lock_with(&self) {
+        self.is_locked_with.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether another process may upload the same bytes.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared.load(Ordering::Relaxed)
+    }
+
+    /// Another process gets the file.
+    pub(crate) fn share(&self) {
+        self.is_shared.store(true, Ordering::Relaxed);
+    }
+
     /// It goes by another name, and so does what the bucket has of it.
     pub(crate) fn renamed(&self, to: ObjectKey) {
         // The copy of an object uploaded in parts may have another ETag in R2.
@@ -202,6 +232,8 @@ pub(crate) struct OpenFile {
     pub(crate) inode: Arc<Inode>,
     /// Whether this open file may write them.
     pub(crate) writes: bool,
+    /// The locks that belong to it.
+    pub(crate) locks: Locks,
     /// The process that has opened it, and uploads its bytes. A child made by `fork` shares the file and leaves that to its parent.
     pid: u32,
 }
@@ -216,7 +248,7 @@ impl OpenFile {
         if access == Access::Writes {
             inode.writes_anywhere.store(true, Ordering::Relaxed);
         }
-        OpenFile { inode, writes, pid: std::process::id() }
+        OpenFile { inode, writes, locks: Locks::default(), pid: std::process::id() }
     }
 
     /// Whether it is up to this process to upload the bytes: it has opened the file, or the process that did has ended.

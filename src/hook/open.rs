@@ -172,7 +172,7 @@ impl Store {
         drop(fd);
         let Handle::File(file) = handle else { return Err(Errno(libc::EISDIR)) };
         file.inode.memfd.set_len(len)?;
-        self.closed(file)
+        self.closed(&file)
     }
 }
 

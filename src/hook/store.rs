@@ -25,6 +25,8 @@ const KEY_BYTES: usize = 1024;
 
 /// The files of the mapped folders.
 pub(crate) struct Store {
+    /// Which bucket of all there are.
+    pub(super) bucket: String,
     pub(super) objects: Arc<Objects>,
     /// The mapped folders' prefixes: directories that are always there.
     roots: Vec<String>,
@@ -59,9 +61,10 @@ pub(super) fn check_name(key: &ObjectKey) -> Result<()> {
 
 impl Store {
     /// The files of this bucket in the mapped folders.
-    pub(crate) fn new(objects: Objects, paths: Paths, refresh: Refresh) -> Store {
+    pub(crate) fn new(bucket: String, objects: Objects, paths: Paths, refresh: Refresh) -> Store {
         let objects = Arc::new(objects);
         Store {
+            bucket,
             roots: paths.prefixes().map(str::to_owned).collect(),
             directories: Mutex::new(Directories::new(paths, refresh)),
             open: Mutex::default(),
@@ -80,6 +83,7 @@ impl Store {
         self.deferred.forked();
         for inode in self.open.lock().values().filter_map(Weak::upgrade) {
             inode.forked();
+            inode.share();
         }
     }
 

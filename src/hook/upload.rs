@@ -30,7 +30,7 @@ impl Store {
     }
 
     /// The last descriptor of an open file was closed.
-    pub(crate) fn closed(&self, file: Arc<OpenFile>) -> Result<()> {
+    pub(crate) fn closed(&self, file: &OpenFile) -> Result<()> {
         if file.is_ours_to_put() { self.upload(&file.inode, Then::Ends) } else { Ok(()) }
     }
 
@@ -49,11 +49,20 @@ impl Store {
             (Stored::Nothing, Begun::New | Begun::Missing) => PutMode::Create,
             (Stored::Nothing, Begun::Replacing) | (Stored::Before(_), _) => PutMode::Overwrite,
         };
+        let is_rivals = |error: &r2::Error| match error {
+            r2::Error::Changed { .. } => true,
+            r2::Error::Exists { .. } => begun == Begun::Missing,
+            _ => false,
+        };
+        // Two processes have made a file to lock it (Python's `filelock`). It holds nothing that could be lost.
+        let is_lock = begun == Begun::New && file.is_locked_with() && file.memfd.len()? == 0;
         let stored = match self.put(&key, &file.memfd, mode) {
-            Err(FileError::R2(r2::Error::Changed { .. })) => self.append(&key, file, &stored, then)?,
-            Err(FileError::R2(r2::Error::Exists { .. })) if begun == Begun::Missing => {
-                self.append(&key, file, &stored, then)?
+            // Perhaps a parent's or child's that has the same open file, of which the bytes are newer now.
+            Err(FileError::R2(error)) if is_rivals(&error) && file.is_shared() && !file.appends_only() => {
+                self.put(&key, &file.memfd, PutMode::Overwrite)?
             }
+            Err(FileError::R2(r2::Error::Exists { .. })) if is_lock => Stored::Before(file.memfd.modified()?),
+            Err(FileError::R2(error)) if is_rivals(&error) => self.append(&key, file, &stored, then)?,
             put => put?,
         };
         let mut state = file.state.lock();
@@ -90,7 +99,9 @@ impl Store {
         let bytes = Bytes::from(file.memfd.read()?);
         // Who has not opened it for appending writes at a place of its own, which others' bytes would move.
         let is_append = file.appends_only() || (then == Then::Ends && !base.is_empty());
-        let Some(added) = bytes.strip_prefix(&*base).filter(|_| is_append) else { return Err(stale()) };
+        if !is_append || !bytes.starts_with(&base) {
+            return Err(stale());
+        }
         for _ in 0..ROUNDS {
             let theirs = match self.objects.fetch_anew(key.as_str(), Store::file_for(key)) {
                 Ok((Content::Held(theirs), meta)) => Some((theirs, meta.etag)),
@@ -100,18 +111,25 @@ impl Store {
             };
             let (theirs, mode) =
                 theirs.map_or((Bytes::new(), PutMode::Create), |(theirs, etag)| (theirs, PutMode::Replace { etag }));
-            let whole = Bytes::from([&*theirs, added].concat());
+            // A parent or child that has the same open file may have put some of it already.
+            let known = if file.is_shared() { common(&theirs, &bytes).max(base.len()) } else { base.len() };
+            let whole = Bytes::from([&*theirs, &bytes[known..]].concat());
             match self.objects.write(key.as_str(), whole.clone(), mode) {
                 Err(r2::Error::Changed { .. } | r2::Error::Exists { .. }) => {}
                 written => {
                     let etag = written?.etag;
-                    file.memfd.put_under(&theirs, bytes.len() - added.len(), bytes.len())?;
+                    file.memfd.put_under(&theirs, known, bytes.len())?;
                     return Ok(Stored::Object { bytes: whole, etag });
                 }
             }
         }
         Err(stale())
     }
+}
+
+/// How many bytes both begin with.
+fn common(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
 fn local(Errno(errno): Errno) -> FileError {

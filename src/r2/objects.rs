@@ -151,6 +151,17 @@ impl Objects {
             Name::Present { meta, fresh: true } if meta.etag == etag => return Ok(None),
             _ => {}
         }
+        self.fetch_if_changed(key, etag, make)
+    }
+
+    /// An object's bytes, unless R2 says that it is still the one with this ETag.
+    pub fn fetch_if_changed<S: Sink>(
+        &self,
+        key: &str,
+        etag: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<Option<(Content<S>, Meta)>, Error> {
+        let asked = Instant::now();
         let fetched = self.bucket.fetch(key, Some(etag), make);
         fetched.map(|read| read.map(|read| self.keep(read, asked))).inspect_err(|error| self.forget(key, asked, error))
     }
