@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::SettingError;
 use super::globs::LINKS;
 use crate::local_file;
-use crate::runtime::as_our_work;
+use crate::runtime::past_the_hook;
 
 /// More than any settings need.
 const LIMIT_BYTES: u64 = 1 << 20;
@@ -33,7 +33,7 @@ impl From<io::Error> for NoText {
 
 /// The text of a settings file. What is checked is the file that was opened, whatever its path leads to meanwhile.
 pub(super) fn read(path: &Path) -> Result<String, NoText> {
-    as_our_work(|| {
+    past_the_hook(|| {
         let mut file = local_file::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => io::Error::other("this is no regular file"),
             _ => error,

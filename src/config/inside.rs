@@ -7,6 +7,7 @@ use super::error::SettingError;
 use super::folders::folders;
 use super::globs::{Globs, LINKS};
 use super::table::{self, Setting};
+use crate::runtime::past_the_hook;
 
 /// A root, as it is when all links are followed.
 pub struct Root {
@@ -60,7 +61,7 @@ impl Root {
 /// Where an absolute path leads once all links are followed. What is not there yet is taken as it is written. `None`: nowhere.
 fn followed(path: &Path) -> Option<PathBuf> {
     let mut links = LINKS;
-    follow(path, &mut links)
+    past_the_hook(|| follow(path, &mut links))
 }
 
 fn follow(path: &Path, links: &mut usize) -> Option<PathBuf> {

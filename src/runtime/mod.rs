@@ -16,6 +16,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Once, Weak};
+use std::thread::LocalKey;
 use std::time::Duration;
 
 use health::Health;
@@ -34,6 +35,7 @@ pub struct Runtime {
 
 thread_local! {
     static OUR_WORK: Cell<bool> = const { Cell::new(false) };
+    static PAST_THE_HOOK: Cell<bool> = const { Cell::new(false) };
     /// The runtime whose background thread this is.
     static OWN: RefCell<Weak<Runtime>> = const { RefCell::new(Weak::new()) };
 }
@@ -45,13 +47,29 @@ pub fn is_our_work() -> bool {
 
 /// Does `work` as liteflare's own.
 pub fn as_our_work<T>(work: impl FnOnce() -> T) -> T {
-    struct Before(bool);
+    marked(&OUR_WORK, work)
+}
+
+/// Whether what this thread asks of the disk is the disk's, whatever is mapped.
+pub fn is_past_the_hook() -> bool {
+    PAST_THE_HOOK.get()
+}
+
+/// Does `work` as liteflare's own, on the disk alone. The way to the bucket begins so: what is read for it, settings and the links to
+/// them, may lie where only the bucket could say what is there.
+pub fn past_the_hook<T>(work: impl FnOnce() -> T) -> T {
+    marked(&PAST_THE_HOOK, || as_our_work(work))
+}
+
+/// Does `work` while `mark` is set. A panic ends it too.
+fn marked<T>(mark: &'static LocalKey<Cell<bool>>, work: impl FnOnce() -> T) -> T {
+    struct Before(&'static LocalKey<Cell<bool>>, bool);
     impl Drop for Before {
         fn drop(&mut self) {
-            OUR_WORK.set(self.0);
+            self.0.set(self.1);
         }
     }
-    let _before = Before(OUR_WORK.replace(true));
+    let _before = Before(mark, mark.replace(true));
     work()
 }
 

@@ -123,4 +123,4 @@ def test_a_secret_that_others_may_read_is_a_warning(commands):
     for mode, warns in [(0o644, True), (0o600, False)]:
         file.chmod(mode)
         code, checks = commands.doctor(CLOUDFLARE_API_TOKEN=None, LITEFLARE_D1_API=None)
-        assert code == 0 and ("settings file" in checks) == warns
+        assert code == 0 and ("settings file" in checks) == warns, checks

@@ -94,6 +94,21 @@ def test_a_wrong_setting_is_an_error_and_never_a_local_file(mapped, setting):
     assert mapped.is_empty_on_disk()
 
 
+@pytest.mark.parametrize("place", ["the root", "a mapped folder"])
+def test_a_settings_file_with_secrets_is_read_past_the_hook(mapped, place):
+    """Its links are looked at, and it may lie in a mapped folder: neither may wait for the store that it is read for."""
+    root = mapped.folder.parent
+    folder = "outputs/images" if place == "the root" else "."
+    keys = {name.lower().removeprefix("liteflare_"): value for name, value in mapped.environment.items() if "R2" in name}
+    keys["r2_paths"] = f"{folder}={mapped.prefix}"
+    (root / "liteflare.toml").write_text("".join(f"{key} = '{value}'\n" for key, value in keys.items()))
+    (root / "liteflare.toml").chmod(0o600)
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    mapped.environment = {name: value for name, value in mapped.environment.items() if "R2" not in name}
+    mapped.run("sh", "-c", f"echo here >{root / folder}/x", LITEFLARE_ROOT=root)
+    assert mapped.objects() == {"x": b"here\n"}
+
+
 def test_a_deletion_is_in_the_bucket_once_its_folder_was_synced(mapped):
     """Even if the process is killed right then: InvokeAI drops its journal of deletions after such an `fsync`."""
     program = f"""if True:
