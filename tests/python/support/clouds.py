@@ -32,8 +32,9 @@ def post(url, body, token=None):
 class Cloud:
     """One running cloud; `database()` makes an empty database in it, `bucket()` an empty bucket."""
 
-    def __init__(self, command, log: Path):
+    def __init__(self, command, log: Path, data: Path | None = None):
         self.log = log
+        self.data = data
         with open(log, "wb") as stderr:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True)
         self.settings = {}
@@ -51,6 +52,10 @@ class Cloud:
 
     def bucket(self):
         return new_bucket(self.settings)
+
+    def file_of(self, settings: dict) -> Path | None:
+        """The file in which this cloud keeps a database, if it can be reached."""
+        return self.data and next(self.data.rglob(f"{settings['LITEFLARE_D1_DATABASE']}.sqlite"))
 
     def stop(self):
         ended = self.process.poll()
@@ -101,8 +106,8 @@ def start(name: str, folder: Path) -> Cloud | None:
     log = folder / f"{name}.log"
     match name:
         case "embedded":
-            data = tempfile.mkdtemp(prefix="cloud-", dir=folder)
-            return Cloud([LITEFLARE, "dev", "--dir", data, "--port", "0"], log)
+            data = Path(tempfile.mkdtemp(prefix="cloud-", dir=folder))
+            return Cloud([LITEFLARE, "dev", "--dir", data, "--port", "0"], log, data)
         case "workerd":
             return Cloud(["node", REPOSITORY / "tests/clouds/workerd.mjs"], log)
         case "plain":
