@@ -40,11 +40,15 @@ pub(crate) fn create_all(schema: &Schema) -> Vec<Statement> {
 /// What a commit does about them that changes the schema: before its other statements, and after them. A table that goes, or is
 /// rebuilt, takes its own along; the others are those of tables that are renamed or altered.
 pub(crate) fn follow(before: &Schema, after: &Schema, touched: &Touched) -> (Vec<Statement>, Vec<Statement>) {
-    let is_new = |table: &Table| matches!(touched.tables.get(&table.name), Some(TouchedRows::All));
-    let stays = |table: &Table| after.table(&table.name).is_some_and(|after| !is_new(after));
-    let left = before.tables.values().filter(|table| !stays(table));
+    // A new unique index changes them too: it has rows removed that were not before.
+    let keeps = |table: &Table, elsewhere: &Schema| {
+        let is_made_anew = matches!(touched.tables.get(&table.name), Some(TouchedRows::All));
+        let is_same = |other: &Table| other.name == table.name && create(other) == create(table);
+        !is_made_anew && elsewhere.table(&table.name).is_some_and(is_same)
+    };
+    let left = before.tables.values().filter(|table| !keeps(table, after));
     let dropped = left.flat_map(|table| KINDS.map(|kind| drop(&name(table, kind))));
-    (dropped.collect(), after.tables.values().filter(|table| is_new(table)).flat_map(create).collect())
+    (dropped.collect(), after.tables.values().filter(|table| !keeps(table, before)).flat_map(create).collect())
 }
 
 fn name(table: &Table, kind: &str) -> String {

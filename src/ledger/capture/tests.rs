@@ -79,6 +79,21 @@ fn a_row_that_a_replace_removes_is_named_too() {
 }
 
 #[test]
+fn a_row_that_a_replace_removes_for_a_computed_value_is_named_too() {
+    expect(
+        "CREATE TABLE p(id INTEGER PRIMARY KEY, u TEXT UNIQUE, w, g AS (w*2)); CREATE UNIQUE INDEX pg ON p(g); INSERT INTO p VALUES (4,'d',4)",
+        &[
+            ("REPLACE INTO p VALUES (31,'x',4)", &[r#"{"rowids":{"p":[[4,4]]}}"#, r#"{"rowids":{"p":[[31,31]]}}"#]),
+            ("REPLACE INTO p VALUES (5,'v',5)", &[r#"{"rowids":{"p":[[5,5]]}}"#]),
+            (
+                "UPDATE OR REPLACE p SET w=4 WHERE id=5",
+                &[r#"{"rowids":{"p":[[5,5],[31,31]]}}"#, r#"{"rowids":{"p":[[5,5]]}}"#],
+            ),
+        ],
+    );
+}
+
+#[test]
 fn keys_of_every_type_are_named_or_everything_is() {
     expect(
         "CREATE TABLE k(a, b TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID",
