@@ -68,6 +68,9 @@ pub enum Error {
          back and may be tried again"
     )]
     OtherRows,
+    /// There is no database, and the connection may not make one.
+    #[error("D1 holds no database of liteflare's yet, and mode=ro and mode=rw make none: open it once without them")]
+    NotThere,
     /// A newer liteflare has been at the database.
     #[error(
         "this database is in the care of a newer liteflare, whose tables on D1 this one does not know: update this one"
@@ -117,6 +120,7 @@ impl Error {
             | Error::Marker { .. }
             | Error::Importing
             | Error::NewerFormat
+            | Error::NotThere
             | Error::Schema { .. }
             | Error::Hydrate { .. } => ffi::SQLITE_CANTOPEN,
             Error::Refused(_) | Error::Unreachable(_) | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {

@@ -36,7 +36,8 @@ pub(super) const STATE_FORGET_HEADER: &str = text!("state_forget_header");
 pub(super) const STATE_FORGET_FORMAT_1: &str = text!("state_forget_format_1");
 /// Says that an import has begun, and that it has ended.
 pub(super) const IMPORTING: [&str; 2] = [text!("importing_begin"), text!("importing_end")];
-/// Makes a database of format 1 one of format 2, statement by statement: before the log is made anew, and after.
+/// Makes a database of format 1 (0.1.0) one of format 2, statement by statement: before the log is made anew, and after. Fails (NOT NULL)
+/// where somebody has done so meanwhile. The log loses an index, and its sources a letter by which those of 0.1.0 are known from then on.
 pub(super) const UPGRADE: [&str; 2] =
     [include_str!("../../sql/upgrade.sql"), include_str!("../../sql/upgrade_end.sql")];
 

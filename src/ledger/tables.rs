@@ -58,6 +58,25 @@ pub(crate) struct Unseen {
     captures: Vec<String>,
 }
 
+/// A database on D1, before anything is made there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum There {
+    /// liteflare has its tables there.
+    Prepared,
+    /// Only others have made something.
+    Foreign,
+}
+
+/// Whether D1 holds a database. Changes nothing.
+pub(crate) fn is_there(client: &Client) -> Result<Option<There>, SendError> {
+    let answers = client.send_idempotent(&[has_log(), names()])?;
+    Ok(match (read_has_log(&answers[0]), read_names(&answers[1]).is_empty()) {
+        (true, _) => Some(There::Prepared),
+        (false, false) => Some(There::Foreign),
+        (false, true) => None,
+    })
+}
+
 /// How often others may get in between while a database of format 1 is brought up to date.
 const ATTEMPTS: usize = 5;
 

@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::d1::{Client, Statement, StatementResult};
 use crate::error::Error;
 use crate::image::{Image, Position};
-use crate::ledger::tables::{self, Standing, StoredObject, Unseen};
+use crate::ledger::tables::{self, Standing, StoredObject, There, Unseen};
 use crate::ledger::{CommitError, header, log};
 use crate::metrics::Metrics;
 use crate::schema::{Identity, Kind, Schema, Table, guard, quoted};
@@ -39,13 +39,29 @@ impl Default for Bounds {
     }
 }
 
+/// What a connection may do, by the way it was opened: it may make no database that is not there (`mode=rw`), or only read (`mode=ro`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+    Create,
+}
+
 /// How often the schema may change while it is read before we give up.
 const ATTEMPTS: usize = 5;
 
 impl Replica {
     /// Connects to D1, makes sure of our tables there and builds the first image.
-    pub(crate) fn open(settings: &Settings) -> Result<Replica, Error> {
+    pub(crate) fn open(settings: &Settings, access: Access) -> Result<Replica, Error> {
         let client = Client::connect(settings, Arc::new(Metrics::default()))?;
+        let is_there = match access {
+            Access::Create => true,
+            Access::Write => tables::is_there(&client)?.is_some(),
+            Access::Read => tables::is_there(&client)? == Some(There::Prepared),
+        };
+        if !is_there {
+            return Err(Error::NotThere);
+        }
         let (image, asked) = hydrate_at(&client, &Bounds::default())?;
         Replica::new(client, settings.refresh, image, asked)
     }

@@ -2,6 +2,7 @@
 //! databases that an older or a newer liteflare has made.
 
 mod format;
+mod modes;
 mod rows;
 mod schema;
 mod surprises;
