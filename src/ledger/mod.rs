@@ -12,6 +12,7 @@
 //! The application's triggers name `_lf_state` in their guards; for that the name stands in `schema::guard`.
 
 mod batch;
+pub(crate) mod capture;
 pub(crate) mod changes;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
@@ -25,7 +26,7 @@ pub(crate) mod state;
 pub(crate) mod tables;
 pub(crate) mod txn;
 
-pub(crate) use batch::{Batch, Fence};
+pub(crate) use batch::{Batch, Body, Fence};
 pub(crate) use changes::Changes;
 pub(crate) use loader::Loader;
 pub(crate) use log::Committed;

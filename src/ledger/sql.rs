@@ -9,9 +9,11 @@ macro_rules! text {
 
 /// Makes the tables, statement by statement. Sent with its comments, which tell whoever looks at D1 what the tables are for.
 pub(super) const BOOKKEEPING: &str = include_str!("../../sql/bookkeeping.sql");
-/// The fence and the log's entry in one. `?1`, `?2`: seq and txn of the commit it builds on, `?3`: its txn, `?4`: who writes, `?5`: what
-/// changed.
+/// The fence and the log's entry in one. `?1`, `?2`: seq and txn of the commit it builds on, `?3`: its txn, `?4`: what changed.
 pub(super) const COMMIT: &str = include_str!("../../sql/commit.sql");
+/// From here on triggers speak again. `?1`: who writes, `?2`: how many rows have been written since, the log's included; empty: any. Fails
+/// (NOT NULL) unless it were so many.
+pub(super) const COMMIT_END: &str = text!("commit_end");
 /// The log's entry for what was written past the replicas. `?1`: the txn, `?2`: who writes.
 pub(super) const FOREIGN: &str = include_str!("../../sql/foreign.sql");
 
@@ -19,21 +21,25 @@ pub(super) const FOREIGN: &str = include_str!("../../sql/foreign.sql");
 pub(super) const LOG_NEWEST: &str = text!("log_newest");
 /// Seq, txn and changes of the commits from the seq in `?1` on; the first one's changes are left out.
 pub(super) const LOG_SINCE: &str = text!("log_since");
-/// The seq of the commit with the txn in `?1`, if D1 has it, and the newest seq.
+/// The seq of the commit with the txn in `?1` at the seq in `?2`, if D1 has it, and the newest seq.
 pub(super) const LOG_FIND: &str = text!("log_find");
 /// Forgets the commits before the seq in `?1`.
 pub(super) const LOG_PRUNE: &str = text!("log_prune");
 /// Seq, time, writer and tables of the last commits, newest first.
 pub(super) const LOG_RECENT: &str = text!("log_recent");
 
-/// All keys with their values.
+/// All keys with their values, but for the schema.
 pub(super) const STATE_READ: &str = text!("state_read");
 /// Forgets the fields of the database header.
 pub(super) const STATE_FORGET_HEADER: &str = text!("state_forget_header");
+/// Forgets what only format 1 has.
+pub(super) const STATE_FORGET_FORMAT_1: &str = text!("state_forget_format_1");
 /// Says that an import has begun, and that it has ended.
 pub(super) const IMPORTING: [&str; 2] = [text!("importing_begin"), text!("importing_end")];
-/// Makes guarded triggers silent, and lets them speak again.
-pub(super) const REPLAYING: [&str; 2] = [text!("replaying_begin"), text!("replaying_end")];
+/// Makes a database of format 1 (0.1.0) one of format 2, statement by statement: before the log is made anew, and after. Fails (NOT NULL)
+/// where somebody has done so meanwhile. The log loses an index, and its sources a letter by which those of 0.1.0 are known from then on.
+pub(super) const UPGRADE: [&str; 2] =
+    [include_str!("../../sql/upgrade.sql"), include_str!("../../sql/upgrade_end.sql")];
 
 /// One part. `?1`: the stage, `?2`: its number, `?3`: the payload.
 pub(super) const STAGE_PUT: &str = text!("stage_put");
@@ -54,5 +60,15 @@ pub(super) const SCHEMA_OBJECTS: &str = text!("schema_objects");
 pub(super) const SCHEMA_TABLES: &str = text!("schema_tables");
 /// Whether liteflare has been here: two rows, or none.
 pub(super) const SCHEMA_LOG: &str = text!("schema_log");
+/// Whether the schema is what it was when liteflare last looked after it: 1, else 0.
+pub(super) const SCHEMA_SEEN: &str = text!("schema_seen");
+/// If it is not: the schema, in hex.
+pub(super) const SCHEMA_UNSEEN: &str = text!("schema_unseen");
+/// Fails (NOT NULL) unless the schema, in hex, is `?1`.
+pub(super) const SCHEMA_CHECK: &str = text!("schema_check");
+/// Notes that liteflare has looked after the schema.
+pub(super) const SCHEMA_NOTE: &str = text!("schema_note");
+/// The names of the triggers that note what is written past liteflare.
+pub(super) const CAPTURE_NAMES: &str = text!("capture_names");
 /// Name and text of liteflare's own tables.
 pub(super) const SCHEMA_OWN: &str = text!("schema_own");

@@ -9,7 +9,7 @@ use super::rows::{self, Fetched, Inserts, Row};
 use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::error::Error;
 use crate::image::Position;
-use crate::ledger::{Changes, State, header, log};
+use crate::ledger::{Changes, State, header, log, tables};
 use crate::schema::{Schema, Table};
 
 /// Above so many changed rows a new replica is built instead.
@@ -93,6 +93,9 @@ impl<'a> Tail<'a> {
             return Ok(Round::Unknown);
         };
         let Some(answers) = self.ask(&selects, reads_rows)? else { return Ok(Round::Unknown) };
+        if !tables::is_seen(&answers[1]) {
+            return Ok(Round::Unknown); // somebody has changed the schema, and has not said so
+        }
         let Some(has_gone_on) = self.take_log(&answers[0]) else { return Ok(Round::Unknown) };
         if has_gone_on && !by_log {
             return Ok(Round::Again);
@@ -105,7 +108,7 @@ impl<'a> Tail<'a> {
 
     /// Asks for the log and, if `reads_rows`, for what stands beside it. `None`: a table is gone by now, the log's own perhaps.
     fn ask(&self, selects: &[(&Table, Statement)], reads_rows: bool) -> Result<Option<Vec<StatementResult>>, Error> {
-        let mut batch = vec![log::since(&self.seen)];
+        let mut batch = vec![log::since(&self.seen), tables::seen()];
         if reads_rows {
             batch.extend([State::ask(), sequences(self.schema)]);
             batch.extend(selects.iter().map(|(_, select)| select.clone()));
@@ -130,7 +133,7 @@ impl<'a> Tail<'a> {
     }
 
     fn take_rows(&mut self, tables: Vec<&'a Table>, mut answers: Vec<StatementResult>) -> Result<Round<'a>, Error> {
-        let fetched = answers.split_off(3).into_iter().zip(&tables);
+        let fetched = answers.split_off(4).into_iter().zip(&tables);
         let fetched: Vec<Fetched> =
             fetched.map(|(answer, table)| rows::parse(table, answer.results)).collect::<Result<_, _>>()?;
         if !self.exact && fetched.iter().any(|fetched| fetched.is_doubtful) {
@@ -142,7 +145,7 @@ impl<'a> Tail<'a> {
             return Ok(Round::Again);
         }
         let Some(changed) = self.changed() else { return Ok(Round::Unknown) };
-        let (state, sequences) = (State::read(&answers[1]), answers.swap_remove(2));
+        let (state, sequences) = (State::read(&answers[2]), answers.swap_remove(3));
         Ok(Round::Found(Found { changed, rows, state, sequences }))
     }
 

@@ -27,5 +27,6 @@ mod refresh;
 pub(crate) mod rows;
 mod writer;
 
+pub(crate) use hydrate::Access;
 pub(crate) use newest::Permit;
 pub use newest::Replica;

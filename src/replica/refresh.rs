@@ -12,7 +12,7 @@ use super::writer::Writer;
 use crate::config::Refresh;
 use crate::error::Error;
 use crate::image::{Image, PageNo, Seq};
-use crate::ledger::log;
+use crate::ledger::{log, tables};
 use crate::retry::Retry;
 use crate::runtime::Runtime;
 use crate::vfs::scratch::Scratch;
@@ -85,13 +85,16 @@ impl Replica {
         // While it is away nobody waits, and it may take the time it takes for commits.
         let patience = if self.freshness.is_away() { self.client.timeout / 2 } else { PATIENCE };
         let mut retry = Retry::until(asked + patience);
+        let compares = self.freshness.compares_schema(asked);
+        let question: Vec<_> = [log::newest()].into_iter().chain(compares.then(tables::seen)).collect();
         let newest = loop {
-            match self.client.send_within(&[log::newest()], patience.saturating_sub(asked.elapsed())) {
+            match self.client.send_within(&question, patience.saturating_sub(asked.elapsed())) {
                 Err(error) if retry.wait_after(&error) => self.metrics().retries.add(1),
                 answer => break answer,
             }
         };
-        match log::has_moved(newest, &self.newest().position) {
+        let is_seen = newest.as_ref().map_or(true, |answers| answers.get(1).is_none_or(tables::is_seen));
+        match log::has_moved(newest, &self.newest().position).map(|has_moved| has_moved || !is_seen) {
             Ok(false) => self.is_confirmed(asked),
             Ok(true) => {
                 if let Err(error) = self.sync() {
@@ -145,7 +148,8 @@ impl Replica {
         Ok(())
     }
 
-    fn hydrate_anew(&self, writer: &mut Writer) -> Result<(), Error> {
+    /// Reads all of D1's rows again.
+    pub(super) fn hydrate_anew(&self, writer: &mut Writer) -> Result<(), Error> {
         let base = self.newest();
         let (mut after, asked) = hydrate_at(&self.client, &Bounds::default())?;
         if after.page_count() == 0 && base.page_count() > 0 {

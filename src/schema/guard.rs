@@ -13,21 +13,24 @@ use super::lexer::{Token, tokens};
 const OPEN: &str = "/*lf<*/";
 const CLOSE: &str = "/*>lf*/";
 /// The table of liteflare's own that guards read. It is named here because the triggers on D1 name it; the ledger makes it.
-pub(crate) const TABLE: &str = "_lf_state";
+pub(crate) const TABLE: &str = "_lf_commit";
 
-/// True while nobody replays. The table must hold the integer 0 or 1 there, not text.
-fn silent() -> String {
-    format!("(SELECT value FROM {TABLE} WHERE key='replaying')=0")
+/// What 0.1.0 wrote instead of [`silent`].
+const SILENT_OF_FORMAT_1: &str = "(SELECT value FROM _lf_state WHERE key='replaying')=0";
+
+/// True while nobody replays: the newest row of the log is not that of a batch which is being applied.
+pub(crate) fn silent() -> String {
+    format!("coalesce((SELECT substr(source,1,1) FROM {TABLE} ORDER BY seq DESC LIMIT 1),'')<>'#'")
 }
 
 /// What a guard adds to a trigger that has a WHEN: after that word, and before BEGIN.
-fn around_condition() -> (String, String) {
-    (format!("{OPEN} {} AND ({CLOSE}", silent()), format!("{OPEN}){CLOSE}"))
+fn around_condition(silent: &str) -> (String, String) {
+    (format!("{OPEN} {silent} AND ({CLOSE}"), format!("{OPEN}){CLOSE}"))
 }
 
 /// What a guard adds before the BEGIN of a trigger that has no WHEN.
-fn condition() -> String {
-    format!("{OPEN}WHEN {} {CLOSE}", silent())
+fn condition(silent: &str) -> String {
+    format!("{OPEN}WHEN {silent} {CLOSE}")
 }
 
 /// The text of the trigger `name` with the guard; [`strip`] gives the text back to the byte.
@@ -42,10 +45,10 @@ pub(crate) fn guard(name: &str, sql: &str) -> Result<String, SchemaError> {
     let (head, begin) = (&sql[..place.begin], &sql[place.begin..]);
     let guarded = match place.when {
         Some(when) => {
-            let (after_when, before_begin) = around_condition();
+            let (after_when, before_begin) = around_condition(&silent());
             format!("{}{after_when}{}{before_begin}{begin}", &head[..when.end], &head[when.end..])
         }
-        None => format!("{head}{}{begin}", condition()),
+        None => format!("{head}{}{begin}", condition(&silent())),
     };
     // A text that looks guarded already, or in which the guard cannot be told from what is around it.
     if strip(sql) != sql || strip(&guarded) != sql {
@@ -56,16 +59,17 @@ pub(crate) fn guard(name: &str, sql: &str) -> Result<String, SchemaError> {
 
 /// Takes the guard out again, if it has one. Works as well after `ALTER TABLE` has rewritten the text around it.
 pub(crate) fn strip(sql: &str) -> String {
-    stripped(sql).unwrap_or_else(|| sql.to_owned())
+    let guards = [silent(), SILENT_OF_FORMAT_1.to_owned()];
+    guards.iter().find_map(|silent| stripped(sql, silent)).unwrap_or_else(|| sql.to_owned())
 }
 
 /// `None`: there is no guard.
-fn stripped(sql: &str) -> Option<String> {
+fn stripped(sql: &str, silent: &str) -> Option<String> {
     let all = tokens(sql, "trigger").ok()?;
     let Place { when, begin } = Place::of(&all)?;
     let when = when?;
-    let (after_when, before_begin) = around_condition();
-    let bare = condition();
+    let (after_when, before_begin) = around_condition(silent);
+    let bare = condition(silent);
     let (out, cuts) = if let Some(own) = sql[when.end..begin].strip_prefix(&after_when) {
         let own = own.strip_suffix(&before_begin)?;
         let cuts = [when.end..when.end + after_when.len(), begin - before_begin.len()..begin];
@@ -124,7 +128,7 @@ mod tests {
              CREATE VIEW v AS SELECT 1",
         )
         .unwrap();
-        db.execute_batch(&format!("CREATE TABLE {TABLE}(key TEXT PRIMARY KEY,value)")).unwrap();
+        db.execute_batch(&format!("CREATE TABLE {TABLE}(seq INTEGER PRIMARY KEY,source)")).unwrap();
         db
     }
 
@@ -170,7 +174,8 @@ mod tests {
     /// Markers that stand where `guard` does not put them are the trigger's own.
     #[test]
     fn what_only_looks_like_a_guard_stays() {
-        let (after_when, before_begin) = around_condition();
+        let (after_when, before_begin) = around_condition(&silent());
+        let condition = || condition(&silent());
         let texts = [
             "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 'a' AS \"/*lf<*/\", '/*>lf*/\"; END; ATTACH x AS y; --'; END".to_owned(),
             "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1 /*lf<*/; SELECT '/*>lf*/; END; ATTACH x AS y; --'; END".to_owned(),
@@ -185,6 +190,17 @@ mod tests {
         ];
         for text in texts {
             assert_eq!(strip(&text), text);
+        }
+    }
+
+    /// The guards of 0.1.0 come off too.
+    #[test]
+    fn a_guard_of_format_1_comes_off() {
+        for own in ["", "WHEN NEW.x "] {
+            let text = format!("CREATE TRIGGER a AFTER INSERT ON t {own}BEGIN SELECT 1; END");
+            let old = guard("a", &text).unwrap().replace(&silent(), SILENT_OF_FORMAT_1);
+            assert!(old.contains("replaying"));
+            assert_eq!(strip(&old), text);
         }
     }
 

@@ -10,6 +10,7 @@ mod conformance;
 mod database;
 mod dev;
 mod faults;
+mod foreign;
 mod hostile;
 mod house;
 mod hydrate;
