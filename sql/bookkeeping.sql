@@ -18,3 +18,9 @@ CREATE TABLE IF NOT EXISTS _lf_state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS _lf_stage(txn TEXT NOT NULL, part INTEGER NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (txn, part)) WITHOUT ROWID;
 
 INSERT OR IGNORE INTO _lf_state(key, value) VALUES ('replaying', 0);
+
+-- The processes that have the database open: seen, and wrote, when that was last noted. alone: it writes without asking for the lease.
+CREATE TABLE IF NOT EXISTS _lf_process(id TEXT PRIMARY KEY, source TEXT NOT NULL, place TEXT NOT NULL, seen REAL NOT NULL, wrote REAL NOT NULL, alone INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Who may write next: the process with the smallest ticket that has not expired. turns: how many commits it will probably make before it gives it back.
+CREATE TABLE IF NOT EXISTS _lf_lease(process TEXT PRIMARY KEY, ticket INTEGER NOT NULL, turns INTEGER NOT NULL, until REAL NOT NULL) WITHOUT ROWID;

@@ -75,6 +75,12 @@ impl Batch {
         apply.push(Statement::new("PRAGMA defer_foreign_keys=off"));
         Batch { position, stage, apply }
     }
+
+    /// The same with statements at its end that are no part of the commit.
+    pub(crate) fn followed_by(mut self, statements: impl IntoIterator<Item = Statement>) -> Batch {
+        self.apply.extend(statements);
+        self
+    }
 }
 
 #[cfg(test)]

@@ -45,13 +45,23 @@ pub(crate) struct Standing {
     pub(crate) objects: Vec<StoredObject>,
 }
 
-/// Makes liteflare's own tables where they are missing, and reads what D1 holds. Clears away what writers that died have staged.
-pub(crate) fn open(client: &Client) -> Result<Standing, SendError> {
+/// Statements that travel with a request which is made anyway, and their answers.
+#[derive(Default)]
+pub(crate) struct Beside {
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) answers: Vec<StatementResult>,
+}
+
+/// Makes liteflare's own tables where they are missing, and reads what D1 holds. Clears away what writers that died have staged. The
+/// statements beside it are the caller's, and their answers too.
+pub(crate) fn open(client: &Client, beside: &mut Beside) -> Result<Standing, SendError> {
     let mut statements = bookkeeping();
     let cleared = stage::expire();
     let done_count = statements.len() + cleared.len();
     statements.extend(cleared.into_iter().chain([log::newest(), State::ask(), objects()]));
-    let answers = client.send_idempotent(&statements)?.split_off(done_count);
+    statements.extend(beside.statements.iter().cloned());
+    let mut answers = client.send_idempotent(&statements)?.split_off(done_count);
+    beside.answers = answers.split_off(3);
     Ok(Standing {
         position: log::newest_in(&answers[0]),
         state: State::read(&answers[1]),
@@ -141,7 +151,7 @@ mod tests {
     #[test]
     fn the_tables_are_found_in_their_sql() {
         let names: Vec<&str> = own_texts().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["_lf_commit", "_lf_state", "_lf_stage"]);
+        assert_eq!(names, ["_lf_commit", "_lf_state", "_lf_stage", "_lf_process", "_lf_lease"]);
         assert!(names.contains(&guard::TABLE) && names.iter().all(|name| name.starts_with(OWN_PREFIX)));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::company::Farewell;
 use super::newest::Replica;
 use super::writer::{Decoded, Writer};
 use crate::error::Error;
@@ -32,8 +33,10 @@ impl Replica {
             }
         };
         let (mut has_followers, asked) = (false, Instant::now());
-        match self.send(&writer, &decoded, base, &after) {
+        let farewell = self.company.farewell(asked);
+        match self.send(&writer, &decoded, base, &after, &farewell) {
             Ok(Some(committed)) => {
+                self.company.said(&farewell, committed.last_answer.as_ref(), Instant::now());
                 after.position = committed.position;
                 has_followers = committed.has_followers;
                 self.freshness.confirm(asked);
@@ -78,6 +81,7 @@ impl Replica {
         decoded: &Decoded,
         base: &Image,
         after: &Image,
+        farewell: &Farewell,
     ) -> Result<Option<Committed>, Error> {
         // All plans carry the same: should the first one arrive after all, it is this transaction.
         let txn = txn::random();
@@ -91,7 +95,8 @@ impl Replica {
             let fence = Fence::new(&base.position, &txn, &plan.touched);
             let body = plan.statements.into_iter().chain(fields).collect();
             let replays = has_triggers(writer, decoded);
-            let refusal = match ledger::send(&self.client, &Batch::new(fence, body, replays)) {
+            let batch = Batch::new(fence, body, replays).followed_by(farewell.statements.iter().cloned());
+            let refusal = match ledger::send(&self.client, &batch) {
                 Ok(committed) => return Ok(Some(committed)),
                 Err(CommitError::Refused(refusal)) => refusal,
                 Err(error) => return Err(error.into()),

@@ -51,6 +51,9 @@ impl ReplicaFile {
         }
         let Hold::Shared { base } = &self.hold else { return Ok(()) };
         let permit = self.replica.permit().ok_or(ffi::SQLITE_BUSY)?;
+        if !self.replica.may_write() {
+            return Err(ffi::SQLITE_BUSY); // another process's turn
+        }
         // Asked with the permit in hand: from here on only a refresh can bring a newer image, and the gate asks again.
         if !self.replica.is_newest(base) {
             return Err(BUSY_SNAPSHOT); // as in WAL mode
@@ -120,10 +123,15 @@ impl File for ReplicaFile {
 
     fn unlock(&mut self, level: LockLevel) {
         let base = match std::mem::replace(&mut self.hold, Hold::None) {
-            Hold::Writing { base, overlay, .. } => match overlay.cuts(&base) {
-                Some(size) => self.replica.cut(base, size),
-                None => base,
-            },
+            Hold::Writing { base, overlay, _permit } => {
+                let base = match overlay.cuts(&base) {
+                    Some(size) => self.replica.cut(base, size),
+                    None => base,
+                };
+                drop(_permit);
+                self.replica.after_write();
+                base
+            }
             Hold::Shared { base } => base,
             Hold::None => return,
         };
