@@ -42,6 +42,11 @@ pub(crate) fn give(process: &str) -> Statement {
     Statement::with(sql::LEASE_GIVE, [process.to_owned()])
 }
 
+/// Keeps it for the next commit of the turn.
+pub(crate) fn spend(process: &str) -> Statement {
+    Statement::with(sql::LEASE_SPEND, [process.to_owned()])
+}
+
 /// Keeps it for another while.
 pub(crate) fn renew(process: &str) -> Statement {
     Statement::with(sql::LEASE_RENEW, [process.to_owned()])
@@ -105,6 +110,8 @@ mod tests {
         assert_eq!(place(&d1, "c", 1), Place::After(5));
         assert_eq!(place(&d1, "a", 2), Place::First, "it keeps what it has");
         assert_eq!(place(&d1, "c", 1), Place::After(3), "asking again changes no place");
+        run(&d1, &spend("a"));
+        assert_eq!(place(&d1, "c", 1), Place::After(2), "one commit is done");
         run(&d1, &give("a"));
         assert_eq!(place(&d1, "a", 4), Place::After(2), "whoever comes again is the last");
         assert_eq!(place(&d1, "c", 1), Place::After(1));

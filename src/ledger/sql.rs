@@ -66,6 +66,8 @@ pub(super) const LEASE_ASK: &str = text!("lease_ask");
 pub(super) const LEASE_PLACE: &str = text!("lease_place");
 /// Gives back the lease, or the ticket, of the process in `?1`.
 pub(super) const LEASE_GIVE: &str = text!("lease_give");
+/// Notes one commit of the turn of the process in `?1`, which keeps the lease.
+pub(super) const LEASE_SPEND: &str = text!("lease_spend");
 /// Prolongs it.
 pub(super) const LEASE_RENEW: &str = text!("lease_renew");
 /// Takes the tickets of the processes in the list `?1` away.

@@ -36,7 +36,7 @@ impl Replica {
         let farewell = self.company.farewell(asked);
         match self.send(&writer, &decoded, base, &after, &farewell) {
             Ok(Some(committed)) => {
-                self.company.said(&farewell, committed.last_answer.as_ref(), Instant::now());
+                self.company.said(&farewell, committed.last_answer.as_ref());
                 after.position = committed.position;
                 has_followers = committed.has_followers;
                 self.freshness.confirm(asked);

@@ -20,7 +20,7 @@ const COMPANY: Duration = Duration::from_secs(60);
 /// How often a process that writes says so, and one that reads that it lives.
 const NOTED: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(60)];
 /// Most commits, and most time, of a turn in which others may wait.
-const TURN: (u32, Duration) = (4, Duration::from_secs(1));
+const TURN: (u32, Duration) = (6, Duration::from_secs(1));
 /// Whoever writes again within this time of a commit will probably do so after the next one.
 const AGAIN: Duration = Duration::from_millis(50);
 /// A lease that is not used for so long is given back: longer than SQLite's busy handler sleeps between two attempts (100 ms).
@@ -30,6 +30,11 @@ const RENEWED: Duration = Duration::from_secs(1);
 const RELIED_ON: Duration = lease::HOLDS.saturating_sub(Duration::from_millis(500));
 /// The first wait for the lease, and the longest: a ticket expires when its owner does not ask.
 const WAITS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// A turn that will come within this time is waited for at once. SQLite's busy handler looks only each 100 ms after a while, and counts
+/// its own sleep alone: so this is small against that.
+const SLICE: Duration = Duration::from_millis(25);
+/// How often whoever gives back the lease is looked at.
+const LEAVING: Duration = Duration::from_millis(5);
 /// How long those who write alone have to hear of a process that begins to. Whoever reads in the meantime asks D1 by then (with the
 /// usual interval), and whoever commits is told.
 const HEARING: Duration = Duration::from_secs(1);
@@ -55,12 +60,18 @@ struct Known {
     lease: Lease,
     /// Commits of this turn.
     commits: u32,
+    /// How many commits were to come before this process's turn, and how often D1 has said so.
+    ahead: (u32, u32),
+    /// How long the last commit took.
+    commit_time: Duration,
     /// When the last write transaction ended.
     ended_at: Option<Instant>,
     /// It began soon after the one before.
     is_eager: bool,
     /// When this process, which had not written for a while, asked for the lease.
     announced: Option<Instant>,
+    /// It has not asked yet.
+    is_new: bool,
     /// Somebody looks after the lease, or did at this moment.
     tended: Option<Instant>,
     /// Tables that others have changed lately.
@@ -86,8 +97,8 @@ pub(super) enum Begin {
     Go,
     /// It is somebody else's turn.
     Busy,
-    /// It looks again in a moment: a request is on its way.
-    Moment,
+    /// It looks again after this moment.
+    Moment(Duration),
     /// D1 is asked for the lease.
     Ask,
 }
@@ -114,6 +125,7 @@ pub(super) enum Tend {
 pub(super) struct Farewell {
     /// For its batch's end.
     pub(super) statements: Vec<Statement>,
+    at: Instant,
     noted: Option<Manner>,
     gives: bool,
     hears: bool,
@@ -181,14 +193,16 @@ impl Company {
         }
         match known.lease {
             Lease::Held { asked, .. } if now < asked + RELIED_ON => Begin::Go,
-            Lease::Waiting(next) if now < next => Begin::Busy,
-            Lease::Leaving(since) if now < since + UNUSED => Begin::Moment,
+            Lease::Waiting(next) if now + SLICE < next => Begin::Busy,
+            Lease::Waiting(next) if now < next => Begin::Moment(next - now),
+            Lease::Leaving(since) if now < since + UNUSED => Begin::Moment(LEAVING),
             _ if is_away => Begin::Go,
             Lease::Waiting(_) | Lease::Held { .. } | Lease::Leaving(_) => Begin::Ask,
-            Lease::None if known.is_company(now) => Begin::Ask,
-            // Nobody knows yet that this process writes, and any other may be about to.
-            Lease::None if known.has_others && !known.is_announced(now) => {
-                known.announced = Some(now);
+            Lease::None if known.is_announced(now) && !known.is_company(now) => Begin::Go,
+            Lease::None if known.is_company(now) || known.has_others => {
+                // While nobody knows yet that this process writes, any other may be about to.
+                known.is_new = !known.is_announced(now);
+                known.announced = known.is_new.then_some(now);
                 Begin::Ask
             }
             Lease::None => Begin::Go,
@@ -218,12 +232,17 @@ impl Company {
         let place = answers.len().checked_sub(2).and_then(|index| lease::place_in(&answers[index]));
         self.learn(answers.last(), now);
         let mut known = self.known.lock();
+        // A commit that somebody was about to make when D1 learned of this process arrives within the time of an answer or so.
+        let place = match place {
+            Some(Place::First) if std::mem::take(&mut known.is_new) && known.is_company(now) => {
+                Some(Place::Unheard((now - asked) * 2))
+            }
+            place => place,
+        };
         let hearing = known.announced.map_or(Duration::ZERO, |at| (at + HEARING).saturating_duration_since(now));
         match place {
             Some(Place::After(commits)) => {
-                // A commit takes about as long as this question did.
-                let wait = (now - asked).saturating_mul(commits).clamp(WAITS.0, WAITS.1);
-                known.lease = Lease::Waiting(now + wait);
+                known.lease = Lease::Waiting(now + known.wait(commits, now - asked));
                 Asked::Waits
             }
             Some(Place::Unheard(wait)) if !hearing.is_zero() => {
@@ -233,7 +252,7 @@ impl Company {
             // Without a place the ticket has expired by now: the fence will tell.
             Some(Place::First | Place::Unheard(_)) | None => {
                 known.announced = None;
-                known.commits = 0;
+                (known.commits, known.ahead) = (0, (0, 0));
                 known.lease = Lease::Held { asked, since: now };
                 Asked::Granted
             }
@@ -268,20 +287,27 @@ impl Company {
         };
         let (noted, hears) = (known.is_due(manner, now).then_some(manner), manner == Manner::Alone);
         let note = noted.map(|manner| company::note(&self.id, &self.place, manner));
-        let give = gives.then(|| lease::give(&self.id));
+        let lease = match (gives, manner) {
+            (true, _) => Some(lease::give(&self.id)),
+            (false, Manner::Alone) => None,
+            (false, _) => Some(lease::spend(&self.id)),
+        };
         let hear = hears.then(|| company::hear(&self.id));
-        Farewell { statements: [note, give, hear].into_iter().flatten().collect(), noted, gives, hears }
+        Farewell { statements: [note, lease, hear].into_iter().flatten().collect(), at: now, noted, gives, hears }
     }
 
     /// D1 has the commit. `answer`: that to its last statement.
-    pub(super) fn said(&self, farewell: &Farewell, answer: Option<&StatementResult>, now: Instant) {
-        let mut known = self.known.lock();
+    pub(super) fn said(&self, farewell: &Farewell, answer: Option<&StatementResult>) {
+        let (mut known, now) = (self.known.lock(), Instant::now());
         known.commits += 1;
+        known.commit_time = now - farewell.at;
         if let Some(manner) = farewell.noted {
             known.noted = Some((manner, now));
         }
-        if farewell.gives {
-            known.lease = Lease::None;
+        match &mut known.lease {
+            lease if farewell.gives => *lease = Lease::None,
+            Lease::Held { asked, .. } => *asked = farewell.at,
+            _ => {}
         }
         if farewell.hears && answer.is_some_and(company::is_heard) {
             known.noted = Some((Manner::Polite, now));
@@ -357,6 +383,16 @@ impl Known {
 
     fn is_company(&self, now: Instant) -> bool {
         self.company.is_some_and(|until| now < until)
+    }
+
+    /// When to ask again, with so many commits to come before: when they will probably be done. Where that is wrong, D1 is asked less
+    /// and less often. `answer_time`: that of the last question.
+    fn wait(&mut self, commits: u32, answer_time: Duration) -> Duration {
+        let said = if self.ahead.0 == commits { self.ahead.1 + 1 } else { 0 };
+        self.ahead = (commits, said);
+        // It takes each time about as long until the next one knows that it is its turn.
+        let left = commits + commits.div_ceil(TURN.0);
+        (answer_time.max(self.commit_time) * left * (1 << said.min(5))).clamp(WAITS.0, WAITS.1)
     }
 
     /// Whether others can know that this process writes.

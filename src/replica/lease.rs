@@ -11,9 +11,8 @@ use crate::d1::Statement;
 use crate::error::Error;
 use crate::runtime::Runtime;
 
-/// How long one waits at a time for what will come in a moment. Only a process that begins to write beside one that did so alone waits
-/// here, once and for a second at most; whoever waits for its turn does so in SQLite's busy handler.
-const MOMENT: Duration = Duration::from_millis(5);
+/// How often a process that begins to write beside one that did so alone asks whether that has heard of it. It waits here, once and for
+/// a second at most; whoever waits for its turn does so in SQLite's busy handler.
 const HEARING: Duration = Duration::from_millis(100);
 
 impl Replica {
@@ -24,7 +23,7 @@ impl Replica {
             match self.company.at_begin(Instant::now(), self.freshness.is_away()) {
                 Begin::Go => break,
                 Begin::Busy => return false,
-                Begin::Moment => std::thread::sleep(MOMENT),
+                Begin::Moment(wait) => std::thread::sleep(wait),
                 Begin::Ask => match self.ask_for_lease() {
                     Ok(Asked::Granted) => break,
                     Ok(Asked::Waits) => return false,

@@ -26,11 +26,19 @@ impl Company {
         Company { folder, database, relay }
     }
 
-    /// A process that knows within 200 ms what others did.
+    /// A process with the usual interval.
     pub fn process(&self, name: &str) -> Connection {
-        let refresh = Refresh::Every(Duration::from_millis(200));
-        let settings = Settings { refresh, ..settings(&self.database.through(&self.relay)) };
-        open(&self.folder.attach(name, settings))
+        self.connect(name, &self.database.through(&self.relay))
+    }
+
+    /// The same, whose requests do not count.
+    pub fn uncounted(&self, name: &str) -> Connection {
+        self.connect(name, &self.database)
+    }
+
+    fn connect(&self, name: &str, database: &DbRef) -> Connection {
+        let refresh = Refresh::Every(Duration::from_secs(1));
+        open(&self.folder.attach(name, Settings { refresh, ..settings(database) }))
     }
 
     /// The process that made the table, a while ago.
@@ -50,7 +58,7 @@ impl Company {
             for writer in &writers {
                 insert(writer, "known").unwrap();
             }
-            std::thread::sleep(Duration::from_millis(450));
+            std::thread::sleep(Duration::from_millis(1100));
         }
         writers
     }
