@@ -22,7 +22,7 @@ const NOTED: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(60)];
 /// Most commits, and most time, of a turn in which others may wait.
 const TURN: (u32, Duration) = (6, Duration::from_secs(1));
 /// Whoever writes again within this time of a commit will probably do so after the next one.
-const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN: Duration = Duration::from_millis(100);
 /// A lease that is not used for so long is given back: longer than SQLite's busy handler sleeps between two attempts (100 ms).
 pub(super) const UNUSED: Duration = Duration::from_millis(150);
 /// A lease is renewed, or not relied on, after these parts of the time for which D1 grants it.
