@@ -6,6 +6,8 @@
 //! writes again and again keeps it for a few commits, so that the lease costs less than a request for each.
 //! The lease is courtesy: whoever writes without it meets the fence, no more.
 
+mod known;
+
 use std::time::{Duration, Instant};
 
 use crate::d1::{Statement, StatementResult};
@@ -13,14 +15,8 @@ use crate::ledger::company::{self, Manner};
 use crate::ledger::lease::{self, Place};
 use crate::lock::Mutex;
 use crate::runtime::place;
+use known::{COMPANY, Known, Lease, NOTED, TURN};
 
-/// A process that has written within this time is company. Long against the pauses between the clicks of a person, which is when a
-/// second process would come in between.
-const COMPANY: Duration = Duration::from_secs(60);
-/// How often a process that writes says so, and one that reads that it lives.
-const NOTED: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(60)];
-/// Most commits, and most time, of a turn in which others may wait.
-const TURN: (u32, Duration) = (6, Duration::from_secs(1));
 /// Whoever writes again within this time of a commit will probably do so after the next one.
 const AGAIN: Duration = Duration::from_millis(100);
 /// A lease that is not used for so long is given back: longer than SQLite's busy handler sleeps between two attempts (100 ms).
@@ -28,8 +24,6 @@ pub(super) const UNUSED: Duration = Duration::from_millis(150);
 /// A lease is renewed, or not relied on, after these parts of the time for which D1 grants it.
 const RENEWED: Duration = Duration::from_secs(1);
 const RELIED_ON: Duration = lease::HOLDS.saturating_sub(Duration::from_millis(500));
-/// The first wait for the lease, and the longest: a ticket expires when its owner does not ask.
-const WAITS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// A turn that will come within this time is waited for at once. SQLite's busy handler looks only each 100 ms after a while, and counts
 /// its own sleep alone: so this is small against that.
 const SLICE: Duration = Duration::from_millis(25);
@@ -45,49 +39,6 @@ pub(super) struct Company {
     place: String,
     /// Rank 3. Held to look or to note something.
     known: Mutex<Known, 3>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// Others are there, who may begin to write.
-    has_others: bool,
-    /// Until when others count as writers.
-    company: Option<Instant>,
-    /// Those that ended without a word.
-    ended: Vec<String>,
-    /// What was last noted on D1 about this process, and when.
-    noted: Option<(Manner, Instant)>,
-    lease: Lease,
-    /// Commits of this turn.
-    commits: u32,
-    /// How many commits were to come before this process's turn, and how often D1 has said so.
-    ahead: (u32, u32),
-    /// How long the last commit took.
-    commit_time: Duration,
-    /// When the last write transaction ended.
-    ended_at: Option<Instant>,
-    /// It began soon after the one before.
-    is_eager: bool,
-    /// When this process, which had not written for a while, asked for the lease.
-    announced: Option<Instant>,
-    /// It has not asked yet.
-    is_new: bool,
-    /// Somebody looks after the lease, or did at this moment.
-    tended: Option<Instant>,
-    /// Tables that others have changed lately.
-    tables: Vec<String>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Lease {
-    #[default]
-    None,
-    /// There is a ticket, and it is no use to ask before this moment.
-    Waiting(Instant),
-    /// Asked for, or renewed, at this moment.
-    Held { asked: Instant, since: Instant },
-    /// The request that gives it back is on its way since this moment.
-    Leaving(Instant),
 }
 
 /// What a transaction does that is about to write.
@@ -368,39 +319,5 @@ impl Company {
         if let Lease::Held { asked, .. } = &mut self.known.lock().lease {
             *asked = sent;
         }
-    }
-}
-
-impl Known {
-    /// Whether a transaction that is about to write tries so for the first time, and did not have to wait before.
-    fn is_first_try(&self) -> bool {
-        match self.lease {
-            Lease::None | Lease::Leaving(_) => true,
-            Lease::Waiting(_) => false,
-            Lease::Held { .. } => self.commits > 0,
-        }
-    }
-
-    fn is_company(&self, now: Instant) -> bool {
-        self.company.is_some_and(|until| now < until)
-    }
-
-    /// When to ask again, with so many commits to come before: when they will probably be done. Where that is wrong, D1 is asked less
-    /// and less often. `answer_time`: that of the last question.
-    fn wait(&mut self, commits: u32, answer_time: Duration) -> Duration {
-        let said = if self.ahead.0 == commits { self.ahead.1 + 1 } else { 0 };
-        self.ahead = (commits, said);
-        // It takes each time about as long until the next one knows that it is its turn.
-        let left = commits + commits.div_ceil(TURN.0);
-        (answer_time.max(self.commit_time) * left * (1 << said.min(5))).clamp(WAITS.0, WAITS.1)
-    }
-
-    /// Whether others can know that this process writes.
-    fn is_announced(&self, now: Instant) -> bool {
-        self.noted.is_some_and(|(manner, at)| manner != Manner::Reads && now < at + COMPANY)
-    }
-
-    fn is_due(&self, manner: Manner, now: Instant) -> bool {
-        self.noted.is_none_or(|(noted, at)| noted != manner || now >= at + NOTED[0])
     }
 }
