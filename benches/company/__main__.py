@@ -21,7 +21,7 @@ def main(seconds: float, ways: list[str]):
     print("| way to write | round trip | processes | commits | failed | slowest/fastest | requests each | rate | of two trips |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
-        cloud = clouds.start("embedded", Path(folder) / "cloud")
+        cloud = clouds.start("embedded", Path(folder))
         for way in ways:
             for delay in (0, 0.02, 0.05):
                 alone = None
