@@ -29,3 +29,9 @@ INSERT OR IGNORE INTO _lf_state(key, value) VALUES ('schema', '');
 -- 0.1.0 wrote no number, but this key. It would write it at every start, and is kept out.
 INSERT OR IGNORE INTO _lf_state(key, value) SELECT 'format', 2 WHERE NOT EXISTS (SELECT 1 FROM _lf_state WHERE key='replaying');
 CREATE TRIGGER IF NOT EXISTS _lf_format BEFORE INSERT ON _lf_state WHEN NEW.key='replaying' BEGIN SELECT RAISE(ABORT, 'this database is in the care of a newer liteflare: update this one'); END;
+
+-- The processes that have the database open: seen, and wrote, when that was last noted. alone: it writes without asking for the lease.
+CREATE TABLE IF NOT EXISTS _lf_process(id TEXT PRIMARY KEY, source TEXT NOT NULL, place TEXT NOT NULL, seen REAL NOT NULL, wrote REAL NOT NULL, alone INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Who may write next: the process with the smallest ticket that has not expired. turns: how many commits it will probably make before it gives it back.
+CREATE TABLE IF NOT EXISTS _lf_lease(process TEXT PRIMARY KEY, ticket INTEGER NOT NULL, turns INTEGER NOT NULL, until REAL NOT NULL) WITHOUT ROWID;

@@ -106,6 +106,12 @@ impl Batch {
         batch.apply.insert(1, tables::note()); // the fence, which comes next, wants it looked after
         batch
     }
+
+    /// The same with statements at its end that are no part of the commit.
+    pub(crate) fn followed_by(mut self, statements: impl IntoIterator<Item = Statement>) -> Batch {
+        self.apply.extend(statements);
+        self
+    }
 }
 
 /// With it the log's row becomes an ordinary one.

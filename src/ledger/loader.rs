@@ -2,8 +2,9 @@
 //! It holds no pages, so that a database of any size costs the memory of one batch.
 
 use super::batch::{Batch, Body, Fence};
+use super::capture;
 use super::send::send;
-use super::{capture, tables};
+use super::tables::{self, Beside};
 use crate::d1::{Client, Statement};
 use crate::error::Error;
 use crate::image::Position;
@@ -18,7 +19,7 @@ pub(crate) struct Loader<'c> {
 impl Loader<'_> {
     /// Makes sure of liteflare's tables on D1, and finds its place in the log.
     pub(crate) fn begin(client: &Client) -> Result<Loader<'_>, Error> {
-        let position = tables::open(client)?.position;
+        let position = tables::open(client, &mut Beside::default())?.position;
         let position = position.ok_or_else(|| Error::Unreachable("D1's answer has no seq".into()))?;
         Ok(Loader { client, position })
     }

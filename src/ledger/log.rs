@@ -70,6 +70,8 @@ pub(crate) struct Committed {
     pub(crate) position: Position,
     /// Whether others have committed after it already.
     pub(crate) has_followers: bool,
+    /// The answer to the last statement of its batch, if that came back.
+    pub(crate) last_answer: Option<StatementResult>,
 }
 
 /// Asks whether D1 has the commit with this id at this place, the only one it can have.
@@ -81,7 +83,8 @@ pub(super) fn find(position: &Position) -> Statement {
 pub(super) fn found(answer: &StatementResult, txn: &Txn) -> Option<Committed> {
     let row = answer.results.rows.first()?;
     let (place, newest) = (seq(row.first()?)?, seq(row.get(1)?)?);
-    Some(Committed { position: Position { seq: place, txn: txn.clone() }, has_followers: newest != place })
+    let position = Position { seq: place, txn: txn.clone() };
+    Some(Committed { position, has_followers: newest != place, last_answer: None })
 }
 
 /// Now and then, what goes with the commit `txn` after `base`: the oldest commits are forgotten.

@@ -83,7 +83,10 @@ fn apply(client: &Client, batch: &Batch) -> Result<Committed, CommitError> {
     let mut in_doubt = false;
     loop {
         let error = match client.send_within(&batch.apply, retry.answer_time()) {
-            Ok(_) => return Ok(Committed { position: batch.position.clone(), has_followers: false }),
+            Ok(mut answers) => {
+                let position = batch.position.clone();
+                return Ok(Committed { position, has_followers: false, last_answer: answers.pop() });
+            }
             Err(SendError::Refused(refusal)) => {
                 let is_fence = is_fence(&refusal);
                 // What is in the way may be our own: of a request whose answer never came, or that was delivered twice.

@@ -54,6 +54,33 @@ pub(super) const STAGE_DATE_REST: &str = text!("stage_date_rest");
 /// Deletes the stages to which nobody has added for a day.
 pub(super) const STAGE_EXPIRE: &str = text!("stage_expire");
 
+/// Notes a process. `?1`: its id, `?2`: who that is, for people, `?3`: where it runs, `?4`: `reads`, `alone` or `polite`.
+pub(super) const COMPANY_NOTE: &str = text!("company_note");
+/// Id and place of the other processes that live, and the seconds since each wrote.
+pub(super) const COMPANY_READ: &str = text!("company_read");
+/// Forgets processes of which nobody has heard for long.
+pub(super) const COMPANY_EXPIRE: &str = text!("company_expire");
+/// Forgets the processes in the list `?1`.
+pub(super) const COMPANY_REMOVE: &str = text!("company_remove");
+/// A row if others wait for the lease; the process in `?1`, which wrote without it, is not alone any more then.
+pub(super) const COMPANY_HEAR: &str = text!("company_hear");
+
+/// Gives the process in `?1` a ticket, or prolongs the one it has. `?2`: the commits it will probably make in its turn.
+pub(super) const LEASE_ASK: &str = text!("lease_ask");
+/// The commits that are to come before the turn of the process in `?1`, and the milliseconds (or less than none) for which somebody
+/// may still write who does not know that others do.
+pub(super) const LEASE_PLACE: &str = text!("lease_place");
+/// Gives back the lease, or the ticket, of the process in `?1`.
+pub(super) const LEASE_GIVE: &str = text!("lease_give");
+/// Notes one commit of the turn of the process in `?1`, which keeps the lease.
+pub(super) const LEASE_SPEND: &str = text!("lease_spend");
+/// Prolongs it.
+pub(super) const LEASE_RENEW: &str = text!("lease_renew");
+/// Takes the tickets of the processes in the list `?1` away.
+pub(super) const LEASE_REMOVE: &str = text!("lease_remove");
+/// Clears away tickets that expired long ago.
+pub(super) const LEASE_EXPIRE: &str = text!("lease_expire");
+
 /// Kind, name, table and text of the application's objects, in the order in which they were made.
 pub(super) const SCHEMA_OBJECTS: &str = text!("schema_objects");
 /// The names of the application's tables.

@@ -77,14 +77,21 @@ pub(crate) fn is_there(client: &Client) -> Result<Option<There>, SendError> {
     })
 }
 
+/// Statements that travel with a request which is made anyway, and their answers.
+#[derive(Default)]
+pub(crate) struct Beside {
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) answers: Vec<StatementResult>,
+}
+
 /// How often others may get in between while a database of format 1 is brought up to date.
 const ATTEMPTS: usize = 5;
 
 /// Makes liteflare's own tables where they are missing, and reads what D1 holds. Brings a database of format 1 up to date. Clears away what
-/// writers that died have staged.
-pub(crate) fn open(client: &Client) -> Result<Standing, Error> {
+/// writers that died have staged. The statements beside it are the caller's, and their answers too.
+pub(crate) fn open(client: &Client, beside: &mut Beside) -> Result<Standing, Error> {
     for _ in 0..ATTEMPTS {
-        let standing = open_any(client)?;
+        let standing = open_any(client, beside)?;
         if !standing.state.is_of_format_1() {
             return Ok(standing);
         }
@@ -102,16 +109,19 @@ pub(crate) fn open(client: &Client) -> Result<Standing, Error> {
     Err(Error::Unreachable("liteflare's tables on D1 cannot be brought up to date: look at _lf_state".into()))
 }
 
-fn open_any(client: &Client) -> Result<Standing, Error> {
+fn open_any(client: &Client, beside: &mut Beside) -> Result<Standing, Error> {
     let mut statements = bookkeeping();
     let cleared = stage::expire();
     let done_count = statements.len() + cleared.len();
     let asked = [log::newest(), State::ask(), objects(), Statement::new(sql::SCHEMA_UNSEEN), capture::names()];
     statements.extend(cleared.into_iter().chain(asked));
-    let answers = match client.send_idempotent(&statements) {
+    let asked_count = statements.len() - done_count;
+    statements.extend(beside.statements.iter().cloned());
+    let mut answers = match client.send_idempotent(&statements) {
         Err(SendError::Refused(refusal)) if is_refused_by_state(&refusal) => return Err(Error::NewerFormat),
         answers => answers?.split_off(done_count),
     };
+    beside.answers = answers.split_off(asked_count);
     let unseen = texts(&answers[3]).into_iter().next();
     Ok(Standing {
         position: log::newest_in(&answers[0]),
@@ -251,7 +261,7 @@ mod tests {
     #[test]
     fn the_tables_are_found_in_their_sql() {
         let names: Vec<&str> = own_texts().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["_lf_state", "_lf_commit", "_lf_stage"]);
+        assert_eq!(names, ["_lf_state", "_lf_commit", "_lf_stage", "_lf_process", "_lf_lease"]);
         assert!(names.contains(&guard::TABLE) && names.iter().all(|name| name.starts_with(OWN_PREFIX)));
     }
 }

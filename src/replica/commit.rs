@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::company::Farewell;
 use super::newest::Replica;
 use super::writer::{Decoded, Writer};
 use crate::d1::{Refusal, Statement};
@@ -33,8 +34,10 @@ impl Replica {
             }
         };
         let (mut has_followers, asked) = (false, Instant::now());
-        match self.send(&writer, &decoded, base, &after) {
+        let farewell = self.company.farewell(asked);
+        match self.send(&writer, &decoded, base, &after, &farewell) {
             Ok(Some(committed)) => {
+                self.company.said(&farewell, committed.last_answer.as_ref());
                 after.position = committed.position;
                 has_followers = committed.has_followers;
                 self.freshness.confirm(asked);
@@ -103,6 +106,7 @@ impl Replica {
         decoded: &Decoded,
         base: &Image,
         after: &Image,
+        farewell: &Farewell,
     ) -> Result<Option<Committed>, Error> {
         // All plans carry the same: should the first one arrive after all, it is this transaction.
         let txn = txn::random();
@@ -115,8 +119,12 @@ impl Replica {
             }
             let fence = Fence::new(&base.position, &txn, &plan.touched);
             let altered = plan.altered.clone();
-            let body = with_captures(writer, decoded, plan, fields);
-            let refusal = match ledger::send(&self.client, &Batch::new(fence, body)) {
+            let mut body = with_captures(writer, decoded, plan, fields);
+            if writer.doubted.as_ref() == Some(&base.position) {
+                body.row_count = None; // its rows are D1's own, just read: it may count otherwise
+            }
+            let batch = Batch::new(fence, body).followed_by(farewell.statements.iter().cloned());
+            let refusal = match ledger::send(&self.client, &batch) {
                 Ok(committed) => return Ok(Some(committed)),
                 Err(CommitError::Refused(refusal)) => refusal,
                 Err(error) => return Err(error.into()),

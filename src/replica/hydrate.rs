@@ -8,14 +8,15 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 
-use super::catch_up::catch_up;
+use super::catch_up::{Aside, catch_up};
+use super::company::Company;
 use super::newest::Replica;
 use super::rows::{self, Fetched, Inserts};
 use crate::config::Settings;
 use crate::d1::{Client, Statement, StatementResult};
 use crate::error::Error;
 use crate::image::{Image, Position};
-use crate::ledger::tables::{self, Standing, StoredObject, There, Unseen};
+use crate::ledger::tables::{self, Beside, Standing, StoredObject, There, Unseen};
 use crate::ledger::{CommitError, header, log};
 use crate::metrics::Metrics;
 use crate::schema::{Identity, Kind, Schema, Table, guard, quoted};
@@ -62,21 +63,30 @@ impl Replica {
         if !is_there {
             return Err(Error::NotThere);
         }
-        let (image, asked) = hydrate_at(&client, &Bounds::default())?;
-        Replica::new(client, settings.refresh, image, asked)
+        let company = Company::new();
+        let (image, asked) = hydrate_at(&client, &Bounds::default(), Some(&company))?;
+        Replica::new(client, settings.refresh, company, image, asked)
     }
 }
 
 /// Builds an image of what D1 holds. Makes liteflare's tables there when they are missing.
 pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
-    hydrate_at(client, bounds).map(|(image, _)| image)
+    hydrate_at(client, bounds, None).map(|(image, _)| image)
 }
 
-/// The same, and a moment at or after which D1 held it.
-pub(super) fn hydrate_at(client: &Client, bounds: &Bounds) -> Result<(Image, Instant), Error> {
+/// The same, and a moment at or after which D1 held it. `company`: this process takes part in it.
+pub(super) fn hydrate_at(
+    client: &Client,
+    bounds: &Bounds,
+    company: Option<&Company>,
+) -> Result<(Image, Instant), Error> {
     for _ in 0..ATTEMPTS {
         let asked = Instant::now();
-        let start = tables::open(client)?;
+        let mut beside = Beside { statements: company.map_or_else(Vec::new, Company::enter), ..Beside::default() };
+        let start = tables::open(client, &mut beside)?;
+        if let Some(company) = company {
+            company.learn(beside.answers.last(), Instant::now());
+        }
         if start.state.is_importing() {
             return Err(Error::Importing);
         }
@@ -158,7 +168,9 @@ fn build(
         read => read?,
     }
     let asked = Instant::now();
-    let Some(position) = catch_up(client, &connection, &schema, &from, true)? else { return Ok(None) };
+    let Some(position) = catch_up(client, &connection, &schema, &from, true, &mut Aside::default())? else {
+        return Ok(None);
+    };
     // After the rows: an index is built faster over a full table.
     for object in start.objects.iter().filter(|object| object.kind != Kind::Table.word()) {
         create(&connection, object)?;

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod clouds;
+mod company;
 mod conformance;
 mod database;
 mod dev;
