@@ -21,9 +21,11 @@ use crate::vfs::scratch::Scratch;
 impl Replica {
     /// Called before a read transaction pins the newest image. With `LITEFLARE_REFRESH=always` D1 is asked first; with a time, when
     /// nobody has read for so long; else it is asked in the background (`freshness`).
-    pub(crate) fn before_read(self: &Arc<Replica>) -> Result<(), Error> {
+    /// `comes_again`: it begins a transaction that waits for its turn, which asks D1 itself.
+    pub(crate) fn before_read(self: &Arc<Replica>, comes_again: bool) -> Result<(), Error> {
         match self.refresh {
             Refresh::Always => self.sync().map(|_| ()),
+            Refresh::Every(_) if comes_again => Ok(()),
             Refresh::Every(interval) => {
                 match self.freshness.at_read(interval, Instant::now()) {
                     Step::Go => {}

@@ -51,13 +51,14 @@ impl ReplicaFile {
         ReplicaFile { replica, read_only, hold: Hold::None, told_to_wait: None }
     }
 
-    /// Whoever was told to wait asks for its turn before it pins an image, so that this is the one that goes with the turn.
-    fn come_again(&mut self) {
-        if self.told_to_wait.take().is_some_and(|at| at.elapsed() < COMES_AGAIN)
-            && let Some(_permit) = self.replica.permit()
-        {
+    /// Whoever was told to wait asks for its turn before it pins an image, so that this is the one that goes with the turn. Returns
+    /// whether it was.
+    fn come_again(&mut self) -> bool {
+        let comes_again = self.told_to_wait.take().is_some_and(|at| at.elapsed() < COMES_AGAIN);
+        if comes_again && let Some(_permit) = self.replica.permit() {
             self.replica.may_write();
         }
+        comes_again
     }
 
     fn begin_write(&mut self) -> Result<(), Code> {
@@ -132,8 +133,8 @@ impl File for ReplicaFile {
 
     fn lock(&mut self, level: LockLevel) -> Result<(), Code> {
         if level >= LockLevel::Shared && matches!(self.hold, Hold::None) {
-            self.come_again();
-            self.replica.before_read().map_err(|error| error.report())?;
+            let comes_again = self.come_again();
+            self.replica.before_read(comes_again).map_err(|error| error.report())?;
             self.hold = Hold::Shared { base: self.replica.newest() };
         }
         if level >= LockLevel::Reserved { self.begin_write() } else { Ok(()) }

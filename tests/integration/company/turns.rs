@@ -90,7 +90,7 @@ fn four_writers_get_through_alike_and_without_a_failure() {
             company.relay.delay(Duration::from_millis(20));
             company.relay.watch("/raw");
             let before = company.relay.requests();
-            let scores = race(writers, Duration::from_secs(6), |writer| {
+            let scores = race(writers, Duration::from_secs(12), |writer| {
                 writer.execute_batch(begin)?;
                 insert(writer, "x")?;
                 writer.execute_batch(end)
