@@ -4,7 +4,8 @@ In: `_sqlite3`, the module Python's `sqlite3` is made of, and the library beside
 Out: every later `sqlite3.connect` sees liteflare. When that cannot be had the process ends with status 1 before the
 import returns: an application that was promised D1 must not begin a local database instead.
 
-Imported by `liteflare.pth` (the wheel) or `path/sitecustomize.py` (`liteflare run`), only where `LITEFLARE=1` is set.
+Imported by `liteflare.pth` (the wheel) or `path/sitecustomize.py` (`liteflare run`), only where `LITEFLARE` is set, and not
+to an off.
 A process that never imports `sqlite3` pays for one entry in `sys.meta_path`.
 """
 
@@ -12,7 +13,9 @@ import os
 import sys
 
 BESIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libliteflare.so")
-# `python -I` and `-E` take no code from the environment, so neither do we. LITEFLARE=1 itself still counts: it names no code, the path
+SWITCH = os.environ.get("LITEFLARE", "")
+ON = ("1", "true", "yes", "on")
+# `python -I` and `-E` take no code from the environment, so neither do we. LITEFLARE itself still counts: it names no code, the path
 # hook under LD_PRELOAD obeys it whatever Python's options are, and files in R2 with a local database would be the worst of all.
 LIBRARY = (not sys.flags.ignore_environment and os.environ.get("LITEFLARE_LIBRARY")) or BESIDE
 
@@ -58,9 +61,13 @@ def load_or_exit(_sqlite3):
         load(_sqlite3)
     except Exception as error:
         reason = str(error) if isinstance(error, CannotLoad) else f"{type(error).__name__}: {error}"
-        # Not an exception: `except ImportError` and threads would let the application go on without D1.
-        os.write(2, f"liteflare: {sys.executable}: {reason}; not starting, since LITEFLARE=1 is set\n".encode())
-        os._exit(1)
+        end(f"{reason}; not starting, since LITEFLARE={SWITCH} is set")
+
+
+def end(reason):
+    """Not an exception: `except ImportError` and threads would let the application go on without D1."""
+    os.write(2, f"liteflare: {sys.executable}: {reason}\n".encode())
+    os._exit(1)
 
 
 def load(_sqlite3):
@@ -123,7 +130,10 @@ def verify(_sqlite3):
         connection.close()
 
 
-if "_sqlite3" in sys.modules:
-    load_or_exit(sys.modules["_sqlite3"])
-else:
-    sys.meta_path.insert(0, Finder())
+if SWITCH.lower() in ON:
+    if "_sqlite3" in sys.modules:
+        load_or_exit(sys.modules["_sqlite3"])
+    else:
+        sys.meta_path.insert(0, Finder())
+else:  # to take it for off would begin a local database
+    end(f"LITEFLARE={SWITCH!r} is wrong: expected {', '.join(ON)}; 0, false, no, off; not starting")

@@ -7,7 +7,6 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
 use liteflare::config;
-use liteflare::invokeai::DATABASE;
 use liteflare::transfer::import::{ImportSummary, Options, import};
 
 use super::{print, progress};
@@ -28,7 +27,7 @@ Example:
 #[derive(Args, Debug)]
 #[command(after_help = MORE)]
 pub struct ImportArgs {
-    /// The application's root folder, which holds databases/invokeai.db; the application must not be running
+    /// The application's root folder; the application must not be running
     root: PathBuf,
     /// Delete what the D1 database and the bucket's mapped prefixes hold now
     #[arg(long)]
@@ -50,13 +49,17 @@ pub fn main(args: ImportArgs) -> anyhow::Result<()> {
     let tell = |summary: &ImportSummary| {
         tell(summary)?;
         let then = "then start the application with `liteflare run`";
-        print::line(format_args!("next: move {} away (keep it as a backup), {then}", root.join(DATABASE).display()))
+        print::line(format_args!("next: move {} away (keep it as a backup), {then}", summary.database.display()))
     };
     let summary = progress::run(args.json, |progress| import(&root, options, progress), tell)?;
-    match summary.links_left_out.len() {
-        0 => Ok(()),
-        count => bail!(
-            "what {count} symbolic links lead to is outside of the root and was not sent: remove them, or import with \
+    match (summary.links_left_out.len(), &summary.without_files.first[..]) {
+        (0, []) => Ok(()),
+        (0, [first, ..]) => bail!(
+            "everything that is there was sent, but {} files are missing that rows of the database refer to; {first}",
+            summary.without_files.count
+        ),
+        (count, _) => bail!(
+            "what {count} symbolic links and settings lead to is outside of the root and was not sent: remove them, or import with \
              --follow-links if they are yours"
         ),
     }
@@ -77,6 +80,7 @@ fn tell(summary: &ImportSummary) -> Result<()> {
     }
     let left_out = summary.links_left_out.iter();
     print::lines(left_out.map(|link| format!("left out {}: it leads out of the root", link.display())))?;
+    print::lines(summary.without_files.first.iter().map(ToString::to_string))?;
     if summary.objects_deleted > 0 {
         print::line(format_args!("{} objects were deleted from the bucket", HumanCount(summary.objects_deleted)))?;
     }

@@ -17,7 +17,8 @@ use liteflare::invokeai;
 /// Arguments of `liteflare run`.
 #[derive(Args, Debug)]
 pub struct RunArgs {
-    /// The application's root folder [default: the command's own --root, else INVOKEAI_ROOT, else ~/invokeai]
+    /// The application's root folder [default: the command's own --root, else INVOKEAI_ROOT, the folder above
+    /// VIRTUAL_ENV, ~/invokeai]
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
 
@@ -44,9 +45,10 @@ pub fn main(args: RunArgs) -> anyhow::Result<()> {
         bail!("{}: a path with a colon or a space cannot stand in LD_PRELOAD", library.display());
     }
     command.env("LD_PRELOAD", first_of(&library, env::var_os("LD_PRELOAD").as_deref()));
-    if let Some(root) = args.root.or_else(|| invokeai::root_argument(rest)) {
-        // Absolute, since the application may change its folder before it opens the database.
-        command.env("LITEFLARE_ROOT", std::path::absolute(&root).with_context(|| root.display().to_string())?);
+    if let Some(root) = args.root.or_else(|| invokeai::told_by(&args.command).root) {
+        // Absolute, since the application may change its folder before it opens the database. `~` is expanded where settings are read.
+        let absolute = if root.starts_with("~") { Ok(root.clone()) } else { std::path::absolute(&root) };
+        command.env("LITEFLARE_ROOT", absolute.with_context(|| root.display().to_string())?);
     }
 
     let error = command.exec();

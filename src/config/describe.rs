@@ -1,13 +1,14 @@
 //! Every setting with its value and where it came from, for people. Secrets are hidden.
 
+use super::application::Application;
 use super::error::SettingError;
+use super::folders::MappedFolder;
 use super::form::Privacy;
 use super::found::Found;
 use super::origin::Origin;
 use super::r2::endpoint_of;
 use super::root::root_and_origin;
 use super::secret::Secret;
-use super::served::default_path;
 use super::source::Source;
 use super::table::{self, Fallback, Setting};
 
@@ -37,7 +38,11 @@ impl Source {
         }
         let (value, origin) = self.fallback(setting);
         let is_missing = origin == Origin::NotSet && is_needed(setting);
-        let problem = is_missing.then(|| setting.missing(setting.hint));
+        let problem = match setting.name {
+            name if name == table::DB.name => Application::read().err(),
+            name if name == table::PATHS.name && self.given(&table::BUCKET).is_some() => self.folders().err(),
+            _ => is_missing.then(|| setting.missing(setting.hint)),
+        };
         Described { setting, value, origin, problem }
     }
 
@@ -66,7 +71,16 @@ impl Source {
                 let absent = if self.has_file { "" } else { " (no such file)" };
                 (format!("{}{absent}", self.path.display()), Origin::Default)
             }
-            (name, _) if name == table::DB.name => (default_path().display().to_string(), Origin::Default),
+            (name, _) if name == table::DB.name => {
+                let (path, origin) = own().database();
+                (path.display().to_string(), origin)
+            }
+            (name, _) if name == table::PATHS.name => {
+                let own = own();
+                let shown = |folder: MappedFolder| format!("{}={}", folder.dir.display(), folder.prefix);
+                let folders: Vec<String> = own.folders().into_iter().map(shown).collect();
+                (folders.join(":"), own.says_folders().cloned().unwrap_or(Origin::Default))
+            }
             (name, _) if name == table::ENDPOINT.name && account.is_some() => {
                 let account = account.map(|found| found.text).unwrap_or_default();
                 (endpoint_of(&account), Origin::Derived("the account"))
@@ -80,6 +94,11 @@ impl Source {
             }
         }
     }
+}
+
+/// What the application's configuration says, as far as it can be understood.
+fn own() -> Application {
+    Application::read().unwrap_or_else(|_| Application::unconfigured())
 }
 
 /// Whether liteflare cannot start without it.

@@ -1,5 +1,8 @@
 //! The process's environment: the variables that are no settings, and how any of them is read.
 
+use super::error::SettingError;
+use super::form;
+
 /// Tells a program which of the files it inherits are in the bucket. Set by the path hook for child processes, not a setting.
 pub const INHERITED: &str = "LITEFLARE_INHERITED";
 
@@ -8,9 +11,14 @@ pub(super) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether the process was started with liteflare switched on.
-pub fn is_on() -> bool {
-    env("LITEFLARE").as_deref() == Some("1")
+/// Whether the process was started with liteflare switched on. An error: nobody can tell, and to take it for off could begin a local
+/// database.
+pub fn is_on() -> Result<bool, SettingError> {
+    let Some(text) = std::env::var_os("LITEFLARE").filter(|text| !text.is_empty()) else { return Ok(false) };
+    form::switch(&text.to_string_lossy()).map_err(|_| SettingError::Wrong {
+        place: format!("LITEFLARE={text:?}"),
+        expected: form::SWITCH_EXPECTED.into(),
+    })
 }
 
 /// What the parent process has said of the files this process inherits.

@@ -107,6 +107,40 @@ pub enum SettingError {
         /// The command that mends it.
         mend: String,
     },
+    /// The application's own settings file cannot be read, so nobody knows where its database and its media are.
+    #[error(
+        "{path}: {reason}; {name} says there where it keeps its database and its images. Correct it, or set LITEFLARE_DB and \
+         LITEFLARE_R2_PATHS",
+        path = .path.display(),
+        name = crate::invokeai::NAME
+    )]
+    Application {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The application's database in memory, its files in a bucket: at its next start nothing would know of them.
+    #[error(
+        "{place} keeps {name}'s database in memory, and LITEFLARE_R2_BUCKET its files in R2, where nothing would refer to them after its \
+         end: switch one of both off",
+        name = crate::invokeai::NAME
+    )]
+    MemoryDatabase {
+        /// Its variable, or its settings file, and the setting.
+        place: String,
+    },
+    /// A bucket, in a process whose files do not come through the path hook.
+    #[error(
+        "LITEFLARE_R2_BUCKET is set, but in this process files would stay on the disk, since the path hook is not loaded: start it with \
+         `liteflare run -- COMMAND`, or with LD_PRELOAD={library} in its environment, or unset LITEFLARE_R2_BUCKET if only the database \
+         shall be in Cloudflare",
+        library = .library.display()
+    )]
+    NotPreloaded {
+        /// The library.
+        library: PathBuf,
+    },
     /// `liteflare.toml` cannot be read.
     #[error("{path}: {reason}", path = .path.display())]
     File {

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::SettingError;
-use super::globs::LINKS;
+use super::links::LINKS;
 use crate::local_file;
 use crate::runtime::past_the_hook;
 

@@ -13,20 +13,25 @@ pub struct MappedFolder {
 
 /// The folders in a value, relative ones below `root`.
 pub(super) fn folders(value: &str, root: &Path) -> Result<Vec<MappedFolder>, String> {
-    let mut folders: Vec<MappedFolder> = Vec::new();
-    for (index, entry) in value.split(':').filter(|entry| !entry.is_empty()).enumerate() {
-        let at = index + 1;
-        let folder = folder(entry, root).ok_or_else(|| format!("`folder=prefix` as entry {at}"))?;
-        // One file must not have two keys, nor one key two files.
-        let clash = |other: &MappedFolder| {
-            nested(Path::new(&other.prefix), Path::new(&folder.prefix)) || nested(&other.dir, &folder.dir)
-        };
-        if let Some(other) = folders.iter().position(clash) {
-            return Err(format!("folders and prefixes apart from each other: entries {} and {at} overlap", other + 1));
+    let entries = value.split(':').filter(|entry| !entry.is_empty()).enumerate();
+    let read = |(index, entry)| folder(entry, root).ok_or_else(|| format!("`folder=prefix` as entry {}", index + 1));
+    let folders = entries.map(read).collect::<Result<Vec<MappedFolder>, String>>()?;
+    match clash(&folders) {
+        Some((one, other)) => {
+            let (one, other) = (one + 1, other + 1);
+            Err(format!("folders and prefixes apart from each other: entries {one} and {other} overlap"))
         }
-        folders.push(folder);
+        None => Ok(folders),
     }
-    Ok(folders)
+}
+
+/// The first two folders that are one inside the other, or whose prefixes are: one file must not have two keys, nor one key two files.
+pub(super) fn clash(folders: &[MappedFolder]) -> Option<(usize, usize)> {
+    let clash = |one: &MappedFolder, other: &MappedFolder| {
+        nested(Path::new(&one.prefix), Path::new(&other.prefix)) || nested(&one.dir, &other.dir)
+    };
+    let first = |at: usize| folders[..at].iter().position(|other| clash(other, &folders[at]));
+    (0..folders.len()).find_map(|at| Some((first(at)?, at)))
 }
 
 fn folder(entry: &str, root: &Path) -> Option<MappedFolder> {
@@ -44,18 +49,9 @@ fn nested(a: &Path, b: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invokeai;
 
     fn read(value: &str) -> Result<Vec<MappedFolder>, String> {
         folders(value, Path::new("/app"))
-    }
-
-    #[test]
-    fn the_default_folders_are_the_applications() {
-        let folders = read(invokeai::PREFIXES).unwrap();
-        assert_eq!(folders.len(), 5);
-        assert_eq!(folders[0], MappedFolder { dir: "/app/outputs/images".into(), prefix: "images".into() });
-        assert_eq!(folders[4], MappedFolder { dir: "/app/models/model_images".into(), prefix: "model_images".into() });
     }
 
     #[test]

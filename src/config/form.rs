@@ -95,11 +95,15 @@ fn url(text: &str) -> Result<String, Problem> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn switch(text: &str) -> Result<bool, Problem> {
+/// What a switch can be.
+pub(super) const SWITCH_EXPECTED: &str = "1, true, yes or on; 0, false, no or off";
+
+/// Reads a switch.
+pub(super) fn switch(text: &str) -> Result<bool, Problem> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("1, true, yes or on; 0, false, no or off".into()),
+        _ => Err(SWITCH_EXPECTED.into()),
     }
 }
 

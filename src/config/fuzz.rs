@@ -8,13 +8,15 @@ use super::inside::Root;
 use super::origin::Origin;
 use super::root::root;
 use super::source::Source;
-use super::{R2Settings, Settings, table};
+use super::{R2Settings, Settings, table, yaml};
+use crate::invokeai;
 
 /// Stands for a secret, wherever the input has a `$`. Longer than a key that is shown, since it may be one written wrong.
 const SECRET: &str = "canary-0123456789-abcdefghijklmnopqrstuvwxyz";
 
-/// Reads a settings file and does with it all that is done with settings.
+/// Reads a settings file and does with it all that is done with settings. The application's own settings are read too, of whatever kind.
 pub fn settings_file(text: &str) {
+    let _ = yaml::read(text, invokeai::OLD_SECTION); // any answer will do
     let source = Source::of_text("/root/liteflare.toml".into(), &text.replace('$', SECRET));
     let mut said: Vec<String> = source.problems.iter().map(ToString::to_string).collect();
     let settings = Settings::of(&source);

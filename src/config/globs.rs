@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::links::LINKS;
 use super::prefilter::Prefilter;
 
 /// Paths and globs, as they were written.
@@ -60,9 +61,6 @@ impl Globs {
         self.0.split(':')
     }
 }
-
-/// So many symbolic links lead to one path at most, as on Linux (path_resolution(7)).
-pub(super) const LINKS: usize = 40;
 
 /// Where a path leads if it is itself a symbolic link, be there a file or not.
 pub(super) fn target(path: &Path) -> Option<PathBuf> {

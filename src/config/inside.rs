@@ -1,13 +1,13 @@
 //! What a root's own `liteflare.toml` may name: nothing outside of the root. Who downloads a root has not said that its file may bring
 //! other folders of this machine into a bucket, or take over other databases.
 
-use std::path::{Component, Path, PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use super::error::SettingError;
 use super::folders::folders;
-use super::globs::{Globs, LINKS};
+use super::globs::Globs;
+use super::links::followed;
 use super::table::{self, Setting};
-use crate::runtime::past_the_hook;
 
 /// A root, as it is when all links are followed.
 pub struct Root {
@@ -56,30 +56,6 @@ impl Root {
     fn holds(&self, path: &Path) -> bool {
         followed(path).is_some_and(|path| path.starts_with(&self.real))
     }
-}
-
-/// Where an absolute path leads once all links are followed. What is not there yet is taken as it is written. `None`: nowhere.
-fn followed(path: &Path) -> Option<PathBuf> {
-    let mut links = LINKS;
-    past_the_hook(|| follow(path, &mut links))
-}
-
-fn follow(path: &Path, links: &mut usize) -> Option<PathBuf> {
-    let mut at = PathBuf::from("/");
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(at.pop()),
-            Component::Normal(name) => match at.join(name).read_link() {
-                Ok(goal) => {
-                    *links = links.checked_sub(1)?;
-                    at = follow(&at.join(goal), links)?;
-                }
-                Err(_) => at.push(name),
-            },
-            Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
-        }
-    }
-    Some(at)
 }
 
 #[cfg(test)]

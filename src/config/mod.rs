@@ -4,12 +4,14 @@
 //! settings, r2, served, describe, mask
 //! access (a secret and where it may go)
 //! source (environment, liteflare.toml) ──► file (who may have written it), inside (what it may name), found, names
+//! application (what its own configuration says) ──► yaml, root
 //! table ──► form ──► folders, globs
 //! ```
 //! Settings are read when a database path is opened, so that a process may serve several databases by changing the environment
 //! between opens. The environment wins over `liteflare.toml`. Whoever needs several of them reads one [`Source`] and hands it down.
 
 mod access;
+mod application;
 mod describe;
 mod env;
 mod error;
@@ -21,6 +23,7 @@ mod found;
 pub(crate) mod fuzz;
 mod globs;
 mod inside;
+mod links;
 mod log;
 mod mask;
 mod names;
@@ -34,6 +37,7 @@ mod served;
 mod settings;
 mod source;
 pub mod table;
+mod yaml;
 
 pub use access::{Access, is_cloudflares};
 pub use describe::Described;
@@ -47,7 +51,7 @@ pub use mask::masked;
 pub use names::misspelt;
 pub use origin::Origin;
 pub use prefilter::Prefilter;
-pub use r2::{R2Keys, R2Settings};
+pub use r2::{R2Keys, R2Settings, has_bucket, media_folders};
 pub use refresh::Refresh;
 pub use root::{root, use_root};
 pub use secret::{Sealed, Secret};

@@ -14,6 +14,8 @@ pub enum Origin {
         /// Counted from 1.
         line: usize,
     },
+    /// The application's own configuration: a variable of its own, or its settings file.
+    Application(String),
     /// The built-in value.
     Default,
     /// It follows from something else.
@@ -40,6 +42,7 @@ impl std::fmt::Display for Origin {
         match self {
             Origin::Environment(name) => write!(f, "environment, {name}"),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Origin::Application(place) => f.write_str(place),
             Origin::Default => f.write_str("default"),
             Origin::Derived(from) => write!(f, "from {from}"),
             Origin::Argument => f.write_str("command line"),

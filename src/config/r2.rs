@@ -1,15 +1,16 @@
 //! The settings of the files: which bucket, which keys, which folders.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::access::{Access, Endpoint};
+use super::application::Application;
 use super::error::SettingError;
 use super::folders::{self, MappedFolder};
 use super::refresh::Refresh;
-use super::root::root;
 use super::source::Source;
 use super::table;
-use crate::invokeai;
+use crate::invokeai::{self, MEDIA, Media};
 
 /// What it takes to keep files in one bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,27 +90,66 @@ impl Source {
         table::secrets().filter_map(|setting| self.given(setting)).try_for_each(|secret| endpoint.admits(&secret))
     }
 
-    /// The folders in R2. Those that nobody named are links sometimes, to another disk, or to what is none of the root's business.
-    fn folders(&self) -> Result<Vec<MappedFolder>, SettingError> {
-        let folders = self.need(&table::PATHS)?;
-        if let Some(root) = self.confined_to().filter(|_| self.given(&table::PATHS).is_none()) {
+    /// The folders in R2. Those that nobody named are where the application's own configuration has them, or links sometimes, to another
+    /// disk, or to what is none of the root's business.
+    pub(super) fn folders(&self) -> Result<Vec<MappedFolder>, SettingError> {
+        let own = Application::read();
+        if let Some(origin) = own.as_ref().ok().and_then(Application::keeps_database_in_memory) {
+            return Err(SettingError::MemoryDatabase { place: format!("{origin}: {}", invokeai::MEMORY_SETTING) });
+        }
+        if let Some(given) = self.value(&table::PATHS)? {
+            return Ok(given);
+        }
+        let own = own?;
+        let folders = own.folders();
+        if let Some((one, other)) = folders::clash(&folders) {
+            let [one, other] = [one, other].map(|at| folders[at].dir.display().to_string());
+            let place = own.says_folders().map_or_else(String::new, ToString::to_string);
+            let expected = format!("folders apart from each other: {one} and {other} overlap");
+            return Err(SettingError::Wrong { place, expected });
+        }
+        if let Some(root) = self.confined_to() {
             folders.iter().try_for_each(|folder| root.check(&folder.dir))?;
         }
         Ok(folders)
     }
 
-    /// The folders that the path hook redirects: none without a bucket. Settings that cannot be understood map the default folders, so
-    /// that every operation there fails with the error's name instead of going to the disk.
+    /// The folders that the path hook redirects: none without a bucket. Settings that cannot be understood map the application's own
+    /// folders, so that every operation there fails with the error's name instead of going to the disk.
     pub fn mapped_folders(&self) -> Vec<MappedFolder> {
-        let default = || folders::folders(invokeai::PREFIXES, &root()).unwrap_or_default();
+        let own = || Application::read().unwrap_or_else(|_| Application::unconfigured()).folders();
         if !self.problems.is_empty() {
-            return default();
+            return own();
         }
         match self.value(&table::BUCKET) {
             Ok(None) => Vec::new(),
-            Ok(Some(_)) => self.folders().unwrap_or_else(|_| default()),
-            Err(_) => default(),
+            Ok(Some(_)) => self.folders().unwrap_or_else(|_| own()),
+            Err(_) => own(),
         }
+    }
+}
+
+/// Whether a bucket is set.
+pub fn has_bucket() -> Result<bool, SettingError> {
+    Ok(Source::read()?.value(&table::BUCKET)?.is_some())
+}
+
+/// Where the application keeps its media: the folder of each kind.
+pub fn media_folders() -> Result<Vec<(&'static Media, PathBuf)>, SettingError> {
+    let own = Application::read()?;
+    Ok(MEDIA.iter().map(|media| (media, own.media(media))).collect())
+}
+
+impl Source {
+    /// What the settings file of the application's own root puts outside of that root, where nobody else has named it.
+    pub fn led_outside(&self) -> Result<Vec<PathBuf>, SettingError> {
+        let own = Application::read()?;
+        let database = own.database().0;
+        let names_nothing = |path: &PathBuf| match *path == database {
+            true => self.given(&table::DB).is_none(),
+            false => self.given(&table::PATHS).is_none(),
+        };
+        Ok(own.led_outside().into_iter().filter(names_nothing).collect())
     }
 }
 

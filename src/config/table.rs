@@ -11,7 +11,6 @@ use super::globs::Globs;
 use super::refresh::Refresh;
 use super::root;
 use super::secret::Sealed;
-use crate::invokeai;
 
 /// One setting.
 #[derive(Debug)]
@@ -119,7 +118,7 @@ settings! {
     pub KEY_SECRET: Sealed = "R2_SECRET_ACCESS_KEY", "r2_secret_access_key", form::SECRET, Words("none"),
         "it goes with the other half of the R2 key pair";
     /// The folders in R2.
-    pub PATHS: Vec<MappedFolder> = "LITEFLARE_R2_PATHS", "r2_paths", form::FOLDERS, Value(invokeai::PREFIXES),
+    pub PATHS: Vec<MappedFolder> = "LITEFLARE_R2_PATHS", "r2_paths", form::FOLDERS, Words("the application's own"),
         "folders kept in R2";
     /// The log filter.
     pub LOG: String = "LITEFLARE_LOG", "log", form::TEXT, Value("warn"), "what is logged to stderr";

@@ -69,8 +69,14 @@ fn start(watch: fn()) -> Option<&'static Hook> {
 
 /// What the hook is after its start.
 fn begin(watch: fn()) -> u8 {
-    if !config::is_on() {
-        return OFF;
+    match config::is_on() {
+        Ok(true) => {}
+        Ok(false) => return OFF,
+        Err(error) => {
+            crate::log::start();
+            tracing::error!("not starting: {error}");
+            std::process::exit(1);
+        }
     }
     let settings = config::Source::read_all();
     let paths = Paths::new(settings.mapped_folders().into_iter().map(|folder| (folder.dir, folder.prefix)));

@@ -5,5 +5,6 @@ pub mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub mod marker;
+mod preloaded;
 pub mod replicas;
 pub mod router;

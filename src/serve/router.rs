@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rusqlite::ffi;
 
 use super::file::ReplicaFile;
+use super::preloaded;
 use super::replicas;
 use crate::config::{self, Settings};
 use crate::error::Error;
@@ -39,7 +40,10 @@ fn settings_for(path: &Path) -> Option<Result<Settings, Error>> {
     match attached {
         Some(settings) => Some(Ok(settings)),
         // An error: it may be a database of D1's, and then no silent local one serves instead.
-        None => config::database_settings(path).map_err(Error::from).transpose(),
+        None => {
+            let settings = config::database_settings(path).transpose()?;
+            Some(settings.and_then(|settings| preloaded::check().map(|()| settings)).map_err(Error::from))
+        }
     }
 }
 

@@ -220,6 +220,19 @@ pub enum Error {
         /// The root.
         root: PathBuf,
     },
+    /// A root's own settings file that names a database outside of the root.
+    #[error(
+        "{path} is outside of {root}, and only the root's own settings file says that this is its database; if you want it to be sent, \
+         name it in LITEFLARE_DB, or import with --follow-links",
+        path = .path.display(),
+        root = .root.display()
+    )]
+    DatabaseOutside {
+        /// The database.
+        path: PathBuf,
+        /// The root.
+        root: PathBuf,
+    },
     /// The bytes that arrived do not match the object's checksum.
     #[error("what came for {key:?} is not what R2 says it is (MD5): try again")]
     Garbled {

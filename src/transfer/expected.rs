@@ -1,14 +1,14 @@
 //! Compares the application's rows with the objects that they need.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Error;
 use super::compare::Differences;
 use crate::config::R2Settings;
-use crate::invokeai::{JOURNAL, MEDIA, Media};
+use crate::invokeai::{JOURNAL, Media};
 use crate::r2::Meta;
 use crate::schema::quoted;
 
@@ -56,23 +56,68 @@ fn fill(pattern: &str, name: &str, subfolder: &str) -> String {
     pattern.replace("{sub}", &subfolder).replace("{name}", name).replace("{stem}", stem)
 }
 
+/// What the media in `folder` have before their names in the bucket; `None`: they are not kept there.
+fn prefix_of(folder: &Path, settings: &R2Settings) -> Option<String> {
+    settings.folders.iter().find_map(|mapped| {
+        let below = folder.strip_prefix(&mapped.dir).ok()?.to_str()?;
+        Some(if below.is_empty() { format!("{}/", mapped.prefix) } else { format!("{}/{below}/", mapped.prefix) })
+    })
+}
+
+/// The objects that the rows need, of those media that are kept in the bucket, by kind: the prefix, and the names below it.
+fn needed<'m>(
+    connection: &Connection,
+    settings: &R2Settings,
+    folders: &[(&'m Media, PathBuf)],
+) -> Result<Vec<(&'m Media, String, MediaKeys)>, Error> {
+    let mut needed = Vec::new();
+    for (media, folder) in folders {
+        let Some(below) = prefix_of(folder, settings) else { continue };
+        if let Some(keys) = MediaKeys::of(media, connection)? {
+            needed.push((*media, below, keys));
+        }
+    }
+    Ok(needed)
+}
+
+/// Reports rows whose objects are missing. `objects`: the keys that there are. `folders`: where the application keeps its media.
+pub(crate) fn missing(
+    connection: &Connection,
+    settings: &R2Settings,
+    folders: &[(&Media, PathBuf)],
+    objects: &BTreeSet<&str>,
+) -> Result<Differences, Error> {
+    let mut found = Differences::default();
+    for (media, below, MediaKeys { required, .. }) in needed(connection, settings, folders)? {
+        add_missing(&mut found, media, &below, required, |key| objects.contains(key));
+    }
+    Ok(found)
+}
+
+fn add_missing(
+    found: &mut Differences,
+    media: &Media,
+    below: &str,
+    required: BTreeSet<String>,
+    is_there: impl Fn(&str) -> bool,
+) {
+    let keys = required.into_iter().map(|name| format!("{below}{name}"));
+    for key in keys.filter(|key| !is_there(key)) {
+        found.add(format!("object {key}"), format!("it is missing, a row of {} needs it", media.table));
+    }
+}
+
 /// Reports rows whose objects are missing, and objects that no row needs. Returns the number of objects checked.
 pub(crate) fn compare(
     connection: &Connection,
     settings: &R2Settings,
-    root: &Path,
+    folders: &[(&Media, PathBuf)],
     objects: &BTreeMap<String, Meta>,
     found: &mut Differences,
 ) -> Result<u64, Error> {
     let mut count = 0;
-    for media in MEDIA {
-        let dir = root.join(media.folder);
-        let Some(mapped) = settings.folders.iter().find(|mapped| mapped.dir == dir) else { continue };
-        let Some(MediaKeys { required, possible }) = MediaKeys::of(media, connection)? else { continue };
-        let below = format!("{}/", mapped.prefix);
-        for name in required.iter().filter(|name| !objects.contains_key(&format!("{below}{name}"))) {
-            found.add(format!("object {below}{name}"), format!("it is missing, a row of {} needs it", media.table));
-        }
+    for (media, below, MediaKeys { required, possible }) in needed(connection, settings, folders)? {
+        add_missing(found, media, &below, required, |key| objects.contains_key(key));
         for name in objects.keys().filter_map(|key| key.strip_prefix(&below)) {
             count += 1;
             if !possible.contains(name) && !name.starts_with(JOURNAL) {

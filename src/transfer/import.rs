@@ -8,7 +8,7 @@ use super::compare::{D1Comparison, Differences, ImportedPart, ResumePoint};
 use super::media::{Links, scan, upload};
 use super::source::DatabaseCopy;
 use super::target::Target;
-use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, requests, send};
+use super::{Error, Event, Progress, Step, connect_bucket, connect_d1, expected, requests, send};
 use crate::config::{self, R2Settings, Settings, Source};
 use crate::d1::Client;
 use crate::image::Position;
@@ -19,6 +19,8 @@ use crate::metrics::RequestCount;
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct ImportSummary {
+    /// The database's file.
+    pub database: PathBuf,
     /// Tables in the database.
     pub tables: u64,
     /// Rows in the database.
@@ -35,8 +37,10 @@ pub struct ImportSummary {
     pub bytes_sent: u64,
     /// Objects that `--replace` deleted.
     pub objects_deleted: u64,
-    /// Symbolic links that lead out of the root; what they lead to was not sent.
+    /// Symbolic links that lead out of the root, and folders that the root's own settings file puts there; nothing there was sent.
     pub links_left_out: Vec<PathBuf>,
+    /// Rows that refer to files which are not there, and were not before the import.
+    pub without_files: Differences,
     /// What it took.
     pub requests: RequestCount,
 }
@@ -63,15 +67,29 @@ pub struct Options {
 /// Imports the root.
 pub fn import(root: &Path, options: Options, progress: Progress<'_>) -> Result<ImportSummary, Error> {
     let Options { replace, follow_links } = options;
-    let path = root.join(DATABASE);
     let given = Source::read()?;
-    let (settings, r2, confined) = (Settings::of(&given)?, R2Settings::of(&given)?, given.confined_to());
+    let (settings, mut r2, confined) = (Settings::of(&given)?, R2Settings::of(&given)?, given.confined_to());
+    let path = database(root, &given)?;
     confined.map_or(Ok(()), |root| root.check(&path))?;
+    let outside = if follow_links { Vec::new() } else { given.led_outside()? };
+    if outside.contains(&path) {
+        return Err(Error::DatabaseOutside { path, root: root.to_path_buf() });
+    }
+    if let Some(r2) = &mut r2 {
+        r2.folders.retain(|folder| !outside.contains(&folder.dir));
+    }
     let source = DatabaseCopy::open(&path)?;
     let checked = check(&source.connection, &path, progress)?;
     let within = (!follow_links).then(config::root);
     let found = r2.as_ref().map(|r2| scan(&r2.folders, Links { confined, within: within.as_deref() })).transpose()?;
     let (files, links_left_out) = found.map(|found| (found.files, found.links)).unzip();
+    let without_files = match (&r2, &files) {
+        (Some(r2), Some(files)) => {
+            let keys = files.iter().map(|file| file.key.as_str()).collect();
+            expected::missing(&source.connection, r2, &config::media_folders()?, &keys)?
+        }
+        _ => Differences::default(),
+    };
 
     let client = connect_d1(&settings)?;
     let database = DatabaseImport { client: &client, source: &source, checked: &checked, progress };
@@ -85,10 +103,12 @@ pub fn import(root: &Path, options: Options, progress: Progress<'_>) -> Result<I
 
     // From here on, things are changed.
     let mut summary = ImportSummary {
+        database: path.clone(),
         tables: checked.schema.tables.len() as u64,
         rows: checked.row_count(),
         has_bucket: bucket.is_some(),
-        links_left_out: links_left_out.unwrap_or_default(),
+        links_left_out: links_left_out.into_iter().flatten().chain(outside).collect(),
+        without_files,
         files: plan.as_ref().map_or(0, upload::UploadPlan::file_count) as u64,
         ..ImportSummary::default()
     };
@@ -106,6 +126,14 @@ pub fn import(root: &Path, options: Options, progress: Progress<'_>) -> Result<I
     }
     summary.requests = requests(&client, bucket.as_ref());
     Ok(summary)
+}
+
+/// The database of a root: the one that is named, if it is one, else the application's own.
+fn database(root: &Path, given: &Source) -> Result<PathBuf, Error> {
+    match <[PathBuf; 1]>::try_from(given.named_databases()?) {
+        Ok([path]) => Ok(path),
+        Err(_) => Ok(root.join(DATABASE)),
+    }
 }
 
 struct DatabaseImport<'a> {

@@ -97,7 +97,7 @@ fn attempt(
         for key in unusable {
             found.add(format!("object {key}"), "it can be no file's name".to_owned());
         }
-        report.objects = Some(expected::compare(&replica, settings, &config::root(), &objects, &mut found)?);
+        report.objects = Some(expected::compare(&replica, settings, &config::media_folders()?, &objects, &mut found)?);
         report.media = Some(found);
     }
     Ok(report)

@@ -9,7 +9,7 @@ import sys
 _here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [entry for entry in sys.path if entry != _here]
 
-if os.environ.get("LITEFLARE") == "1":
+if os.environ.get("LITEFLARE", "").lower() not in ("", "0", "false", "no", "off"):
     _packages = os.path.dirname(os.path.dirname(_here))
     sys.path.insert(0, _packages)
     try:

@@ -65,7 +65,7 @@ pub struct LeftOut {
 /// Exports to `dir`, which is empty, does not exist, or has an unfinished export of the same data.
 pub fn export(dir: &Path, progress: Progress<'_>) -> Result<ExportSummary, Error> {
     let (settings, r2) = config::load()?;
-    let folders = r2.as_ref().map(below_the_root).transpose()?.unwrap_or_default();
+    let folders = r2.as_ref().map(places_of).transpose()?.unwrap_or_default();
     let folder = ExportFolder::check(dir, &describe_source(&settings, r2.as_ref()))?;
     let client = connect_d1(&settings)?;
     let bucket = connect_bucket(r2.as_ref())?;
@@ -110,15 +110,19 @@ pub fn export(dir: &Path, progress: Progress<'_>) -> Result<ExportSummary, Error
     Ok(summary)
 }
 
-/// The mapped folders, relative to the root.
-fn below_the_root(settings: &R2Settings) -> Result<Vec<MappedFolder>, Error> {
+/// The mapped folders as an export has them: the application's own where it looks for them when nobody says, whatever its configuration
+/// here is, since that is not exported; others where they are below the root.
+fn places_of(settings: &R2Settings) -> Result<Vec<MappedFolder>, Error> {
     let root: PathBuf = config::root().components().collect();
+    let own = config::media_folders()?;
     let is_below = |relative: &&Path| relative.components().all(|part| matches!(part, Component::Normal(_)));
-    let moved = |folder: &MappedFolder| match folder.dir.strip_prefix(&root).ok().filter(is_below) {
-        Some(relative) => Ok(MappedFolder { dir: relative.to_path_buf(), prefix: folder.prefix.clone() }),
-        None => Err(Error::Outside { path: folder.dir.clone(), root: root.clone() }),
+    let place = |folder: &MappedFolder| {
+        let own = own.iter().find(|(_, dir)| *dir == folder.dir).map(|(media, _)| media.default_folder());
+        let below = || folder.dir.strip_prefix(&root).ok().filter(is_below).map(Path::to_path_buf);
+        let outside = || Error::Outside { path: folder.dir.clone(), root: root.clone() };
+        Ok(MappedFolder { dir: own.or_else(below).ok_or_else(outside)?, prefix: folder.prefix.clone() })
     };
-    settings.folders.iter().map(moved).collect()
+    settings.folders.iter().map(place).collect()
 }
 
 /// The objects that have a place as files, and the others. On a disk a name is a file or a folder; in a bucket it may be both, and then

@@ -83,8 +83,9 @@ fn a_writer_during_an_import_ends_it() {
         root.sql("CREATE TABLE bulk(x); WITH s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 200) INSERT INTO bulk SELECT zeroblob(100000) FROM s");
         world.d1.delay(Duration::from_millis(100));
         let mut command = world.command(&["import", "root"]);
-        let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         while world.d1.requests() < 8 {
+            assert!(process.try_wait().unwrap().is_none(), "it has ended by itself");
             std::thread::sleep(Duration::from_millis(1));
         }
         let row = "INSERT INTO _lf_commit SELECT max(seq) + 1, 'other', '', 'other', '{\"all\":true}' FROM _lf_commit";

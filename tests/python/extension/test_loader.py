@@ -35,6 +35,25 @@ def test_without_the_switch_nothing_is_imported(python):
     assert run(python, "-c", show, PYTHONPATH=loader, LITEFLARE="0").stdout.startswith("[]")
 
 
+SPELLINGS = {"1": True, "true": True, "YES": True, "On": True, "0": False, "False": False, "no": False, "off": False, "": False}
+
+
+@pytest.mark.parametrize("value", SPELLINGS)
+def test_the_switch_in_each_spelling(installed, value):
+    done = run(installed, "-c", VERSION, LITEFLARE=value)
+    assert (done.returncode == 0) == SPELLINGS[value] and ("no such function" in done.stderr) == (not SPELLINGS[value]), done.stderr
+
+
+@pytest.mark.parametrize("preload", [False, True], ids=["Python", "the hook"])
+def test_a_switch_that_is_neither_ends_the_start(installed, preload):
+    """To take it for off would begin a local database."""
+    library = {"LD_PRELOAD": str(LITEFLARE.with_name("libliteflare.so"))} if preload else {}
+    program = ["/bin/ls", "/"] if preload else [installed, "-c", "print('started')"]
+    done = run(*program, LITEFLARE="maybe", **library)
+    assert (done.returncode, done.stdout) == (1, "") and done.stderr.count("\n") == 1
+    assert "LITEFLARE=" in done.stderr and "maybe" in done.stderr and "1, true, yes" in done.stderr
+
+
 def test_a_sitecustomize_that_was_there_still_runs(python, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("print('mine')")
     done = under_liteflare(python, "-c", VERSION, PYTHONPATH=str(tmp_path))

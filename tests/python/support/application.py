@@ -27,6 +27,8 @@ from support.relay import Relay
 
 SERVE = REPOSITORY / "tests/python/invokeai/serve.py"
 BIN = Path(sys.executable).parent
+# Less than the 5 s after which the server closes an idle connection, perhaps just when it gets the next request.
+KEEPALIVE = httpx.Limits(keepalive_expiry=2)
 MEDIA = ["outputs/images", "outputs/videos", "style_presets/images", "workflow_thumbnails", "models/model_images"]
 COPY = "import sqlite3, sys; a, b = map(sqlite3.connect, sys.argv[1:]); a.backup(b); b.close()"
 
@@ -150,7 +152,7 @@ class Server:
             command = [*container.start, SERVE, self.door]  # the root is in the environment
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        self.http = httpx.Client(base_url=f"{self.wait_for_url()}/api/v1", timeout=60)
+        self.http = httpx.Client(base_url=f"{self.wait_for_url()}/api/v1", timeout=200, limits=KEEPALIVE)
 
     def wait_for_url(self) -> str:
         deadline = time.monotonic() + 180
