@@ -41,8 +41,8 @@ fn without_comments(sql: &str) -> String {
             } else if rest.starts_with("--") {
                 at += rest.find('\n').unwrap_or(rest.len());
                 continue;
-            } else if rest.starts_with("/*") {
-                at += rest[2..].find("*/").map_or(rest.len(), |close| close + 4);
+            } else if let Some(inside) = rest.strip_prefix("/*") {
+                at += inside.find("*/").map_or(rest.len(), |close| close + 4);
                 continue;
             } else {
                 first.len_utf8()
