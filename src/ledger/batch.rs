@@ -39,7 +39,7 @@ impl Fence {
     fn statement(self) -> Statement {
         let Position { seq, txn } = self.base;
         let params = [seq.to_string(), txn.to_string(), self.txn.to_string(), self.changes];
-        Statement::with(sql::COMMIT, params)
+        Statement::with(sql::COMMIT.as_str(), params)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::changes::EVERYTHING;
 use super::sql;
+use crate::d1::splitter::is_kept_whole;
 use crate::d1::{Statement, limits};
 use crate::plan::{Touched, TouchedRows};
 use crate::schema::guard::silent;
@@ -61,10 +62,10 @@ fn create(table: &Table) -> Vec<Statement> {
         return Vec::new();
     }
     let texts = Texts::of(table).all();
-    if texts.iter().any(|text| text.len() > limits::SQL_BYTES) {
+    if texts.iter().any(|text| text.len() > limits::SQL_BYTES || !is_kept_whole(text)) {
         tracing::warn!(
-            "what is written past liteflare to a table is not noticed: its name has {} bytes",
-            table.name.len()
+            "what is written past liteflare to the table {} is not noticed: D1 cannot have a trigger on it",
+            crate::shown::one_line(&table.name)
         );
         return Vec::new();
     }

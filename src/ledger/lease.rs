@@ -68,7 +68,7 @@ mod tests {
     /// D1's part, on SQLite: rows as texts of JSON.
     fn d1() -> Connection {
         let d1 = Connection::open_in_memory().unwrap();
-        d1.execute_batch(sql::BOOKKEEPING).unwrap();
+        d1.execute_batch(&sql::BOOKKEEPING).unwrap();
         d1
     }
 

@@ -21,5 +21,6 @@ mod protocol;
 mod r2;
 mod redirects;
 mod replicas;
+mod splitter;
 mod support;
 mod transfer;
