@@ -4,7 +4,7 @@
 // two columns with one name the last wins, names that look like integers move to the front, and without rows there are no names.
 // So a single read goes through `raw`. Everything else goes through `batch`, and must give its columns distinct,
 // non-numeric names if it wants to see all of them.
-import { Refusal } from "./envelope";
+import { refusal } from "./outcome";
 import type { Statement } from "./statements";
 
 type Row = Record<string, unknown>;
@@ -58,15 +58,4 @@ const QUOTED = /'[^']*'|"[^"]*"/g;
 function isRead({ sql }: Statement): boolean {
   if (/^\s*(select|values|explain|pragma)\b/i.test(sql)) return !sql.replace(QUOTED, "").replace(/;\s*$/, "").includes(";");
   return /^\s*with\b/i.test(sql) && !/\b(insert|update|delete|replace)\b/i.test(sql);
-}
-
-// What D1 says when SQLite, or the check before it, refused the statement; all of it was rolled back. Anything else (a reset, a
-// lost connection, an overload) leaves open whether the batch happened.
-const REFUSED =
-  /: SQLITE_[A-Z]+\b|^D1_TYPE_ERROR|parameter|must contain only one statement|did not contain a statement|No SQL statements|To execute a transaction/;
-const UNDECIDED = /SQLITE_(BUSY|IOERR|FULL|NOMEM|INTERRUPT|CORRUPT|CANTOPEN|PROTOCOL|NOTADB|INTERNAL)\b/;
-
-function refusal(error: unknown): Refusal | undefined {
-  const message = error instanceof Error ? error.message : String(error);
-  return REFUSED.test(message) && !UNDECIDED.test(message) ? new Refusal(400, 7500, message) : undefined;
 }

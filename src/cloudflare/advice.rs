@@ -41,6 +41,27 @@ pub fn about_d1(status: u16) -> Advice {
     Advice { brief, full }
 }
 
+/// What to do when a quota or a size is reached, by D1's words. Waiting a moment does not help.
+pub fn about_d1_limit(message: &str) -> Option<&'static str> {
+    const LIMITS: [(&str, &str); 5] = [
+        ("free tier daily", "the free plan's quota for today is used up until 00:00 UTC; Workers Paid has none"),
+        (
+            "Exceeded maximum DB size",
+            "a database may have 500 MB on the free plan and 10 GB on Workers Paid: delete rows",
+        ),
+        (
+            "maximum account storage limit",
+            "an account may have 5 GB on the free plan: delete databases, or take Workers Paid",
+        ),
+        ("Too many API requests by single", GATEWAY_LIMIT),
+        ("Too many subrequests", GATEWAY_LIMIT),
+    ];
+    LIMITS.iter().find(|(said, _)| message.contains(said)).map(|(_, advice)| *advice)
+}
+
+const GATEWAY_LIMIT: &str =
+    "the gateway's Worker has a limit of queries a request, which is 50 on the free plan: take Workers Paid";
+
 /// What to do when R2 refuses with this HTTP status and S3 error code.
 pub fn about_r2(status: u16, code: &str) -> Advice {
     let keys = "check R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY, or that CLOUDFLARE_API_TOKEN may edit R2";

@@ -63,10 +63,15 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// How long the API asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// The number under which Cloudflare's network knows this answer.
+    pub(crate) ray: Option<String>,
     /// That it sends us elsewhere.
     pub(crate) redirect: Option<String>,
     pub(crate) body: Result<Bytes, Oversized>,
 }
+
+/// A Ray ID has 16 digits and three letters of an airport; what is in front of a gateway may say anything.
+const RAY_CHARS: usize = 32;
 
 /// Why an answer has no result.
 pub(crate) enum NoResult {
@@ -87,7 +92,7 @@ struct Fields<'a> {
     #[serde(default)]
     success: bool,
     #[serde(default)]
-    errors: Vec<Problem>,
+    errors: Option<Vec<Problem>>,
     /// Left as it came: what it must be depends on the question, and an answer with rows may have megabytes.
     #[serde(default, borrow)]
     result: Option<&'a RawValue>,
@@ -98,7 +103,7 @@ struct Problem {
     #[serde(default)]
     code: i64,
     #[serde(default)]
-    message: String,
+    message: Option<String>,
 }
 
 impl Reply {
@@ -106,7 +111,8 @@ impl Reply {
     pub(crate) async fn read(response: Response, expected: Oversized) -> reqwest::Result<Reply> {
         let (status, head) = (response.status(), response.headers());
         let (retry_after, redirect) = (retry_after(head), redirect(status, head));
-        Ok(Reply { status: status.as_u16(), retry_after, redirect, body: bounded(response, expected).await? })
+        let ray = head.get("cf-ray").and_then(|ray| ray.to_str().ok()).map(|ray| ray.chars().take(RAY_CHARS).collect());
+        Ok(Reply { status: status.as_u16(), retry_after, ray, redirect, body: bounded(response, expected).await? })
     }
 
     /// The result in the envelope.
@@ -118,8 +124,9 @@ impl Reply {
         let body = self.body.as_ref().map_err(|oversized| NoResult::Oversized(*oversized))?;
         let fields: Fields<'_> = serde_json::from_slice(body).map_err(NoResult::Foreign)?;
         if !fields.success {
-            let problem = fields.errors.into_iter().next();
-            let (code, message) = problem.map_or((0, "no reason given".into()), |p| (p.code, p.message));
+            let problem = fields.errors.into_iter().flatten().next();
+            let (code, message) = problem.map_or((0, None), |problem| (problem.code, problem.message));
+            let message = message.unwrap_or_else(|| "no reason given".to_owned());
             return Err(NoResult::Refused(Refusal { status: self.status, code, message }));
         }
         match fields.result {
@@ -155,12 +162,16 @@ mod tests {
     #[test]
     fn an_answer_is_a_result_a_refusal_or_neither() {
         let result = |body: &'static str| {
-            Reply { status: 200, retry_after: None, redirect: None, body: Ok(body.into()) }.result::<Vec<u32>>()
+            Reply { status: 200, retry_after: None, ray: None, redirect: None, body: Ok(body.into()) }
+                .result::<Vec<u32>>()
         };
         assert!(matches!(result(r#"{"success":true,"result":[1]}"#), Ok(numbers) if numbers == [1]));
         assert!(matches!(result(r#"{"success":true,"result":null}"#), Err(NoResult::Empty(_))));
         assert!(matches!(result(r#"{"success":true,"result":{}}"#), Err(NoResult::Misfit(_))));
         assert!(matches!(result("<html>"), Err(NoResult::Foreign(_))));
+        assert!(result(r#"{"success":true,"errors":null,"messages":null,"result":[1]}"#).is_ok());
+        let silent = result(r#"{"success":false,"errors":null,"result":null}"#);
+        assert!(matches!(silent, Err(NoResult::Refused(refusal)) if refusal.message == "no reason given"));
         let refused = result(r#"{"success":false,"errors":[{"code":7,"message":"no"},{"code":8}]}"#);
         assert!(matches!(refused, Err(NoResult::Refused(refusal)) if refusal.to_string() == "no (code 7, HTTP 200)"));
     }

@@ -80,8 +80,27 @@ pub struct StatementResult {
     #[serde(default)]
     pub results: ResultSet,
     /// D1's account of the statement.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "account")]
     pub meta: Meta,
+    /// Whether the statement was carried out; an answer that does not say so has no other meaning.
+    #[serde(default)]
+    success: Option<bool>,
+    /// Why it was not.
+    #[serde(default)]
+    error: Option<Json>,
+}
+
+impl StatementResult {
+    /// An answer that says yes as a whole and no to a statement says nothing certain of the batch.
+    pub(super) fn all_good(results: &[StatementResult]) -> Result<(), SendError> {
+        let Some(failed) = results.iter().find(|result| result.success == Some(false)) else { return Ok(()) };
+        let reason = match &failed.error {
+            Some(Json::String(reason)) => reason.clone(),
+            Some(reason) => reason.to_string(),
+            None => "no reason given".to_owned(),
+        };
+        Err(SendError::Unknown(format!("D1 says that one statement failed and the others did not: {reason}")))
+    }
 }
 
 /// The rows that a statement gives, as arrays.
@@ -117,6 +136,11 @@ pub struct Meta {
     pub size_after: u64,
 }
 
+/// It may be missing, and it may be null.
+fn account<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Meta, D::Error> {
+    Ok(Option::<Meta>::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// A number that people look at: whatever is no count is the nearest one.
 fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let value = Json::deserialize(deserializer)?;
@@ -134,8 +158,12 @@ pub(super) fn result<T: DeserializeOwned>(reply: &Reply) -> Result<T, SendError>
         },
         NoResult::Foreign(_) if status == 429 => not_now("too many requests", reply),
         NoResult::Foreign(_) if matches!(status, 403 | 413) => {
-            let message = "something in front of D1 turned the request away, in words that are not D1's".to_owned();
-            with_advice(Refusal { status, code: 0, message }).into()
+            let ray = reply.ray.as_ref().map(|ray| format!(" (Ray ID {ray})")).unwrap_or_default();
+            let what = if status == 403 { "a firewall" } else { "a limit on the size of requests" };
+            let message = format!(
+                "{what} in front of D1 turned the request away{ray}; the gateway has none: see gateway/README.md"
+            );
+            Refusal { status, code: 0, message }.into()
         }
         NoResult::Oversized(oversized) => oversized.into(),
         NoResult::Foreign(error) => SendError::Unknown(format!("HTTP {status} without D1's JSON: {error}")),
@@ -150,7 +178,7 @@ fn not_now(message: &str, reply: &Reply) -> SendError {
 }
 
 fn with_advice(refusal: Refusal) -> Refusal {
-    match advice::about_d1(refusal.status).brief {
+    match advice::about_d1_limit(&refusal.message).unwrap_or(advice::about_d1(refusal.status).brief) {
         "" => refusal,
         advice => Refusal { message: format!("{}: {advice}", refusal.message), ..refusal },
     }
@@ -175,7 +203,7 @@ const TURNED_AWAY: [i64; 7] = [10000, 9109, 7403, 7404, 7400, 6003, 7003];
 /// SQLite's codes for a statement that failed, in D1's words. The batch is undone.
 const FAILED: [&str; 8] = ["ERROR", "CONSTRAINT", "TOOBIG", "MISMATCH", "AUTH", "RANGE", "MISUSE", "READONLY"];
 /// What D1, or the gateway, says of a batch before it begins, or of a limit that is reached.
-const NEVER_BEGUN: [&str; 10] = [
+const NEVER_BEGUN: [&str; 12] = [
     "D1_TYPE_ERROR",
     "parameter binding",
     "must contain only one statement",
@@ -186,6 +214,8 @@ const NEVER_BEGUN: [&str; 10] = [
     "has exceeded D1's",
     "Exceeded maximum DB size",
     "maximum account storage limit",
+    "Too many API requests by single",
+    "Too many subrequests",
 ];
 
 fn outcome(refusal: &Refusal) -> Outcome {
@@ -200,5 +230,56 @@ fn outcome(refusal: &Refusal) -> Outcome {
         _ if TURNED_AWAY.contains(&refusal.code) => Outcome::Refused,
         _ if failed() || NEVER_BEGUN.iter().any(|text| says(text)) => Outcome::Refused,
         _ => Outcome::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(status: u16, body: &'static str) -> Result<Vec<StatementResult>, SendError> {
+        let ray = Some("8f00ba2000000000-FRA".to_owned());
+        result(&Reply { status, retry_after: None, ray, redirect: None, body: Ok(body.into()) })
+    }
+
+    #[test]
+    fn nulls_and_fractions_are_taken() {
+        let body = r#"{"success":true,"errors":null,"messages":null,"result":[{"success":true,"meta":null},
+            {"results":{"columns":["a"],"rows":[[1]]},"meta":{"rows_written":2.0,"size_after":8192.5}}]}"#;
+        let results = said(200, body).unwrap();
+        assert!(StatementResult::all_good(&results).is_ok());
+        assert_eq!((results[1].meta.rows_written, results[1].meta.size_after), (2, 8192));
+    }
+
+    #[test]
+    fn a_statement_that_failed_in_a_good_answer_leaves_a_doubt() {
+        let body = r#"{"success":true,"result":[{"success":true},{"success":false,"error":"FOREIGN KEY"}]}"#;
+        let error = StatementResult::all_good(&said(200, body).unwrap()).unwrap_err();
+        assert!(matches!(&error, SendError::Unknown(reason) if reason.ends_with("FOREIGN KEY")), "{error}");
+    }
+
+    #[test]
+    fn a_firewalls_page_is_a_refusal_that_names_its_number_and_the_way_around() {
+        for status in [403, 413] {
+            let error = said(status, "<html>Attention Required! | Cloudflare</html>").unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, SendError::Refused(_)) && text.contains("8f00ba2000000000-FRA"), "{text}");
+            assert!(text.contains("gateway"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quota_is_a_refusal_with_advice() {
+        for (said_by_d1, advice) in [
+            ("Your account has exceeded D1's free tier daily row write limit", "00:00 UTC"),
+            ("Exceeded maximum DB size", "500 MB"),
+            ("You have reached the maximum account storage limit", "5 GB"),
+            ("Too many API requests by single Worker invocation.", "gateway"),
+        ] {
+            let body = serde_json::json!({ "success": false, "errors": [{ "code": 7500, "message": said_by_d1 }] });
+            let error = said(400, body.to_string().leak()).unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, SendError::Refused(_)) && text.contains(advice), "{text}");
+        }
     }
 }

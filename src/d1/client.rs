@@ -72,6 +72,7 @@ impl Client {
             let (got, sent) = (rows.len(), statements.len());
             return Err(SendError::Unknown(format!("D1 answered {got} results to {sent} statements")));
         }
+        StatementResult::all_good(&rows)?;
         if !rows.iter().all(|rows| rows.results.is_even()) {
             return Err(SendError::Unknown("D1 answered with rows that have other columns than it names".into()));
         }

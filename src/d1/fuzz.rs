@@ -41,7 +41,7 @@ pub(crate) fn rows(answer: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn whole(answer: &[u8], status: u16) -> Result<Vec<StatementResult>, SendError> {
-    result(&Reply { status, retry_after: None, redirect: None, body: Ok(Bytes::copy_from_slice(answer)) })
+    result(&Reply { status, retry_after: None, ray: None, redirect: None, body: Ok(Bytes::copy_from_slice(answer)) })
 }
 
 fn streamed(answer: &[u8], piece: usize) -> (Vec<Vec<u8>>, Result<(), SendError>) {

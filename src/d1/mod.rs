@@ -7,6 +7,7 @@ mod client;
 pub(crate) mod fuzz;
 pub mod limits;
 mod scanner;
+pub(crate) mod splitter;
 mod statement;
 mod stream;
 

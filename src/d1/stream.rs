@@ -80,8 +80,9 @@ impl RowStream {
 /// Whether all went well, as an answer that was read to its end says.
 pub(super) fn end(scanner: &Scanner) -> Result<(), SendError> {
     let rest = Bytes::copy_from_slice(scanner.rest());
-    let reply = Reply { status: 200, retry_after: None, redirect: None, body: Ok(rest) };
+    let reply = Reply { status: 200, retry_after: None, ray: None, redirect: None, body: Ok(rest) };
     let results: Vec<StatementResult> = result(&reply)?;
+    StatementResult::all_good(&results)?;
     // They stand under names that JSON lets one write in other ways than D1 does: taken for none, they would be lost.
     if results.iter().any(|result| !result.results.rows.is_empty()) {
         return Err(SendError::Unknown(

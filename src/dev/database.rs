@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use super::envelope::ApiError;
 use super::json::{Format, RowWriter};
 use super::{authorizer, error_text, math, raw, split};
-use crate::d1::{Statement, limits};
+use crate::d1::{Statement, limits, splitter};
 
 /// SQLite's default page size.
 const PAGE_BYTES: i64 = 4096;
@@ -178,22 +178,26 @@ struct StatementOutput {
     read: u64,
 }
 
-/// Runs a text of one or more statements. As on D1, the last one takes the parameters and returns the results.
+const MANY_WITH_PARAMETERS: &str =
+    "When executing multiple SQL statements in a single call, only the last statement can have parameters.";
+
+/// Runs a text of one or more statements, as the REST API takes it apart. As on D1, the last one takes the parameters and returns the
+/// results.
 fn run_text(connection: &Connection, statement: &Statement, format: Format) -> Result<StatementOutput, ApiError> {
     let sql = statement.sql.text();
-    let mut batch = Batch::new(connection, &sql);
     let mut last: Option<(StatementOutput, usize)> = None;
-    while let Some(mut prepared) = batch.next().map_err(sql_error)? {
-        let wanted = prepared.parameter_count();
-        if last.as_ref().is_some_and(|(_, bound)| *bound > 0) {
-            return Err(ApiError::sql(
-                "When executing multiple SQL statements in a single call, only the last statement can have parameters.",
-            ));
+    for piece in splitter::pieces(&sql) {
+        let mut batch = Batch::new(connection, &piece);
+        while let Some(mut prepared) = batch.next().map_err(sql_error)? {
+            let wanted = prepared.parameter_count();
+            if last.as_ref().is_some_and(|(_, bound)| *bound > 0) {
+                return Err(ApiError::sql(MANY_WITH_PARAMETERS));
+            }
+            if wanted > 0 {
+                bind(&mut prepared, &statement.params)?;
+            }
+            last = Some((collect(&mut prepared, format)?, wanted));
         }
-        if wanted > 0 {
-            bind(&mut prepared, &statement.params)?;
-        }
-        last = Some((collect(&mut prepared, format)?, wanted));
     }
     match last {
         _ if split::has_empty_statement(&sql) => Err(ApiError::sql("SQL code did not contain a statement.")),

@@ -41,7 +41,7 @@ impl Fence {
     fn statement(self) -> Statement {
         let Position { seq, txn } = self.base;
         let params = [seq.to_string(), txn.to_string(), self.txn.to_string(), self.source, self.changes];
-        Statement::with(sql::COMMIT, params)
+        Statement::with(sql::COMMIT.as_str(), params)
     }
 }
 

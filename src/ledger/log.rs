@@ -87,7 +87,7 @@ pub(super) fn prune(base: Seq) -> Option<Statement> {
 
 /// The entry for a change that is made on D1 and not by a replica; it goes into the same batch.
 pub(crate) fn foreign_entry() -> Statement {
-    Statement::with(sql::FOREIGN, [txn::random().to_string(), source()])
+    Statement::with(sql::FOREIGN.as_str(), [txn::random().to_string(), source()])
 }
 
 /// A commit as people read it.

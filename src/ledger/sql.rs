@@ -1,4 +1,7 @@
 //! The texts of `sql/`: no other file includes them. What has to be built from parts (`state`, `stage`, `changes`) is built there.
+//! Their comments stay here: D1's REST API has stumbled over a `;` or a quote in one.
+
+use std::sync::LazyLock;
 
 /// A text as it is sent: without the line end that an editor leaves.
 macro_rules! text {
@@ -7,13 +10,23 @@ macro_rules! text {
     };
 }
 
-/// Makes the tables, statement by statement. Sent with its comments, which tell whoever looks at D1 what the tables are for.
-pub(super) const BOOKKEEPING: &str = include_str!("../../sql/bookkeeping.sql");
+/// A text with comments, each on lines of its own, as it is sent: without them.
+macro_rules! commented {
+    ($name:literal) => {
+        LazyLock::new(|| {
+            let lines = text!($name).lines().filter(|line| !line.trim_start().starts_with("--") && !line.is_empty());
+            lines.collect::<Vec<_>>().join("\n")
+        })
+    };
+}
+
+/// Makes the tables, statement by statement.
+pub(super) static BOOKKEEPING: LazyLock<String> = commented!("bookkeeping");
 /// The fence and the log's entry in one. `?1`, `?2`: seq and txn of the commit it builds on, `?3`: its txn, `?4`: who writes, `?5`: what
 /// changed.
-pub(super) const COMMIT: &str = include_str!("../../sql/commit.sql");
+pub(super) static COMMIT: LazyLock<String> = commented!("commit");
 /// The log's entry for what was written past the replicas. `?1`: the txn, `?2`: who writes.
-pub(super) const FOREIGN: &str = include_str!("../../sql/foreign.sql");
+pub(super) static FOREIGN: LazyLock<String> = commented!("foreign");
 
 /// Seq and txn of the newest commit; 0 and nothing when nobody has committed yet.
 pub(super) const LOG_NEWEST: &str = text!("log_newest");
@@ -56,3 +69,21 @@ pub(super) const SCHEMA_TABLES: &str = text!("schema_tables");
 pub(super) const SCHEMA_LOG: &str = text!("schema_log");
 /// Name and text of liteflare's own tables.
 pub(super) const SCHEMA_OWN: &str = text!("schema_own");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::d1::splitter::is_kept_whole;
+
+    #[test]
+    fn nothing_of_ours_is_cut_and_no_comment_is_sent() {
+        let many = BOOKKEEPING.split_inclusive(";\n").chain([COMMIT.as_str(), FOREIGN.as_str()]);
+        let single = [LOG_NEWEST, LOG_SINCE, LOG_FIND, LOG_PRUNE, LOG_RECENT, STATE_READ, STATE_FORGET_HEADER];
+        let stage = [STAGE_PUT, STAGE_DATE, STAGE_CHECK, STAGE_CLEAR, STAGE_DATE_REST, STAGE_EXPIRE];
+        let schema = [SCHEMA_OBJECTS, SCHEMA_TABLES, SCHEMA_LOG, SCHEMA_OWN];
+        let all = many.chain(single).chain(stage).chain(schema).chain(IMPORTING).chain(REPLAYING);
+        for sql in all {
+            assert!(is_kept_whole(sql) && !sql.contains("--") && !sql.contains("/*"), "{sql}");
+        }
+    }
+}

@@ -1,33 +1,35 @@
 //! The removable guard that keeps the application's triggers silent on D1 while liteflare replays rows (R13).
 //! Their work is already part of the transaction; firing them again would do it twice.
 //!
-//! Whoever may write to D1 may write a trigger in which the markers stand anywhere. So a guard is what stands, to the letter, in one of
-//! the two places where [`guard`] puts it, found by tokens; taking it out leaves every other token as it was.
+//! The guard must leave a text that D1's REST API keeps whole (`d1::splitter`), so it has no comments of its own. A trigger that would be
+//! cut all the same is spelled anew, and its guard then carries the application's text.
+//!
+//! Whoever may write to D1 may write a trigger that looks guarded. So a guard is what stands, to the letter, in one of the places where
+//! [`guard`] puts it, found by tokens; taking it out leaves every other token as it was.
+
+use std::ops::Range;
 
 use sqlite3_parser::dialect::TokenType;
 
 use super::SchemaError;
 use super::checked::spelled;
 use super::lexer::{Token, tokens};
+use super::respell::{cut, respelled};
+use crate::d1::splitter::is_kept_whole;
 
-const OPEN: &str = "/*lf<*/";
-const CLOSE: &str = "/*>lf*/";
 /// The table of liteflare's own that guards read. It is named here because the triggers on D1 name it; the ledger makes it.
 pub(crate) const TABLE: &str = "_lf_state";
+
+/// With these markers 0.1.0 set its guards apart. They are read, and no longer written.
+const OPEN: &str = "/*lf<*/";
+const CLOSE: &str = "/*>lf*/";
+
+/// What every trigger's text begins with in `sqlite_schema`.
+const START: &str = "CREATE TRIGGER ";
 
 /// True while nobody replays. The table must hold the integer 0 or 1 there, not text.
 fn silent() -> String {
     format!("(SELECT value FROM {TABLE} WHERE key='replaying')=0")
-}
-
-/// What a guard adds to a trigger that has a WHEN: after that word, and before BEGIN.
-fn around_condition() -> (String, String) {
-    (format!("{OPEN} {} AND ({CLOSE}", silent()), format!("{OPEN}){CLOSE}"))
-}
-
-/// What a guard adds before the BEGIN of a trigger that has no WHEN.
-fn condition() -> String {
-    format!("{OPEN}WHEN {} {CLOSE}", silent())
 }
 
 /// The text of the trigger `name` with the guard; [`strip`] gives the text back to the byte.
@@ -38,20 +40,36 @@ pub(crate) fn guard(name: &str, sql: &str) -> Result<String, SchemaError> {
         problem: problem.to_owned(),
         advice: "drop it and create it anew",
     };
-    let place = Place::of(&tokens(sql, &object)?).ok_or_else(|| unreadable("its ON and BEGIN cannot be found"))?;
-    let (head, begin) = (&sql[..place.begin], &sql[place.begin..]);
-    let guarded = match place.when {
-        Some(when) => {
-            let (after_when, before_begin) = around_condition();
-            format!("{}{after_when}{}{before_begin}{begin}", &head[..when.end], &head[when.end..])
-        }
-        None => format!("{head}{}{begin}", condition()),
+    let all = tokens(sql, &object)?;
+    let place = Place::of(&all).ok_or_else(|| unreadable("its ON and BEGIN cannot be found"))?;
+    let plain = guarded(sql, place, "");
+    let guarded = if is_kept_whole(&plain) {
+        plain
+    } else {
+        carrying(sql, &all, place).filter(|text| is_kept_whole(text)).ok_or_else(|| cut(object.clone()))?
     };
     // A text that looks guarded already, or in which the guard cannot be told from what is around it.
     if strip(sql) != sql || strip(&guarded) != sql {
-        return Err(unreadable("its text contains liteflare's markers where these have a meaning"));
+        return Err(unreadable("its text contains liteflare's guard where this has a meaning"));
     }
     Ok(guarded)
+}
+
+/// Adds the guard. The blank after it is what the REST API needs before BEGIN.
+fn guarded(sql: &str, place: Place, carried: &str) -> String {
+    let (silent, head, begin) = (silent(), &sql[..place.begin], &sql[place.begin..]);
+    match place.when {
+        Some(when) => format!("{} {silent}{carried} AND ({}) {begin}", &head[..when.end], &head[when.end..]),
+        None => format!("{head}WHEN {silent}{carried} {begin}"),
+    }
+}
+
+/// The trigger spelled anew, with its own text inside the guard. `None`: its text is not as `sqlite_schema` has it.
+fn carrying(sql: &str, all: &[Token], place: Place) -> Option<String> {
+    let is_as_kept = sql.starts_with(START) && all.get(2)?.start == START.len() && all.last()?.end == sql.len();
+    let anew = respelled(sql, all, Some(place.begin_token));
+    let place = Place::of(&tokens(&anew, "trigger").ok().filter(|_| is_as_kept)?)?;
+    Some(guarded(&anew, place, &format!(" AND x'{}' NOTNULL", hex::encode(sql))))
 }
 
 /// Takes the guard out again, if it has one. Works as well after `ALTER TABLE` has rewritten the text around it.
@@ -62,30 +80,79 @@ pub(crate) fn strip(sql: &str) -> String {
 /// `None`: there is no guard.
 fn stripped(sql: &str) -> Option<String> {
     let all = tokens(sql, "trigger").ok()?;
-    let Place { when, begin } = Place::of(&all)?;
-    let when = when?;
-    let (after_when, before_begin) = around_condition();
-    let bare = condition();
-    let (out, cuts) = if let Some(own) = sql[when.end..begin].strip_prefix(&after_when) {
-        let own = own.strip_suffix(&before_begin)?;
-        let cuts = [when.end..when.end + after_when.len(), begin - before_begin.len()..begin];
-        (format!("{}{own}{}", &sql[..when.end], &sql[begin..]), cuts)
-    } else {
-        let head = sql[..begin].strip_suffix(&bare)?;
-        (format!("{head}{}", &sql[begin..]), [head.len()..begin, begin..begin])
-    };
-    let is_cut = |token: &Token| cuts.iter().any(|cut| cut.start < token.end && token.start < cut.end);
+    let Place { when, begin, .. } = Place::of(&all)?;
+    let found = found(sql, when?, begin)?;
+    let [first, second] = &found.cuts;
+    let out = [&sql[..first.start], &sql[first.end..second.start], &sql[second.end..]].concat();
+    let is_cut = |token: &Token| found.cuts.iter().any(|cut| cut.start < token.end && token.start < cut.end);
     let kept: Vec<Token> = all.into_iter().filter(|token| !is_cut(token)).collect();
     let left = tokens(&out, "trigger").ok()?;
-    (spelled(sql, &kept) == spelled(&out, &left)).then_some(out)
+    let is_whole = spelled(sql, &kept) == spelled(&out, &left) && is_closed(&sql[first.end..second.start]);
+    // What it carries is believed only as long as it says what D1 runs: an ALTER may have rewritten that.
+    let declared = || {
+        let text = String::from_utf8(hex::decode(found.carried?).ok()?).ok()?;
+        let all = tokens(&text, "trigger").ok()?;
+        (carrying(&text, &all, Place::of(&all)?)? == sql).then_some(text)
+    };
+    is_whole.then(|| declared().unwrap_or(out))
+}
+
+/// A guard in a text.
+struct Found<'s> {
+    /// Its two parts; the second one may be empty.
+    cuts: [Range<usize>; 2],
+    /// The application's text in hexadecimal digits.
+    carried: Option<&'s str>,
+}
+
+/// The guard between the WHEN and the BEGIN of a text.
+fn found(sql: &str, when: Token, begin: usize) -> Option<Found<'_>> {
+    let inside = &sql[when.end..begin];
+    let silent = silent();
+    // 0.1.0's two forms.
+    let (after_when, before_begin) = (format!("{OPEN} {silent} AND ({CLOSE}"), format!("{OPEN}){CLOSE}"));
+    if inside.len() >= after_when.len() + before_begin.len() && inside.starts_with(&after_when) {
+        let cuts = [when.end..when.end + after_when.len(), begin - before_begin.len()..begin];
+        return inside.ends_with(&before_begin).then_some(Found { cuts, carried: None });
+    }
+    if sql[..when.start].ends_with(OPEN) && inside == format!(" {silent} {CLOSE}") {
+        return Some(Found { cuts: [when.start - OPEN.len()..begin, begin..begin], carried: None });
+    }
+    let rest = inside.strip_prefix(' ')?.strip_prefix(&silent)?;
+    let carried = rest.strip_prefix(" AND x'").and_then(|rest| rest.split_once("' NOTNULL"));
+    let (carried, rest) = carried.map_or((None, rest), |(digits, rest)| (Some(digits), rest));
+    if rest == " " {
+        return Some(Found { cuts: [when.start..begin, begin..begin], carried });
+    }
+    let own = rest.strip_prefix(" AND (")?.strip_suffix(") ")?;
+    let start = begin - ") ".len();
+    Some(Found { cuts: [when.end..start - own.len(), start..begin], carried })
+}
+
+/// Whether each parenthesis in a part of a text has its other half there.
+fn is_closed(part: &str) -> bool {
+    let Ok(all) = tokens(part, "trigger") else { return false };
+    let mut depth = 0;
+    let stays_inside = all.iter().all(|token| {
+        depth += match token.kind {
+            TokenType::TK_LP => 1,
+            TokenType::TK_RP => -1,
+            _ => 0,
+        };
+        depth >= 0
+    });
+    stays_inside && depth == 0
 }
 
 /// Where a guard goes.
+#[derive(Clone, Copy)]
 struct Place {
     /// The trigger's WHEN.
     when: Option<Token>,
     /// The start of its BEGIN.
     begin: usize,
+    /// Its BEGIN's place among the tokens.
+    begin_token: usize,
 }
 
 impl Place {
@@ -95,7 +162,7 @@ impl Place {
         let name = if tokens.get(on + 2)?.kind == TokenType::TK_DOT { on + 3 } else { on + 1 };
         let mut depth = 0;
         let mut when = None;
-        for pair in tokens.get(name..)?.windows(2) {
+        for (index, pair) in tokens.get(name..)?.windows(2).enumerate() {
             let (before, token) = (pair[0].kind, pair[1]);
             match token.kind {
                 TokenType::TK_LP => depth += 1,
@@ -103,7 +170,7 @@ impl Place {
                 // A later WHEN belongs to a CASE.
                 TokenType::TK_WHEN if depth == 0 && when.is_none() => when = Some(token),
                 TokenType::TK_BEGIN if depth == 0 && before != TokenType::TK_DOT => {
-                    return Some(Place { when, begin: token.start });
+                    return Some(Place { when, begin: token.start, begin_token: name + index + 1 });
                 }
                 _ => {}
             }
@@ -113,86 +180,4 @@ impl Place {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rusqlite::Connection;
-
-    fn database() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(
-            "CREATE TABLE t(x,begin,\"on\"); CREATE TABLE \"when\"(x,\"begin\",\"on\");
-             CREATE VIEW v AS SELECT 1",
-        )
-        .unwrap();
-        db.execute_batch(&format!("CREATE TABLE {TABLE}(key TEXT PRIMARY KEY,value)")).unwrap();
-        db
-    }
-
-    /// The promise: strip(guard(x)) == x, and the guarded text still is a trigger.
-    #[test]
-    fn a_guard_comes_off_to_the_byte() {
-        let texts = [
-            "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; END",
-            "CREATE TRIGGER a AFTER INSERT ON main.t FOR EACH ROW WHEN NEW.x>1 BEGIN SELECT 1; END",
-            "CREATE TRIGGER \"begin\" AFTER UPDATE OF x,\"on\" ON \"when\" WHEN(NEW.begin>1)BEGIN SELECT 1; END",
-            "CREATE TRIGGER a AFTER INSERT ON t WHEN NEW.begin -- BEGIN\n /* BEGIN */ BEGIN SELECT 1; END",
-            "CREATE TRIGGER a AFTER INSERT ON t WHEN CASE WHEN NEW.x THEN 1 ELSE 0 END BEGIN SELECT 'BEGIN'; END",
-            "CREATE TRIGGER a INSTEAD OF DELETE ON v BEGIN SELECT ''''; END",
-            "CREATE TRIGGER a AFTER INSERT ON t WHEN NEW.x<>'/*lf<*/' BEGIN SELECT '/*>lf*/'; END",
-            "CREATE TRIGGER a AFTER INSERT ON t /*lf<*/ WHEN NEW.x /*>lf*/ BEGIN SELECT 1 /*lf<*/; /*>lf*/ END",
-        ];
-        let db = database();
-        for text in texts {
-            let guarded = guard("a", text).unwrap();
-            assert_ne!(guarded, text);
-            assert_eq!(strip(&guarded), text);
-            db.execute_batch(&guarded).unwrap_or_else(|error| panic!("{guarded}: {error}"));
-            let name = if text.contains("\"begin\"") { "begin" } else { "a" };
-            let stored: String =
-                db.query_row("SELECT sql FROM sqlite_schema WHERE name=?1", [name], |row| row.get(0)).unwrap();
-            assert_eq!(strip(&stored), text);
-            db.execute_batch(&format!("DROP TRIGGER \"{name}\"")).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_guard_comes_off_after_its_table_was_renamed() {
-        let db = database();
-        let text = "CREATE TRIGGER a AFTER INSERT ON t WHEN NEW.x>1 BEGIN INSERT INTO t(x) VALUES (1); END";
-        db.execute_batch(&guard("a", text).unwrap()).unwrap();
-        db.execute_batch("ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME COLUMN x TO y").unwrap();
-        let stored: String =
-            db.query_row("SELECT sql FROM sqlite_schema WHERE name='a'", [], |row| row.get(0)).unwrap();
-        let expected = "CREATE TRIGGER a AFTER INSERT ON \"u\" WHEN NEW.y>1 BEGIN INSERT INTO \"u\"(y) VALUES (1); END";
-        assert_eq!(strip(&stored), expected);
-    }
-
-    /// Markers that stand where `guard` does not put them are the trigger's own.
-    #[test]
-    fn what_only_looks_like_a_guard_stays() {
-        let (after_when, before_begin) = around_condition();
-        let texts = [
-            "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 'a' AS \"/*lf<*/\", '/*>lf*/\"; END; ATTACH x AS y; --'; END".to_owned(),
-            "CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1 /*lf<*/; SELECT '/*>lf*/; END; ATTACH x AS y; --'; END".to_owned(),
-            "CREATE TRIGGER a AFTER INSERT ON t /*lf<*/WHEN 1 /*>lf*/BEGIN SELECT 1; END".to_owned(),
-            format!("CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; {}END", condition()),
-            format!("CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT '{}BEGIN'; END", condition()),
-            format!("CREATE TRIGGER a AFTER INSERT ON t -- {}\n BEGIN SELECT 1; END", condition()),
-            format!("CREATE TRIGGER a AFTER INSERT ON t WHEN{after_when} 1) BEGIN SELECT 1; END"),
-            format!("CREATE TRIGGER a AFTER INSERT ON t WHEN (1 {before_begin}BEGIN SELECT 1; END"),
-            // Without its end, the comment before it would swallow the rest.
-            format!("CREATE TRIGGER a AFTER INSERT ON t WHEN{after_when} 1 /* {before_begin}BEGIN SELECT 1; END"),
-        ];
-        for text in texts {
-            assert_eq!(strip(&text), text);
-        }
-    }
-
-    /// A guard inside the trigger's own condition would leave two statements' halves; a trigger guarded by hand has no text of its own.
-    #[test]
-    fn a_text_that_carries_a_guard_already_cannot_get_another() {
-        let text = "CREATE TRIGGER a AFTER INSERT ON t WHEN NEW.x BEGIN SELECT 1; END";
-        let error = guard("a", &guard("a", text).unwrap()).unwrap_err().to_string();
-        assert!(error.starts_with("trigger a: ") && error.contains("markers"), "{error}");
-    }
-}
+mod tests;

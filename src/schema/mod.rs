@@ -9,6 +9,7 @@ pub(crate) mod guard;
 mod keys;
 mod lexer;
 mod read;
+mod respell;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub(crate) use error::SchemaError;
 pub(crate) use keys::CellName;
 pub(crate) use lexer::quoted;
 pub(crate) use lexer::{Token, folded, tokens};
+pub(crate) use respell::stored;
 
 /// What the names of liteflare's own tables on D1 begin with; the ledger keeps them.
 pub(crate) const OWN_PREFIX: &str = "_lf_";

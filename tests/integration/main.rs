@@ -19,5 +19,6 @@ mod protocol;
 mod r2;
 mod redirects;
 mod replicas;
+mod splitter;
 mod support;
 mod transfer;

@@ -7,6 +7,7 @@ use super::columns::{Candidate, candidates};
 use super::trial::{Trial, text, wanted};
 use super::{Ddl, Problem};
 use crate::d1::limits;
+use crate::d1::splitter::is_kept_whole;
 use crate::plan::pair::{Fate, Pair, rename_order};
 use crate::plan::{After, Before, PlanError};
 use crate::schema::{Kind, Object, Table, folded, quoted};
@@ -33,10 +34,18 @@ impl<'a, 's> Attempt<'a, 's> {
         let mut attempt = Attempt { trial, before, after, dropped, ddl: Ddl::default() };
         let problem = attempt.steps(pairs)?;
         let ddl = attempt.ddl;
-        let all = ddl.first.iter().chain(&ddl.shape).chain(&ddl.last).chain(&ddl.finish);
-        if let Some(long) = all.into_iter().find(|sql| sql.len() > limits::SQL_BYTES) {
-            let object = long.chars().take(60).collect();
-            return Err(PlanError::StatementTooLong { object, len: long.len() });
+        for sql in ddl.first.iter().chain(&ddl.shape).chain(&ddl.last).chain(&ddl.finish) {
+            let object = || sql.chars().take(60).collect();
+            if sql.len() > limits::SQL_BYTES {
+                return Err(PlanError::StatementTooLong { object: object(), len: sql.len() });
+            }
+            if !is_kept_whole(sql) {
+                return Err(PlanError::Unsupported {
+                    object: object(),
+                    problem: "D1's REST API would cut this statement at a semicolon".to_owned(),
+                    advice: "use names without brackets, `$` and semicolons",
+                });
+            }
         }
         Ok((ddl, problem))
     }
@@ -119,7 +128,7 @@ impl<'a, 's> Attempt<'a, 's> {
     fn create_table(&mut self, name: &str) -> Result<(), PlanError> {
         let Some(object) = self.after.schema.object(Kind::Table, name) else { return Ok(()) };
         self.trial.create(object)?;
-        self.ddl.shape.push(object.sql.clone());
+        self.ddl.shape.push(text(object)?);
         Ok(())
     }
 
@@ -140,16 +149,16 @@ impl<'a, 's> Attempt<'a, 's> {
         for (index, pair) in pairs.iter_mut().enumerate() {
             let Some((old, new)) = pair.kept() else { continue };
             let Some(object) = self.after.schema.object(Kind::Table, &new.name) else { continue };
-            let now = self.trial.table_text(&new.name)?;
-            if now == object.sql {
+            let (now, wanted) = (self.trial.table_text(&new.name)?, text(object)?);
+            if now == wanted {
                 continue;
             }
-            let candidates = candidates(&new.name, old, new, &object.sql)?;
+            let candidates = candidates(&new.name, old, new, &wanted)?;
             if candidates.is_empty() {
                 // Perhaps another table's RENAME COLUMN will rewrite its foreign keys; if not, `difference` finds it.
                 continue;
             }
-            let Some(chosen) = self.choose(candidates, &new.name, &object.sql)? else {
+            let Some(chosen) = self.choose(candidates, &new.name, &wanted)? else {
                 return Ok(Some(Problem::Table(index)));
             };
             self.trial.try_all(&chosen.statements)?;

@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use crate::plan::PlanError;
 use crate::schema::checked::CheckedText;
 use crate::schema::folded;
-use crate::schema::guard::{self, guard};
-use crate::schema::{Kind, Object, Schema, SchemaError};
+use crate::schema::guard;
+use crate::schema::{Kind, Object, Schema, SchemaError, stored};
 use crate::vfs::inner::{Task, empty, told};
 
 /// Name, table and text of what a schema holds, by kind and folded name.
@@ -88,7 +88,7 @@ impl Trial {
 
 /// The text an object has on D1.
 pub(super) fn text(object: &Object) -> Result<String, PlanError> {
-    if object.kind == Kind::Trigger { Ok(guard(&object.name, &object.sql)?) } else { Ok(object.sql.clone()) }
+    Ok(stored(object)?)
 }
 
 /// What D1 must hold after the batch.

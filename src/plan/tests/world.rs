@@ -7,6 +7,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::pages::{File, changes};
 use crate::d1::Statement;
+use crate::d1::splitter::is_kept_whole;
 use crate::plan::ablation::{OFF, Rule};
 use crate::plan::{After, Before, Options, Plan, PlanError, plan};
 use crate::schema::guard::strip;
@@ -166,6 +167,7 @@ impl World {
     }
 
     fn run_one(&self, statement: &Statement) -> rusqlite::Result<()> {
+        assert!(is_kept_whole(&statement.sql.text()), "D1's REST API would cut {}", statement.sql);
         if !self.staged {
             self.d1.prepare(&statement.sql.text())?.execute(params_from_iter(&statement.params)).map(|_| ())?;
             return Ok(());
@@ -175,6 +177,7 @@ impl World {
             self.d1.execute("INSERT INTO _lf_stage VALUES(?1,?2)", (i64::try_from(i).unwrap() + 1, payload))?;
         }
         let sql = statement.sql.reading_from(|n| format!("(SELECT payload FROM _lf_stage WHERE part={n})"));
+        assert!(is_kept_whole(&sql), "D1's REST API would cut {sql}");
         self.d1.execute(&sql, []).map(|_| ())
     }
 
