@@ -8,6 +8,9 @@ use rusqlite::ffi;
 use super::{Company, count, insert};
 use crate::support::{Fault, clouds};
 
+/// What is done at once may take as long where the processor has other work; less than a lease holds.
+const LOADED: Duration = Duration::from_millis(2500);
+
 /// Somebody on another machine has the lease for so many seconds more.
 fn hold(company: &Company, seconds: u32) {
     let lease = "INSERT INTO _lf_lease VALUES ('elsewhere', 0, 1, unixepoch('subsec') + ";
@@ -23,10 +26,10 @@ fn who_has_died_with_the_lease_costs_seconds() {
         let began = Instant::now();
         insert(&writers[0], "waited").unwrap();
         let waited = began.elapsed();
-        assert!((Duration::from_secs(1)..Duration::from_secs(4)).contains(&waited), "{waited:?}");
+        assert!((Duration::from_secs(1)..Duration::from_secs(2) + LOADED).contains(&waited), "{waited:?}");
         let began = Instant::now();
         insert(&writers[1], "at once").unwrap();
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(began.elapsed() < LOADED, "{:?}", began.elapsed());
     }
 }
 
@@ -37,13 +40,13 @@ fn busy_timeout_means_what_it_means_on_a_file() {
         let writers = company.writers(2);
         hold(&company, 1000);
         company.relay.delay(Duration::from_millis(20));
-        for (timeout, most) in [(0, 500), (300, 800), (1500, 2300)] {
+        for timeout in [0, 300, 1500] {
             for sql in ["BEGIN IMMEDIATE", "BEGIN; DELETE FROM t", "DELETE FROM t"] {
                 writers[0].busy_timeout(Duration::from_millis(timeout)).unwrap();
                 let began = Instant::now();
                 let error = writers[0].execute_batch(sql).unwrap_err();
                 let waited = began.elapsed();
-                let range = Duration::from_millis(timeout)..Duration::from_millis(most);
+                let range = Duration::from_millis(timeout)..Duration::from_millis(timeout) + LOADED;
                 assert!(range.contains(&waited), "{sql}, {timeout} ms: {waited:?}");
                 assert_eq!(error.to_string(), "database is locked");
                 let _ = writers[0].execute_batch("ROLLBACK"); // where a transaction was begun
@@ -63,7 +66,7 @@ fn who_has_read_an_older_state_is_told_at_once() {
         insert(&writers[1], "meanwhile").unwrap();
         let began = Instant::now();
         let error = insert(&writers[0], "stale").unwrap_err();
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(began.elapsed() < LOADED, "{:?}", began.elapsed());
         let code = error.sqlite_error().map(|error| error.extended_code);
         assert_eq!(code, Some(ffi::SQLITE_BUSY | (2 << 8)));
         assert_eq!(count(&writers[0]), seen, "it stays on what it has seen");
@@ -87,7 +90,7 @@ fn what_changed_nothing_gives_the_lease_back() {
             let _ = writers[0].execute_batch(sql); // the last one fails
             let began = Instant::now();
             while company.ticket_count() > 0 {
-                assert!(began.elapsed() < Duration::from_secs(2), "{sql}");
+                assert!(began.elapsed() < LOADED, "{sql}");
                 thread::sleep(Duration::from_millis(20));
             }
             insert(&writers[1], "next").unwrap();
@@ -131,7 +134,7 @@ fn a_lease_that_d1_does_not_give_costs_no_row_and_no_hang() {
             company.relay.matching("INSERT INTO _lf_lease", 1, fault);
             let began = Instant::now();
             let done = insert(&writers[0], "x").is_ok();
-            assert!(began.elapsed() < Duration::from_secs(7), "{fault:?}: {:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(12), "{fault:?}: {:?}", began.elapsed());
             company.relay.heal();
             insert(&writers[1], "y").unwrap_or_else(|error| panic!("{fault:?}: {error}"));
             let rows = count(&company.process("fresh.db"));
