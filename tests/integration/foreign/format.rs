@@ -27,9 +27,16 @@ const COMMIT: &str = "INSERT INTO _lf_commit(seq, txn, at, source, changes)
     FROM (SELECT coalesce(max(seq), 0) AS newest, coalesce(txn, '') AS id FROM _lf_commit)";
 const START: &str = "INSERT OR IGNORE INTO _lf_state(key, value) VALUES ('replaying', 0)";
 
+/// On a cloud that takes texts apart as D1's REST API does, without the trigger that has a condition: 0.1.0 could not create one there.
 fn of_format_1(cloud: &TestCloud) -> DbRef {
     let database = cloud.create_database();
-    database.batch(&FORMAT_1.map(Statement::new)).unwrap();
+    let all = FORMAT_1.map(Statement::new);
+    if let Err(refusal) = database.batch(&all) {
+        assert!(refusal.message.contains("incomplete input"), "{refusal:?}");
+        let uncut: Vec<Statement> =
+            FORMAT_1.into_iter().filter(|text| !text.contains("TRIGGER own")).map(Statement::new).collect();
+        database.batch(&uncut).unwrap();
+    }
     database
 }
 
@@ -53,12 +60,12 @@ fn is_up_to_date(database: &DbRef, connection: &Connection) {
     assert_eq!(database.rows("SELECT x FROM log").to_string(), r#"[["first"],["theirs"],["mine"]]"#);
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 7);
-    let text: String =
-        connection.query_row("SELECT sql FROM sqlite_schema WHERE name = 'own'", [], |row| row.get(0)).unwrap();
-    assert_eq!(
-        text,
-        "CREATE TRIGGER own AFTER UPDATE ON t WHEN NEW.v <> 'no' BEGIN INSERT INTO log VALUES (NEW.v); END"
-    );
+    let mut triggers =
+        connection.prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY name").unwrap();
+    let texts: Vec<String> = triggers.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let own = "CREATE TRIGGER own AFTER UPDATE ON t WHEN NEW.v <> 'no' BEGIN INSERT INTO log VALUES (NEW.v); END";
+    let plain = "CREATE TRIGGER plain AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.v); END";
+    assert!(texts == [own, plain] || texts == [plain], "{texts:?}");
 }
 
 #[test]
