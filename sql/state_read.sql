@@ -1,1 +1,1 @@
-SELECT key,CAST(value AS TEXT) FROM _lf_state
+SELECT key,CAST(value AS TEXT) FROM _lf_state WHERE key<>'schema'

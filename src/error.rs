@@ -62,6 +62,20 @@ pub enum Error {
     /// D1 said no.
     #[error("D1 refused: {0}")]
     Refused(Refusal),
+    /// D1's rows are others than those here.
+    #[error(
+        "D1 holds other rows than this copy of them, which somebody has changed in a way that leaves no trace; the transaction was rolled \
+         back and may be tried again"
+    )]
+    OtherRows,
+    /// There is no database, and the connection may not make one.
+    #[error("D1 holds no database of liteflare's yet, and mode=ro and mode=rw make none: open it once without them")]
+    NotThere,
+    /// A newer liteflare has been at the database.
+    #[error(
+        "this database is in the care of a newer liteflare, whose tables on D1 this one does not know: update this one"
+    )]
+    NewerFormat,
     /// D1 gave no answer until the deadline.
     #[error("{0}")]
     Unreachable(String),
@@ -97,7 +111,7 @@ impl Error {
     /// The result code that the application gets. The only place that picks one.
     pub fn sqlite_code(&self) -> i32 {
         match self {
-            Error::Conflict => BUSY_SNAPSHOT,
+            Error::Conflict | Error::OtherRows => BUSY_SNAPSHOT,
             Error::Plan(PlanError::ValueTooBig { .. }) => ffi::SQLITE_TOOBIG,
             Error::Setting(_)
             | Error::Occupied { .. }
@@ -105,6 +119,8 @@ impl Error {
             | Error::NoFolder { .. }
             | Error::Marker { .. }
             | Error::Importing
+            | Error::NewerFormat
+            | Error::NotThere
             | Error::Schema { .. }
             | Error::Hydrate { .. } => ffi::SQLITE_CANTOPEN,
             Error::Refused(_) | Error::Unreachable(_) | Error::Plan(_) | Error::Corrupt(_) | Error::Sqlite(_) => {

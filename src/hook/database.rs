@@ -127,7 +127,7 @@ impl Databases {
         }
         crate::log::start();
         let replica = router::replica_to_read(path)?;
-        let image = replica.and_then(|replica| replica.before_read().map(|()| replica.newest()).map_err(Arc::new));
+        let image = replica.and_then(|replica| replica.before_read(false).map(|()| replica.newest()).map_err(Arc::new));
         Some(image.map_err(|error| {
             let reason = error.to_string();
             // Once: a program that reads a folder asks again and again, for each name in it.

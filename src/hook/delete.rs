@@ -3,7 +3,7 @@
 use std::sync::Weak;
 
 use super::errno::{Errno, Result};
-use super::file::{Inode, Stored};
+use super::file::{Begun, Inode, Stored};
 use super::paths::{ObjectKey, Place};
 use super::store::{Node, Store};
 use crate::r2::Name;
@@ -37,7 +37,7 @@ impl Store {
         let state = inode.state.lock();
         match state.stored {
             Stored::Object { .. } | Stored::Large { .. } | Stored::Before(_) => true,
-            Stored::Nothing if state.must_be_new => false,
+            Stored::Nothing if state.begun == Begun::New => false,
             Stored::Nothing => !matches!(self.objects.known_name(key.as_str()), Name::Absent { fresh: true }),
         }
     }
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    fn let_go(&self, key: &ObjectKey, inode: &Inode) {
+    pub(super) fn let_go(&self, key: &ObjectKey, inode: &Inode) {
         self.open.lock().remove(key);
         inode.state.lock().key = None;
     }

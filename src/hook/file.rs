@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::errno::Result;
 use super::fingerprint::Fingerprint;
+use super::locks::Locks;
 use super::memfd::Memfd;
 use super::paths::ObjectKey;
 use super::stat::{Attributes, inode};
@@ -21,6 +22,14 @@ pub(crate) struct Inode {
     pub(crate) state: Mutex<State, 6>,
     /// How many open files may write the bytes.
     writers: AtomicUsize,
+    /// Whether it was opened for writing elsewhere than at its end.
+    writes_anywhere: AtomicBool,
+    /// The locks that this process has on it.
+    pub(crate) locks: Locks,
+    /// Whether somebody here has locked it, or tried to.
+    is_locked_with: AtomicBool,
+    /// Whether another process has it open too, by `fork` or `exec`, and may upload the same bytes.
+    is_shared: AtomicBool,
     /// Held while the bytes are uploaded, or renamed in the bucket, so that of two requests about one file neither overtakes the
     /// other. Rank 4.
     uploading: Mutex<(), 4>,
@@ -34,8 +43,19 @@ pub(crate) struct State {
     pub(crate) key: Option<ObjectKey>,
     /// What the bucket holds.
     pub(crate) stored: Stored,
-    /// Opened with O_EXCL and not uploaded yet: if somebody else has made the file in the meantime, theirs stays.
-    pub(crate) must_be_new: bool,
+    /// What the first upload of it may meet.
+    pub(crate) begun: Begun,
+}
+
+/// What the first upload of a file may meet under its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// Anything, which it replaces: it was opened to be written anew, or it is in the bucket already.
+    Replacing,
+    /// Nothing. It was opened with O_EXCL: if somebody else has made the file in the meantime, theirs stays.
+    New,
+    /// Nothing, since nothing was there when it was opened. What somebody else has made in the meantime may be appended to.
+    Missing,
 }
 
 /// What the bucket holds of a file, as far as this process knows.
@@ -63,12 +83,16 @@ pub(crate) enum Stored {
 
 impl Inode {
     /// A file with these bytes.
-    pub(crate) fn new(memfd: Memfd, key: ObjectKey, stored: Stored, must_be_new: bool) -> Inode {
-        let state = Mutex::new(State { key: Some(key), stored, must_be_new });
+    pub(crate) fn new(memfd: Memfd, key: ObjectKey, stored: Stored, begun: Begun) -> Inode {
+        let state = Mutex::new(State { key: Some(key), stored, begun });
         Inode {
             memfd,
             state,
             writers: AtomicUsize::new(0),
+            writes_anywhere: AtomicBool::new(false),
+            locks: Locks::default(),
+            is_locked_with: AtomicBool::new(false),
+            is_shared: AtomicBool::new(false),
             uploading: Mutex::new(()),
             is_turn_lost: AtomicBool::new(false),
         }
@@ -102,7 +126,7 @@ impl Inode {
 
     /// Whether these are the bytes of the object's version with this ETag.
     pub(crate) fn is_version(&self, etag: &str) -> bool {
-        matches!(&self.state.lock().stored, Stored::Object { etag: stored, .. } | Stored::Large { etag: stored, .. } if stored == etag)
+        self.version().is_some_and(|stored| stored == etag)
     }
 
     /// The version of the object, if it is too large to be in the cache.
@@ -136,6 +160,52 @@ impl Inode {
         self.writers.load(Ordering::Acquire) > 0
     }
 
+    /// Whether all that was written stands at the end, wherever that is.
+    pub(crate) fn appends_only(&self) -> bool {
+        !self.writes_anywhere.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is a file that processes lock.
+    pub(crate) fn is_locked_with(&self) -> bool {
+        self.is_locked_with.load(Ordering::Relaxed)
+    }
+
+    /// Somebody locks it.
+    pub(crate) fn lock_with(&self) {
+        self.is_locked_with.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether another process may upload the same bytes.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared.load(Ordering::Relaxed)
+    }
+
+    /// Another process gets the file.
+    pub(crate) fn share(&self) {
+        self.is_shared.store(true, Ordering::Relaxed);
+    }
+
+    /// It goes by another name, and so does what the bucket has of it.
+    pub(crate) fn renamed(&self, to: ObjectKey) {
+        // The copy of an object uploaded in parts may have another ETag in R2.
+        let is_in_parts = self.version().is_some_and(|etag| etag.contains('-'));
+        let unchanged = (is_in_parts && self.is_changed() == Ok(false)).then(|| self.memfd.modified().ok()).flatten();
+        let mut state = self.state.lock();
+        state.key = Some(to);
+        state.begun = Begun::Replacing; // whatever is there is replaced now
+        if is_in_parts {
+            state.stored = unchanged.map_or(Stored::Nothing, Stored::Before);
+        }
+    }
+
+    /// The version of the object that the bucket has of it, as far as this process knows.
+    fn version(&self) -> Option<String> {
+        match &self.state.lock().stored {
+            Stored::Object { etag, .. } | Stored::Large { etag, .. } => Some(etag.clone()),
+            Stored::Nothing | Stored::Before(_) => None,
+        }
+    }
+
     /// The turn to ask the bucket for something that concerns this file.
     pub(crate) fn turn(&self) -> Option<MutexGuard<'_, (), 4>> {
         (!self.is_turn_lost.load(Ordering::Relaxed)).then(|| self.uploading.lock())
@@ -147,23 +217,38 @@ impl Inode {
     }
 }
 
+/// What an open file may do with the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Reads,
+    Writes,
+    /// It writes at the end alone.
+    Appends,
+}
+
 /// An open file: what descriptors made by `dup` share.
 pub(crate) struct OpenFile {
     /// Its bytes.
     pub(crate) inode: Arc<Inode>,
     /// Whether this open file may write them.
     pub(crate) writes: bool,
+    /// The locks that belong to it.
+    pub(crate) locks: Locks,
     /// The process that has opened it, and uploads its bytes. A child made by `fork` shares the file and leaves that to its parent.
     pid: u32,
 }
 
 impl OpenFile {
     /// An open file of this process.
-    pub(crate) fn new(inode: Arc<Inode>, writes: bool) -> OpenFile {
+    pub(crate) fn new(inode: Arc<Inode>, access: Access) -> OpenFile {
+        let writes = access != Access::Reads;
         if writes {
             inode.writers.fetch_add(1, Ordering::AcqRel);
         }
-        OpenFile { inode, writes, pid: std::process::id() }
+        if access == Access::Writes {
+            inode.writes_anywhere.store(true, Ordering::Relaxed);
+        }
+        OpenFile { inode, writes, locks: Locks::default(), pid: std::process::id() }
     }
 
     /// Whether it is up to this process to upload the bytes: it has opened the file, or the process that did has ended.

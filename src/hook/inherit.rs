@@ -10,9 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::OFlags;
 
+use super::descriptor::Identity;
 use super::errno::Result;
-use super::file::{Inode, OpenFile, Stored};
-use super::memfd::{Identity, Memfd};
+use super::file::{Access, Begun, Inode, OpenFile, Stored};
+use super::memfd::Memfd;
 use super::paths::ObjectKey;
 use super::table::{DescriptorTable, Handle};
 use crate::config;
@@ -34,6 +35,7 @@ impl Environment {
 ///
 /// SAFETY (of the callers): `environment` is null or a list of C strings that ends with null.
 pub(super) unsafe fn offer(table: &DescriptorTable, environment: *const *const c_char) -> Option<Environment> {
+    table.inheritable().iter().for_each(|file| file.inode.share());
     let lines: Vec<String> = table.files().iter().filter_map(|file| describe(file)).collect();
     if lines.is_empty() || environment.is_null() {
         return None;
@@ -100,8 +102,9 @@ pub(super) fn take(table: &DescriptorTable) {
 }
 
 fn open(fd: RawFd, offer: &Offer) -> Result<Arc<OpenFile>> {
-    let inode = Inode::new(Memfd::inherited(fd)?, offer.key.clone(), offer.stored.clone(), false);
-    Ok(Arc::new(OpenFile::new(Arc::new(inode), true)))
+    let inode = Inode::new(Memfd::inherited(fd)?, offer.key.clone(), offer.stored.clone(), Begun::Replacing);
+    inode.share();
+    Ok(Arc::new(OpenFile::new(Arc::new(inode), Access::Writes)))
 }
 
 /// The descriptors that are open now.

@@ -3,57 +3,33 @@
 
 use std::ffi::c_int;
 use std::fs::File;
-use std::io::Write;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags};
 use rustix::process::{Resource, getrlimit};
 
+use super::descriptor::{Descriptor, Identity};
 use super::errno::{Errno, Result};
 use crate::memory;
 use crate::r2::{self, Meta, Sink};
-
-/// Our own descriptors have numbers from here on, if the process may have that many: `open` must return the lowest free number, since
-/// some programs close descriptor 1 and expect the next file they open to take its place.
-pub(crate) const HIGH: c_int = 512;
 
 /// The longest name that the kernel accepts, with some room to spare.
 const NAME_BYTES: usize = 200;
 
 /// A file in memory.
 #[derive(Debug)]
-pub(crate) struct Memfd {
-    /// `None` only while it is dropped.
-    file: Option<File>,
-    identity: Identity,
-}
-
-/// Device and inode number: how to recognize a file of ours by any of its descriptors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
-    device: u64,
-    /// Unlike those of other files, a memfd's number is never used again while the machine runs.
-    pub(crate) inode: u64,
-}
-
-impl Identity {
-    /// Of an open file.
-    pub(crate) fn of(file: impl AsFd) -> Result<Identity> {
-        let stat = rustix::fs::fstat(file)?;
-        Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
-    }
-}
+pub(crate) struct Memfd(Descriptor);
 
 impl Memfd {
     /// A file with these bytes. `name` is for people who look at `/proc/PID/fd`.
     pub(crate) fn new(name: &str, bytes: &[u8]) -> Result<Memfd> {
         let name: Vec<u8> = name.bytes().filter(|byte| *byte != 0).take(NAME_BYTES).collect();
-        let mut file = File::from(out_of_the_way(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?));
-        file.write_all(bytes)?;
-        Memfd::from_file(file)
+        let memfd = Memfd(Descriptor::new(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?)?);
+        memfd.file()?.write_all_at(bytes, 0)?;
+        Ok(memfd)
     }
 
     /// A file with an object's bytes, which are here already.
@@ -75,25 +51,17 @@ impl Memfd {
     /// A file in memory that this process has inherited. It is opened again, since the descriptor itself may be write-only.
     pub(crate) fn inherited(fd: RawFd) -> Result<Memfd> {
         let again = open(&descriptor_path(fd), libc::O_RDWR | libc::O_CLOEXEC)?;
-        Memfd::from_file(File::from(out_of_the_way(again)))
+        Descriptor::new(again).map(Memfd)
     }
 
     /// The same file once more.
     pub(crate) fn again(&self) -> Result<Memfd> {
-        let file = self.file()?;
-        let again =
-            rustix::io::fcntl_dupfd_cloexec(file, HIGH).or_else(|_| rustix::io::fcntl_dupfd_cloexec(file, 0))?;
-        Memfd::from_file(File::from(again))
-    }
-
-    fn from_file(file: File) -> Result<Memfd> {
-        let identity = Identity::of(&file)?;
-        Ok(Memfd { file: Some(file), identity })
+        self.0.again().map(Memfd)
     }
 
     /// How to recognize it.
     pub(crate) fn identity(&self) -> Identity {
-        self.identity
+        self.0.identity()
     }
 
     /// Adds bytes at the end.
@@ -102,17 +70,29 @@ impl Memfd {
         Ok(file.write_all_at(bytes, file.metadata()?.len())?)
     }
 
+    /// Puts other bytes in place of all.
+    pub(crate) fn replace(&self, bytes: &[u8]) -> Result<()> {
+        let file = self.file()?;
+        file.write_all_at(bytes, 0)?;
+        Ok(file.set_len(bytes.len() as u64)?)
+    }
+
+    /// Puts other bytes in place of the first `first`. What follows moves, up to `end` and beyond, where somebody may have added more.
+    pub(crate) fn put_under(&self, bytes: &[u8], first: usize, end: usize) -> Result<()> {
+        let (first, end) = (first as u64, end as u64);
+        let (file, rest) = (self.file()?, self.read_range(first..self.len()?.max(end))?);
+        file.write_all_at(&rest, bytes.len() as u64)?;
+        Ok(file.write_all_at(bytes, 0)?)
+    }
+
     /// Another open file with the same bytes, its own position, and the access that `flags` ask for.
     pub(crate) fn open(&self, flags: c_int) -> Result<OwnedFd> {
         let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_DIRECTORY | libc::O_NOCTTY);
         open(&descriptor_path(self.file()?.as_raw_fd()), flags)
     }
 
-    /// The file, unless a program that closes every number has closed its descriptor too; another file may have that number now.
     fn file(&self) -> Result<&File> {
-        let closed = Errno(libc::EBADF);
-        let file = self.file.as_ref().ok_or(closed)?;
-        if Identity::of(file)? == self.identity { Ok(file) } else { Err(closed) }
+        self.0.file()
     }
 
     /// All bytes.
@@ -192,15 +172,6 @@ fn no_room(meta: &Meta, Errno(errno): Errno) -> r2::Error {
     r2::Error::does_not_fit(meta, &reason, errno)
 }
 
-impl Drop for Memfd {
-    fn drop(&mut self) {
-        let is_ours = self.file().is_ok();
-        if !is_ours && let Some(file) = self.file.take() {
-            let _ = file.into_raw_fd(); // another file's by now, and not ours to close
-        }
-    }
-}
-
 /// Another name of an open file.
 fn descriptor_path(fd: RawFd) -> String {
     format!("/proc/self/fd/{fd}")
@@ -209,11 +180,6 @@ fn descriptor_path(fd: RawFd) -> String {
 /// Opens a path with the flags of libc's `open`.
 fn open(path: &str, flags: c_int) -> Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::from_bits_retain(flags.cast_unsigned()), Mode::empty())?)
-}
-
-/// Moves a descriptor to a high number, to be closed on `exec`. Where that is not possible it stays as it is.
-pub(crate) fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
-    rustix::io::fcntl_dupfd_cloexec(&fd, HIGH).unwrap_or(fd)
 }
 
 /// A descriptor for a directory in the bucket; the table knows which. The kernel takes it for some real directory, and so refuses to

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
 use super::errno::{Errno, Result};
-use super::file::{Inode, OpenFile, Stored};
+use super::file::{Access, Begun, Inode, OpenFile, Stored};
 use super::memfd::{self, Memfd};
 use super::paths::{ObjectKey, Place, Prefix};
 use super::store::{Node, Store, check_name, remember};
@@ -60,7 +60,7 @@ impl Store {
             return match self.node(key)? {
                 Node::Missing => {
                     self.check_new(key)?;
-                    self.open_new(key, true, flags)
+                    self.open_new(key, Begun::New, flags)
                 }
                 _ => Err(Errno(libc::EEXIST)),
             };
@@ -71,7 +71,7 @@ impl Store {
                 return Err(Errno(libc::EISDIR));
             }
             self.check_new(key)?;
-            return self.open_new(key, false, flags);
+            return self.open_new(key, Begun::Replacing, flags);
         }
         if let Some(inode) = self.stored(key)? {
             return open_shared(inode, flags);
@@ -80,7 +80,7 @@ impl Store {
             Node::Directory => Err(Errno(libc::EISDIR)),
             _ if creates => {
                 self.check_new(key)?;
-                self.open_new(key, false, flags)
+                self.open_new(key, Begun::Missing, flags)
             }
             _ => Err(self.absent(key)),
         }
@@ -118,7 +118,7 @@ impl Store {
             Content::Poured(memfd) => (memfd, Stored::Large { etag, fingerprint: None }),
         };
         memfd.set_modified(meta.modified)?;
-        let made = Arc::new(Inode::new(memfd, key.clone(), stored, false));
+        let made = Arc::new(Inode::new(memfd, key.clone(), stored, Begun::Replacing));
         let mut open = self.open.lock();
         // Another thread may have opened it meanwhile.
         if let Some(other) = open.get(key).and_then(Weak::upgrade).filter(is_this) {
@@ -129,10 +129,11 @@ impl Store {
     }
 
     /// Opens a file that is empty, whatever the bucket has under its name.
-    fn open_new(&self, key: &ObjectKey, must_be_new: bool, flags: c_int) -> Result<(OwnedFd, Handle)> {
-        let is_replaced = self.deferred.cancel(key);
+    fn open_new(&self, key: &ObjectKey, begun: Begun, flags: c_int) -> Result<(OwnedFd, Handle)> {
+        let (is_replaced, must_be_new) = (self.deferred.cancel(key), begun == Begun::New);
         let memfd = Memfd::new(key.name(), &[])?;
-        let made = Arc::new(Inode::new(memfd, key.clone(), Stored::Nothing, must_be_new && !is_replaced));
+        let begun = if is_replaced { Begun::Replacing } else { begun };
+        let made = Arc::new(Inode::new(memfd, key.clone(), Stored::Nothing, begun));
         let shared = {
             let mut open = self.open.lock();
             match open.get(key).and_then(Weak::upgrade) {
@@ -142,7 +143,9 @@ impl Store {
                 }
                 // Whoever has it open already sees it emptied and written, as on a disk.
                 Some(other) if !must_be_new => {
-                    other.state.lock().stored = Stored::Nothing;
+                    let mut state = other.state.lock();
+                    (state.stored, state.begun) = (Stored::Nothing, begun);
+                    drop(state);
                     other
                 }
                 // Another thread was so much faster that it has closed the file already.
@@ -169,7 +172,7 @@ impl Store {
         drop(fd);
         let Handle::File(file) = handle else { return Err(Errno(libc::EISDIR)) };
         file.inode.memfd.set_len(len)?;
-        self.closed(file)
+        self.closed(&file)
     }
 }
 
@@ -188,6 +191,10 @@ fn open_shared(inode: Arc<Inode>, flags: c_int) -> Result<(OwnedFd, Handle)> {
         inode.prepare_to_write()?;
     }
     let fd = inode.memfd.open(flags)?;
-    let writes = !reads_only(flags) || flags & (libc::O_CREAT | libc::O_TRUNC) != 0;
-    Ok((fd, Handle::File(Arc::new(OpenFile::new(inode, writes)))))
+    let access = match !reads_only(flags) || flags & (libc::O_CREAT | libc::O_TRUNC) != 0 {
+        true if flags & libc::O_APPEND != 0 => Access::Appends,
+        true => Access::Writes,
+        false => Access::Reads,
+    };
+    Ok((fd, Handle::File(Arc::new(OpenFile::new(inode, access)))))
 }

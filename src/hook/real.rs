@@ -101,6 +101,8 @@ libc_functions! {
     dup3(c_int, c_int, c_int) -> c_int;
     fcntl64(c_int, c_int, *mut c_void) -> c_int;
     fcntl(c_int, c_int, *mut c_void) -> c_int;
+    flock(c_int, c_int) -> c_int;
+    lockf64(c_int, c_int, off64_t) -> c_int;
     socket(c_int, c_int, c_int) -> c_int;
     socketpair(c_int, c_int, c_int, *mut c_int) -> c_int;
     epoll_create1(c_int) -> c_int;

@@ -65,7 +65,6 @@ impl Store {
         } else if self.may_be_stored(from, inode) {
             self.objects.delete(&[from.as_str()])?; // an older file that this one was to replace
         }
-        inode.state.lock().must_be_new = false; // whatever is there is replaced now
         self.reopen_as(from, to);
         self.directories.lock().keep_parent(from);
         Ok(())
@@ -74,11 +73,11 @@ impl Store {
     /// An open file goes by another name.
     fn reopen_as(&self, from: &ObjectKey, to: &ObjectKey) {
         let mut open = self.open.lock();
-        if let Some(inode) = open.remove(from) {
-            if let Some(inode) = inode.upgrade() {
-                inode.state.lock().key = Some(to.clone());
-            }
-            open.insert(to.clone(), inode);
+        let Some(inode) = open.remove(from) else { return };
+        open.insert(to.clone(), inode.clone());
+        drop(open);
+        if let Some(inode) = inode.upgrade() {
+            inode.renamed(to.clone());
         }
     }
 
@@ -150,7 +149,7 @@ impl Store {
         let (mut file, mode) = (local_file::open(from)?, if replaces { PutMode::Overwrite } else { PutMode::Create });
         let size = file.metadata()?.len();
         if size > HELD_BYTES && replaces {
-            self.objects.write_from(key.as_str(), Arc::new(file), size)?;
+            self.objects.write_from(key.as_str(), Arc::new(file), size, mode)?;
         } else {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;

@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, c_int};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::children::{self, ChildEvent};
@@ -41,6 +41,16 @@ const OFF: u8 = 3;
 const BROKEN: u8 = 4;
 
 static PHASE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+/// Whether the program may be served: libc and the allocator are through with their own beginnings.
+static IS_LOADED: AtomicBool = AtomicBool::new(false);
+
+/// This library has been loaded, and so has libc. An allocator that stands in for libc's begins at the first allocation, which comes
+/// here at the latest, and asks libc for files while it holds its locks: before that, and during it, nothing of ours may allocate.
+pub(super) fn loaded() {
+    drop(std::hint::black_box(Box::new(0_u8)));
+    IS_LOADED.store(true, Ordering::Release);
+}
 /// The hook, once it is switched on.
 pub(super) static HOOK: OnceLock<Hook> = OnceLock::new();
 
@@ -50,7 +60,7 @@ pub(super) static HOOK: OnceLock<Hook> = OnceLock::new();
 pub(super) fn hook(watch: fn()) -> Option<&'static Hook> {
     match PHASE.load(Ordering::Acquire) {
         ON => HOOK.get(),
-        UNKNOWN => start(watch),
+        UNKNOWN if IS_LOADED.load(Ordering::Acquire) => start(watch),
         _ => None,
     }
 }
@@ -117,6 +127,9 @@ impl Hook {
                 ChildEvent::None => {}
                 ChildEvent::Began => store.directories.lock().share(),
                 ChildEvent::Ended => store.others_write(),
+            }
+            for file in self.table.take_lost() {
+                let _ = store.closed(&file); // it was logged; nobody is there to be told
             }
             return Ok(store);
         }
@@ -205,7 +218,8 @@ fn connect(paths: &Paths) -> std::result::Result<Store, r2::Error> {
     // Without a bucket nothing is mapped, so there is one.
     let missing = config::SettingError::Missing { name: "LITEFLARE_R2_BUCKET", key: "r2_bucket", hint: "the bucket" };
     let settings = config::R2Settings::load()?.ok_or(missing)?;
-    Ok(Store::new(r2::Objects::open(&settings, Arc::default())?, paths.clone(), settings.refresh))
+    let bucket = format!("{}/{}", settings.keys.endpoint(), settings.bucket);
+    Ok(Store::new(bucket, r2::Objects::open(&settings, Arc::default())?, paths.clone(), settings.refresh))
 }
 
 /// Does something while the hook is as after a start that panicked. The tests of this crate have no other use of the hook.

@@ -1,5 +1,5 @@
 //! The files of the mapped folders: what a name stands for, answered from what is known or by a request to the bucket. The operations
-//! stand above, in `open`, `delete`, `rename` and `folders`.
+//! stand above, in `open`, `upload`, `delete`, `rename` and `folders`.
 //!
 //! Order of locks: an inode's turn and `Deferred::deleting` (4), then tables (5), then an inode's state (6), then what is known of
 //! names (7, 8). Only those of rank 4 are held during a request.
@@ -7,19 +7,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
-
 use super::deferred::Deferred;
 use super::directories::Directories;
 use super::errno::{Errno, Result};
-use super::file::{Inode, OpenFile, Stored};
-use super::fingerprint::{Fingerprint, Fingerprinted};
+use super::file::Inode;
 use super::memfd::Memfd;
 use super::paths::{ObjectKey, Paths, Place, Prefix};
 use super::stat::Attributes;
 use crate::config::Refresh;
 use crate::lock::Mutex;
-use crate::r2::{self, Content, HELD_BYTES, Meta, Name, Objects, PutMode, Sink};
+use crate::r2::{self, Content, Meta, Name, Objects, Sink};
 
 /// The longest name of a file, as on a disk.
 const NAME_BYTES: usize = 255;
@@ -28,6 +25,8 @@ const KEY_BYTES: usize = 1024;
 
 /// The files of the mapped folders.
 pub(crate) struct Store {
+    /// Which bucket of all there are.
+    pub(super) bucket: String,
     pub(super) objects: Arc<Objects>,
     /// The mapped folders' prefixes: directories that are always there.
     roots: Vec<String>,
@@ -62,9 +61,10 @@ pub(super) fn check_name(key: &ObjectKey) -> Result<()> {
 
 impl Store {
     /// The files of this bucket in the mapped folders.
-    pub(crate) fn new(objects: Objects, paths: Paths, refresh: Refresh) -> Store {
+    pub(crate) fn new(bucket: String, objects: Objects, paths: Paths, refresh: Refresh) -> Store {
         let objects = Arc::new(objects);
         Store {
+            bucket,
             roots: paths.prefixes().map(str::to_owned).collect(),
             directories: Mutex::new(Directories::new(paths, refresh)),
             open: Mutex::default(),
@@ -83,6 +83,7 @@ impl Store {
         self.deferred.forked();
         for inode in self.open.lock().values().filter_map(Weak::upgrade) {
             inode.forked();
+            inode.share();
         }
     }
 
@@ -243,47 +244,6 @@ impl Store {
             Err(r2::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Uploads a file's bytes if they have changed: for `fsync`, and for the last `close` of a file that was open for writing.
-    pub(crate) fn flush(&self, file: &Inode) -> Result<()> {
-        let _turn = file.turn();
-        let (key, must_be_new) = {
-            let state = file.state.lock();
-            (state.key.clone(), state.must_be_new)
-        };
-        let Some(key) = key else { return Ok(()) };
-        if !file.is_changed()? {
-            return Ok(());
-        }
-        let mode = if must_be_new { PutMode::Create } else { PutMode::Overwrite };
-        let stored = self.put(&key, &file.memfd, mode)?;
-        let mut state = file.state.lock();
-        state.stored = stored;
-        state.must_be_new = false;
-        Ok(())
-    }
-
-    /// Uploads the bytes of a file in memory. Those of a large one are not copied, unless it must be new: R2 takes that in one piece.
-    fn put(&self, key: &ObjectKey, memfd: &Memfd, mode: PutMode) -> Result<Stored> {
-        let size = memfd.len()?;
-        if size > HELD_BYTES && mode == PutMode::Overwrite {
-            let source = Arc::new(Fingerprinted::new(memfd)?);
-            let meta = self.objects.write_from(key.as_str(), Arc::clone(&source), size)?;
-            return Ok(Stored::Large { etag: meta.etag, fingerprint: Some(source.fingerprint(size)) });
-        }
-        let bytes = Bytes::from(memfd.read()?);
-        let fingerprint = (size > HELD_BYTES).then(|| Fingerprint::of_bytes(&bytes));
-        let meta = self.objects.write(key.as_str(), bytes.clone(), mode)?;
-        Ok(match fingerprint {
-            None => Stored::Object { bytes, etag: meta.etag },
-            fingerprint => Stored::Large { etag: meta.etag, fingerprint },
-        })
-    }
-
-    /// The last descriptor of an open file was closed.
-    pub(crate) fn closed(&self, file: Arc<OpenFile>) -> Result<()> {
-        if file.is_ours_to_put() { self.flush(&file.inode) } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which descriptors of the process are ours.
 //!
-//! Every `close`, `fstat` and `dup` of the process asks, so the answer "not ours" is one look at a byte.
+//! Every `close`, `fstat` and `dup` of the process asks, so the answer "not ours" is one look at a byte. What is ours is looked at more
+//! closely: raw system calls (libuv, Go) close numbers that nobody sees closed, and the next file of the disk may have them.
 
 use std::collections::HashMap;
 use std::ffi::c_int;
@@ -8,7 +9,10 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rustix::io::FdFlags;
+
 use super::database::View;
+use super::descriptor::{self, Identity};
 use super::file::OpenFile;
 use super::paths::Prefix;
 use crate::lock::{Mutex, MutexGuard};
@@ -24,6 +28,12 @@ pub(crate) enum Handle {
     Database(Arc<View>),
 }
 
+/// A number, as long as the same file is behind it.
+pub(crate) struct Entry {
+    handle: Handle,
+    identity: Option<Identity>,
+}
+
 /// Descriptors below this are looked up in an array of bytes; few processes have others.
 const FAST: usize = 4096;
 
@@ -33,7 +43,9 @@ pub(crate) struct DescriptorTable {
     /// How many of ours are not below `FAST`.
     beyond: AtomicUsize,
     /// Rank 5. Held to look at or change one entry, never while calling anything.
-    handles: Mutex<HashMap<RawFd, Handle>, 5>,
+    handles: Mutex<HashMap<RawFd, Entry>, 5>,
+    /// Files whose numbers are another file's now: a system call that nobody sees has closed them. Rank 6. Held to add or take some.
+    lost: Mutex<Vec<Arc<OpenFile>>, 6>,
 }
 
 impl Default for DescriptorTable {
@@ -43,6 +55,7 @@ impl Default for DescriptorTable {
             fast: [const { AtomicBool::new(false) }; FAST],
             beyond: AtomicUsize::new(0),
             handles: Mutex::default(),
+            lost: Mutex::default(),
         }
     }
 }
@@ -62,13 +75,31 @@ impl DescriptorTable {
         if !self.may_have(fd) {
             return None;
         }
-        self.handles.lock().get(&fd).cloned()
+        let (handle, identity) = {
+            let handles = self.handles.lock();
+            let entry = handles.get(&fd)?;
+            (entry.handle.clone(), entry.identity)
+        };
+        if Identity::of_number(fd) == identity {
+            return Some(handle);
+        }
+        drop(handle);
+        if let Some(Handle::File(file)) = self.remove(fd) {
+            self.lost.lock().push(file);
+        }
+        None
+    }
+
+    /// Takes the files of which the last descriptor was closed without anybody's seeing it.
+    pub(crate) fn take_lost(&self) -> Vec<Arc<OpenFile>> {
+        std::mem::take(&mut *self.lost.lock()).into_iter().filter(|file| Arc::strong_count(file) == 1).collect()
     }
 
     /// A descriptor is ours from now on.
     pub(crate) fn insert(&self, fd: RawFd, handle: Handle) {
+        let entry = Entry { handle, identity: Identity::of_number(fd) };
         let mut handles = self.handles.lock();
-        let is_new = handles.insert(fd, handle).is_none();
+        let is_new = handles.insert(fd, entry).is_none();
         match usize::try_from(fd) {
             Ok(index) if index < FAST => self.fast[index].store(true, Ordering::Release),
             _ if is_new => {
@@ -91,7 +122,7 @@ impl DescriptorTable {
                 self.beyond.fetch_sub(1, Ordering::AcqRel);
             }
         }
-        Some(handle)
+        Some(handle.handle)
     }
 
     /// Those of our descriptors that lie in a range, in ascending order.
@@ -107,15 +138,28 @@ impl DescriptorTable {
         let handles = self.handles.lock();
         handles
             .values()
-            .filter_map(|handle| match handle {
+            .filter_map(|entry| match &entry.handle {
                 Handle::File(file) => Some(file.clone()),
                 Handle::Directory(_) | Handle::Database(_) => None,
             })
             .collect()
     }
 
+    /// The open files that a program gets which is started now.
+    pub(crate) fn inheritable(&self) -> Vec<Arc<OpenFile>> {
+        let handles = self.handles.lock();
+        let stays = |fd: RawFd| descriptor::flags(fd).is_some_and(|flags| !flags.contains(FdFlags::CLOEXEC));
+        handles
+            .iter()
+            .filter_map(|(fd, entry)| match &entry.handle {
+                Handle::File(file) if stays(*fd) => Some(file.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Keeps the table still, for `fork`.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<RawFd, Handle>, 5> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<RawFd, Entry>, 5> {
         self.handles.lock()
     }
 

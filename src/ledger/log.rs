@@ -11,6 +11,8 @@ use crate::image::{Position, Seq, Txn};
 
 /// Commits kept in the log: a replica further behind hydrates anew.
 const KEPT_COMMITS: u64 = 10_000;
+/// Entries that are read. Each row that is written past liteflare has one; whoever is further behind reads all anew.
+const MOST_ENTRIES: usize = 10_000;
 /// So many commits come between two that forget what is older.
 const PRUNE_INTERVAL: u64 = 256;
 
@@ -41,7 +43,7 @@ pub(crate) fn since(position: &Position) -> Statement {
 }
 
 /// Reads the answer to [`since`] and adds what the commits after `position` changed. Returns the last one; `None` when `position` is not
-/// in the log, or a commit after it is missing or does not name its rows.
+/// in the log, or a commit after it is missing or does not name its rows, or there are too many.
 pub(crate) fn read_since(answer: &StatementResult, position: &Position, changes: &mut Changes) -> Option<Position> {
     let mut rows = answer.results.rows.iter();
     // Before the first commit there is none to be found.
@@ -49,6 +51,9 @@ pub(crate) fn read_since(answer: &StatementResult, position: &Position, changes:
         return None;
     }
     let mut last = position.clone();
+    if rows.len() > MOST_ENTRIES {
+        return None; // and there may be more of them
+    }
     for row in rows {
         let next = self::position(row)?;
         if next.seq != last.seq.next() {
@@ -65,24 +70,29 @@ pub(crate) struct Committed {
     pub(crate) position: Position,
     /// Whether others have committed after it already.
     pub(crate) has_followers: bool,
+    /// The answer to the last statement of its batch, if that came back.
+    pub(crate) last_answer: Option<StatementResult>,
 }
 
-/// Asks whether D1 has the commit with this id.
-pub(super) fn find(txn: &Txn) -> Statement {
-    Statement::with(sql::LOG_FIND, [txn.to_string()])
+/// Asks whether D1 has the commit with this id at this place, the only one it can have.
+pub(super) fn find(position: &Position) -> Statement {
+    Statement::with(sql::LOG_FIND, [position.txn.to_string(), position.seq.to_string()])
 }
 
 /// Reads the answer to [`find`]. `None`: D1 does not have it.
 pub(super) fn found(answer: &StatementResult, txn: &Txn) -> Option<Committed> {
     let row = answer.results.rows.first()?;
     let (place, newest) = (seq(row.first()?)?, seq(row.get(1)?)?);
-    Some(Committed { position: Position { seq: place, txn: txn.clone() }, has_followers: newest != place })
+    let position = Position { seq: place, txn: txn.clone() };
+    Some(Committed { position, has_followers: newest != place, last_answer: None })
 }
 
-/// Now and then, what goes with the commit after `base`: the oldest commits are forgotten.
-pub(super) fn prune(base: Seq) -> Option<Statement> {
+/// Now and then, what goes with the commit `txn` after `base`: the oldest commits are forgotten.
+pub(super) fn prune(base: Seq, txn: &Txn) -> Option<Statement> {
     let oldest = base.0.saturating_sub(KEPT_COMMITS).to_string();
-    (base.0 % PRUNE_INTERVAL == PRUNE_INTERVAL - 1).then(|| Statement::with(sql::LOG_PRUNE, [oldest]))
+    // Others write too, and may always take the places at which it would be our turn: then chance decides, about as often.
+    let is_turn = base.0 % PRUNE_INTERVAL == PRUNE_INTERVAL - 1 || txn.to_string().ends_with("ff");
+    is_turn.then(|| Statement::with(sql::LOG_PRUNE, [oldest]))
 }
 
 /// The entry for a change that is made on D1 and not by a replica; it goes into the same batch.
@@ -131,9 +141,9 @@ fn seq(cell: &Json) -> Option<Seq> {
     cell.as_str()?.parse().ok().map(Seq)
 }
 
-/// Who writes, for people who read the log: host and process.
+/// Who writes, for people who read the log: host and process. (0.1.0 wrote a slash between them; the log takes none from it any more.)
 pub(super) fn source() -> String {
     static HOST: OnceLock<String> = OnceLock::new();
     let host = HOST.get_or_init(|| std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default());
-    format!("{}/{}", host.trim(), std::process::id()) // asked each time: a fork has another
+    format!("{}:{}", host.trim().replace('/', "-"), std::process::id()) // asked each time: a fork has another
 }

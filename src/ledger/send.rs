@@ -12,7 +12,7 @@ use super::log::{self, Committed};
 use super::{stage, tables};
 use crate::d1::{Client, Refusal, SendError};
 use crate::error::Error;
-use crate::image::Txn;
+use crate::image::Position;
 use crate::retry::Retry;
 
 /// Why a commit did not happen.
@@ -22,6 +22,8 @@ pub(crate) enum CommitError {
     Conflict,
     /// D1 said no.
     Refused(Refusal),
+    /// D1's rows are not those that it was planned for: it would have written more of them, or fewer.
+    OtherRows,
     /// D1 gave no answer until the deadline.
     Unreachable {
         /// The last failure.
@@ -38,6 +40,7 @@ impl From<CommitError> for Error {
         match error {
             CommitError::Conflict => Error::Conflict,
             CommitError::Refused(refusal) => Error::Refused(refusal),
+            CommitError::OtherRows => Error::OtherRows,
             CommitError::Unreachable { reason, in_doubt } => {
                 let doubt = if in_doubt { ", but a request is without an answer: D1 may still take it" } else { "" };
                 Error::Unreachable(format!("{reason}; the transaction was rolled back{doubt}"))
@@ -76,21 +79,27 @@ fn stage_and_apply(client: &Client, batch: &Batch) -> Result<Committed, CommitEr
 }
 
 fn apply(client: &Client, batch: &Batch) -> Result<Committed, CommitError> {
-    let txn = &batch.position.txn;
     let mut retry = client.retry();
     let mut in_doubt = false;
     loop {
         let error = match client.send_within(&batch.apply, retry.answer_time()) {
-            Ok(_) => return Ok(Committed { position: batch.position.clone(), has_followers: false }),
+            Ok(mut answers) => {
+                let position = batch.position.clone();
+                return Ok(Committed { position, has_followers: false, last_answer: answers.pop() });
+            }
             Err(SendError::Refused(refusal)) => {
                 let is_fence = is_fence(&refusal);
                 // What is in the way may be our own: of a request whose answer never came, or that was delivered twice.
                 if (is_fence || in_doubt)
-                    && let Some(committed) = find(client, txn, &mut retry)?
+                    && let Some(committed) = find(client, &batch.position, &mut retry)?
                 {
                     return Ok(committed);
                 }
-                return Err(if is_fence { CommitError::Conflict } else { CommitError::Refused(refusal) });
+                return Err(match is_fence {
+                    true => CommitError::Conflict,
+                    false if refusal.message.contains("_lf_commit.source") => CommitError::OtherRows,
+                    false => CommitError::Refused(refusal),
+                });
             }
             Err(error) => error,
         };
@@ -101,17 +110,17 @@ fn apply(client: &Client, batch: &Batch) -> Result<Committed, CommitError> {
             return Err(give_up(error.given_up(client.timeout), in_doubt));
         }
         client.metrics.retries.add(1);
-        if unknown && let Some(committed) = find(client, txn, &mut retry)? {
+        if unknown && let Some(committed) = find(client, &batch.position, &mut retry)? {
             return Ok(committed);
         }
     }
 }
 
 /// The commit, if D1 has it.
-fn find(client: &Client, txn: &Txn, retry: &mut Retry) -> Result<Option<Committed>, CommitError> {
-    let ask = [log::find(txn)];
+fn find(client: &Client, position: &Position, retry: &mut Retry) -> Result<Option<Committed>, CommitError> {
+    let ask = [log::find(position)];
     match client.until(retry, |time| client.send_within(&ask, time)) {
-        Ok(answers) => Ok(answers.first().and_then(|answer| log::found(answer, txn))),
+        Ok(answers) => Ok(answers.first().and_then(|answer| log::found(answer, &position.txn))),
         Err(SendError::Refused(refusal)) if tables::are_missing(&refusal) => Ok(None),
         // Also a refusal (of the token, say) leaves it open.
         Err(error) => Err(CommitError::Unreachable { reason: error.to_string(), in_doubt: true }),
@@ -128,11 +137,12 @@ fn give_up(error: SendError, in_doubt: bool) -> CommitError {
     }
 }
 
-/// Whether D1 is not where the batch builds on: the log's own row was what it refused (`sql/commit.sql`), or a table of ours is gone.
+/// Whether D1 is not where the batch builds on: the log's own row was what it refused (`sql/commit.sql`), or the schema is another one than
+/// was looked after (`sql/schema_check.sql`), or a table of ours is gone.
 fn is_fence(refusal: &Refusal) -> bool {
     let says = |text: &str| refusal.message.contains(text);
     says("_lf_commit.seq")
-        || says("_lf_commit.txn")
+        || says("_lf_state.key")
         || (says("CHECK constraint failed") && says("seq > 0"))
         || tables::are_missing(refusal)
 }

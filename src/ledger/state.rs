@@ -9,8 +9,10 @@ use crate::d1::{Sql, Statement, StatementResult};
 
 /// There while an import is going on.
 const IMPORTING: &str = "importing";
-/// 1 while a batch repeats what the application's triggers have done already.
-const REPLAYING: &str = "replaying";
+/// The number of the format of all this.
+const FORMAT: &str = "format";
+/// What there was instead in format 1.
+const OF_FORMAT_1: &str = "replaying";
 
 /// All that is remembered.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +35,11 @@ impl State {
         self.0.contains_key(IMPORTING)
     }
 
+    /// Whether it is that of a database which only 0.1.0 has written to.
+    pub(super) fn is_of_format_1(&self) -> bool {
+        !self.0.contains_key(FORMAT)
+    }
+
     /// One field of the database header.
     pub(crate) fn field(&self, name: &str) -> Option<i64> {
         self.0.get(name).copied()
@@ -40,7 +47,7 @@ impl State {
 
     /// All fields, without the marks.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, i64)> {
-        let fields = self.0.iter().filter(|(key, _)| ![IMPORTING, REPLAYING].contains(&key.as_str()));
+        let fields = self.0.iter().filter(|(key, _)| ![FORMAT, IMPORTING, OF_FORMAT_1].contains(&key.as_str()));
         fields.map(|(name, value)| (name.as_str(), *value))
     }
 }
@@ -67,8 +74,7 @@ pub(crate) fn end_import() -> Statement {
     Statement::new(sql::IMPORTING[1])
 }
 
-/// `body` with the application's triggers silent (R13).
-pub(super) fn replay(body: Vec<Statement>) -> Vec<Statement> {
-    let [begin, end] = sql::REPLAYING.map(Statement::new);
-    std::iter::once(begin).chain(body).chain([end]).collect()
+/// Forgets what only format 1 has. Guards of that format read it, so it stays until these are gone.
+pub(super) fn forget_format_1() -> Statement {
+    Statement::new(sql::STATE_FORGET_FORMAT_1)
 }

@@ -52,6 +52,11 @@ impl<'s> Delta<'s> {
         Ok(delta)
     }
 
+    /// How many rows are written, each time one is.
+    pub(super) fn row_count(&self) -> usize {
+        self.deleted.len() + self.inserted.len() + self.updated.len()
+    }
+
     /// No row is written.
     pub(super) fn is_empty(&self) -> bool {
         self.deleted.is_empty() && self.inserted.is_empty() && self.updated.is_empty()

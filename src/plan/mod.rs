@@ -9,7 +9,7 @@
 //! ```
 //! `pair` says which table is which, `ddl` how the schema gets there, `delta` sorts the changed rows, `closure` adds those that D1's
 //! foreign keys would touch, `refuse` names what D1 cannot hold, and the rest writes SQL. The caller puts the statements between
-//! `PRAGMA defer_foreign_keys`, its commit row and the replaying mark.
+//! `PRAGMA defer_foreign_keys`, and its commit row and the end of that.
 
 mod ablation;
 mod closure;
@@ -61,9 +61,13 @@ pub(crate) struct Options {
 /// The batch's body.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    /// In order; empty if nothing changed. Goes between `PRAGMA defer_foreign_keys=on`, commit row, replaying on and replaying off,
+    /// In order; empty if nothing changed. Goes between `PRAGMA defer_foreign_keys=on`, the commit row and its end,
     /// `PRAGMA defer_foreign_keys=off` (R1, R14).
     pub statements: Vec<Statement>,
+    /// What comes after them, for the counters of AUTOINCREMENT tables.
+    pub counters: Vec<Statement>,
+    /// How many rows `statements` write; `None`: they change the schema too, and nobody has counted.
+    pub row_count: Option<usize>,
     /// What it writes, for the log.
     pub touched: Touched,
     /// Tables, by their name in AFTER, that ALTER TABLE is used on. It may depend on rows and be refused; see [`Options::rebuild`].
@@ -83,6 +87,7 @@ pub(crate) fn plan(
     }
     let mut pairs = pair::pairs(before, after, changes);
     let Ddl { first, shape, last, finish } = ddl::plan(before, after, &mut pairs, options)?;
+    let has_ddl = [&first, &shape, &last, &finish].iter().any(|part| !part.is_empty());
     let deltas = pairs.into_iter().map(|pair| Delta::of(before, after, pair, changes));
     let mut deltas = deltas.collect::<Result<Vec<_>, _>>()?;
     closure::close(before, after, &mut deltas)?;
@@ -97,8 +102,10 @@ pub(crate) fn plan(
     statements.extend(rows::updates_and_inserts(after, &deltas)?);
     statements.extend(plain(last));
     statements.extend(plain(finish));
-    statements.extend(sequence::statements(before, after, &deltas)?);
+    let counters = sequence::statements(before, after, &deltas)?;
 
+    let row_count = (!has_ddl).then(|| deltas.iter().map(Delta::row_count).sum());
     let altered = deltas.iter().filter(|delta| delta.pair.altered).map(|delta| delta.pair.name().to_owned()).collect();
-    Ok(Plan { statements, touched: touched::touched(!same_schema, &deltas), altered })
+    let touched = touched::touched(!same_schema, &deltas);
+    Ok(Plan { statements, counters, row_count, touched, altered })
 }

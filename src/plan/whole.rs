@@ -23,7 +23,8 @@ pub fn schema(texts: &Connection, schema: &Schema) -> Result<Vec<Statement>, Pla
     let nothing = empty(Task::Read)?;
     let before = Before(Side { connection: &nothing, schema: &Schema::default() });
     let after = After(Side { connection: texts, schema });
-    Ok(plan(before, after, &changes, &Options::default())?.statements)
+    let plan = plan(before, after, &changes, &Options::default())?;
+    Ok(plan.statements.into_iter().chain(plan.counters).collect())
 }
 
 /// Refuses foreign keys that make D1 refuse every write to a table that has rows, or to such a table's children.

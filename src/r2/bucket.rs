@@ -15,8 +15,10 @@ use object_store::path::Path;
 
 use super::error::{Cause, Error};
 use super::keys::Pair;
+use super::versions::Versions;
 use super::wire::Wire;
 use crate::config::R2Settings;
+use crate::lock::{Mutex, MutexGuard};
 use crate::metrics::R2Metrics;
 use crate::retry::Retry;
 use crate::runtime::Runtime;
@@ -37,7 +39,11 @@ pub(super) struct Remote {
     /// What `store` was made from.
     pub(super) builder: AmazonS3Builder,
     pub(super) metrics: Arc<R2Metrics>,
-    timeout: Duration,
+    pub(super) timeout: Duration,
+    /// What is known of objects' versions. Rank 9. Held to look and to note, never while R2 is asked.
+    pub(super) versions: Mutex<Versions, 9>,
+    /// The turn to undo what late requests have done, which no change to their objects may overtake.
+    pub(super) undoing: tokio::sync::Mutex<()>,
     /// Whether R2 has shown that it knows the bucket. A HEAD's 404 has no body that tells a missing bucket from a missing object.
     known: AtomicBool,
 }
@@ -69,7 +75,13 @@ impl Bucket {
             .with_http_connector(connector);
         let store = builder.clone().build().map_err(|error| Error::Thread { reason: error.to_string() })?;
         let (timeout, known) = (settings.timeout, AtomicBool::new(false));
-        Ok(Bucket(Arc::new(Remote { store, builder, metrics, timeout, known })))
+        let (versions, undoing) = (Mutex::new(Versions::new()), tokio::sync::Mutex::new(()));
+        Ok(Bucket(Arc::new(Remote { store, builder, metrics, timeout, versions, undoing, known })))
+    }
+
+    /// Holds what is known still, for `fork`.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Versions, 9> {
+        self.0.versions.lock()
     }
 
     /// What this client has asked of R2.

@@ -27,6 +27,15 @@ pub enum Error {
         /// Its key.
         key: String,
     },
+    /// Another writer has replaced or deleted the version that was to be replaced.
+    #[error(
+        "the object {key:?} was changed by another writer since this one read it, and stays as that one has left it; \
+         read it again and repeat the change"
+    )]
+    Changed {
+        /// Its key.
+        key: String,
+    },
     /// A key that R2, or this client, does not take.
     #[error("{key:?} cannot be an object's key: {reason}")]
     BadKey {
@@ -137,9 +146,9 @@ pub(super) enum Cause {
     NotFound,
     /// 304: the object is still the one whose ETag was given.
     NotModified,
-    /// 412 to a read: the object is no longer the one whose ETag was given.
+    /// 412: the object is no longer the one whose ETag was given.
     Changed,
-    /// 412 to a put that must make a new object.
+    /// 412 to a put that replaces nothing.
     Exists,
     /// The name of an object in a listing is none this client can have.
     UnusableKey(String),
@@ -181,7 +190,7 @@ impl Cause {
             Cause::Local(error) => error,
             Cause::Transient { reason, .. } => Error::Unreachable { what, waited, reason },
             Cause::NotModified | Cause::Changed => {
-                Error::Unreachable { what, waited, reason: "the object changes faster than it can be read".into() }
+                Error::Unreachable { what, waited, reason: "the object changes faster than that".into() }
             }
         }
     }
@@ -240,6 +249,7 @@ impl Error {
         match self {
             Error::NotFound { .. } => libc::ENOENT,
             Error::Exists { .. } => libc::EEXIST,
+            Error::Changed { .. } => libc::ESTALE,
             Error::BadKey { .. } => libc::EINVAL,
             Error::LongKey { .. } => libc::ENAMETOOLONG,
             Error::TooBig { .. } => libc::EFBIG,

@@ -18,7 +18,8 @@ use super::content::{Content, Sink};
 use super::error::{Cause, Error};
 use super::meta::Meta;
 use super::multipart::{PART_BYTES, PARTS_AT_ONCE};
-use super::write::SINGLE_BYTES;
+use super::put::{PutMode, SINGLE_BYTES};
+use super::versions::Version;
 
 /// What the bytes of a large object are read from.
 pub trait Source: Send + Sync + 'static {
@@ -66,16 +67,20 @@ impl Bucket {
 
     /// Uploads a large file in parts, with a few of them in memory at a time.
     pub fn put_file(&self, key: &str, file: File, size: u64) -> Result<Meta, FileError> {
-        self.put_from(key, Arc::new(file), size)
+        self.put_from(key, Arc::new(file), size, PutMode::Overwrite)
     }
 
-    /// The same, from anything that has the bytes.
-    pub fn put_from(&self, key: &str, source: Arc<impl Source>, size: u64) -> Result<Meta, FileError> {
-        let arguments = (key.to_owned(), path(key)?, source, size);
-        self.run(arguments, async |remote, (key, path, source, size)| {
+    /// The same, from anything that has the bytes. It does not look whether the object is new.
+    pub fn put_from(&self, key: &str, source: Arc<impl Source>, size: u64, mode: PutMode) -> Result<Meta, FileError> {
+        let arguments = (key.to_owned(), path(key)?, source, size, mode);
+        self.run(arguments, async |remote, (key, path, source, size, mode)| {
             let read = |range| read_part(Arc::clone(&source), range);
-            let etag = remote.put_parts(&key, &path, size, read).await;
-            Ok(etag.map(|etag| Meta { key, size, etag, modified: SystemTime::now() }))
+            remote.begin(&key).await;
+            let etag = remote.put_parts(&key, &path, size, &mode, read).await;
+            Ok(etag.map(|etag| {
+                remote.versions.lock().saw(&key, Version::Is(etag.clone()));
+                Meta { key, size, etag, modified: SystemTime::now() }
+            }))
         })?
     }
 

@@ -22,8 +22,8 @@ use super::error::Error;
 use super::keys::Pair;
 use super::meta::Meta;
 use super::operation::Operation;
+use super::put::PutMode;
 use super::wire::Wire;
-use super::write::PutMode;
 use crate::config::{Access, R2Keys, R2Settings, Refresh, Secret};
 use crate::metrics::R2Metrics;
 
@@ -103,7 +103,7 @@ pub fn s3_answers(input: &[u8]) {
 
 async fn put_parts(remote: Arc<super::bucket::Remote>) -> Result<String, Error> {
     let read = |range: std::ops::Range<u64>| ready(Ok::<_, Error>(vec![0; (range.end - range.start) as usize].into()));
-    remote.put_parts(KEY, &path(KEY)?, PART, read).await
+    remote.put_parts(KEY, &path(KEY)?, PART, &PutMode::Overwrite, read).await
 }
 
 /// An error is one that names its reason; a panic on the background thread has none.

@@ -1,7 +1,8 @@
 //! R2: the objects behind the mapped folders.
 //!
 //! ```text
-//! hook ──► objects ──► bucket (read, write, multipart, list) ──► object_store ──► wire ──► R2
+//! hook ──► objects ──► bucket (read, put, write, multipart, list) ──► object_store ──► wire ──► R2
+//!             │           └─ versions: what a put replaces; guard: what late requests do
 //!             └─ cache: names known, bytes kept
 //! ```
 //! `Bucket` has R2's operations, one by one, with deadlines and retries. `Objects` adds a cache, so that most questions cost no request.
@@ -19,6 +20,7 @@ mod file_keys;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod guard;
 mod key_range;
 mod keys;
 mod list;
@@ -27,8 +29,10 @@ mod multipart;
 mod objects;
 mod operation;
 mod page;
+mod put;
 mod read;
 mod upload_id;
+mod versions;
 mod wire;
 mod write;
 
@@ -45,4 +49,4 @@ pub use list::Listing;
 pub use meta::{Level, Meta};
 pub use objects::Objects;
 pub use operation::{Operation, Requests};
-pub use write::PutMode;
+pub use put::PutMode;

@@ -1,4 +1,5 @@
-//! Large uploads, in parts. The object is as it was until the last request of an upload.
+//! Large uploads, in parts. The object is as it was until the last request of an upload. That one does nothing when it arrives late:
+//! the upload is not there any more.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +14,9 @@ use object_store::path::Path;
 use super::bucket::Remote;
 use super::error::{Cause, Error};
 use super::meta::unquoted;
+use super::put::PutMode;
 use super::upload_id::UploadId;
-use super::wire::time_for;
+use super::wire::{self, time_for};
 
 /// R2 wants parts of at least 5 MiB, all but the last of one size, and at most 10,000 of them.
 pub(super) const PART_BYTES: usize = 8 << 20;
@@ -30,12 +32,13 @@ pub(super) fn part_bytes(size: u64) -> u64 {
 }
 
 impl Remote {
-    /// Uploads an object of `size` bytes in parts, which `read` gives, and returns its ETag.
+    /// Uploads an object of `size` bytes in parts, which `read` gives, and returns its ETag. (That it must be new is not looked at.)
     pub(super) async fn put_parts<E, F>(
         &self,
         key: &str,
         path: &Path,
         size: u64,
+        mode: &PutMode,
         read: impl Fn(Range<u64>) -> F,
     ) -> Result<String, E>
     where
@@ -58,7 +61,7 @@ impl Remote {
         });
         let parts: Result<Vec<PartId>, E> = stream::iter(parts).buffered(PARTS_AT_ONCE).try_collect().await;
         let done = match parts {
-            Ok(parts) => self.complete(key, path, &upload, parts, &id).await.map_err(E::from),
+            Ok(parts) => self.complete(key, path, &upload, parts, mode, &id).await.map_err(E::from),
             Err(error) => Err(error),
         };
         if done.is_err() {
@@ -90,16 +93,22 @@ impl Remote {
         path: &Path,
         upload: &String,
         parts: Vec<PartId>,
+        mode: &PutMode,
         id: &UploadId,
     ) -> Result<String, Error> {
         let task = self.task("end the upload of", key, Duration::ZERO);
         let in_doubt = AtomicBool::new(false);
         let attempt = || async {
-            match self.store.complete_multipart(path, upload, parts.clone()).await.map_err(Cause::from) {
+            let end = self.store.complete_multipart(path, upload, parts.clone());
+            let ended = match mode {
+                PutMode::Replace { etag } => wire::replacing(etag, end).await,
+                PutMode::Overwrite | PutMode::Create => end.await,
+            };
+            match ended.map_err(Cause::from) {
                 Ok(put) => Ok(unquoted(put.e_tag)),
-                // The upload is gone: behind an answer that never came, because it has become the object.
-                Err(Cause::NotFound) if in_doubt.load(Ordering::Relaxed) => {
-                    self.find_upload(path, id).await?.ok_or(Cause::NotFound)
+                // The upload is gone, or what it was to replace: behind an answer that never came, because it has become the object.
+                Err(cause @ (Cause::NotFound | Cause::Changed)) if in_doubt.load(Ordering::Relaxed) => {
+                    self.find_upload(path, id).await?.ok_or(cause)
                 }
                 Err(cause) => {
                     in_doubt.store(true, Ordering::Relaxed);
@@ -107,6 +116,9 @@ impl Remote {
                 }
             }
         };
-        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
+        match self.retrying(&task, attempt).await {
+            Err(Cause::Changed) => Err(Error::Changed { key: key.to_owned() }),
+            ended => ended.map_err(|cause| task.error(cause)),
+        }
     }
 }

@@ -16,8 +16,9 @@ use super::error::Error;
 use super::files::{FileError, Source};
 use super::list::Listing;
 use super::meta::{Level, Meta};
+use super::put::PutMode;
 use super::read::{held, only_held};
-use super::write::PutMode;
+
 use crate::config::R2Settings;
 use crate::lock::Mutex;
 use crate::metrics::R2Metrics;
@@ -67,7 +68,7 @@ impl Objects {
 
     /// Holds what is known still, for `fork`.
     pub fn lock(&self) -> impl Sized + '_ {
-        (self.cache.lock(), self.told.lock())
+        (self.cache.lock(), self.told.lock(), self.bucket.lock())
     }
 
     /// What an object is like.
@@ -150,6 +151,17 @@ impl Objects {
             Name::Present { meta, fresh: true } if meta.etag == etag => return Ok(None),
             _ => {}
         }
+        self.fetch_if_changed(key, etag, make)
+    }
+
+    /// An object's bytes, unless R2 says that it is still the one with this ETag.
+    pub fn fetch_if_changed<S: Sink>(
+        &self,
+        key: &str,
+        etag: &str,
+        make: impl Fn(&Meta) -> Result<S, Error> + Send + Sync + 'static,
+    ) -> Result<Option<(Content<S>, Meta)>, Error> {
+        let asked = Instant::now();
         let fetched = self.bucket.fetch(key, Some(etag), make);
         fetched.map(|read| read.map(|read| self.keep(read, asked))).inspect_err(|error| self.forget(key, asked, error))
     }
@@ -171,6 +183,9 @@ impl Objects {
 
     /// Writes an object; whoever reads it next gets it from memory.
     pub fn write(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<Meta, Error> {
+        if let Name::Present { meta, .. } = self.known_name(key) {
+            self.bucket.expect(key, &meta.etag);
+        }
         let put = self.bucket.put(key, bytes.clone(), mode);
         let mut cache = self.cache.lock();
         match &put {
@@ -184,8 +199,8 @@ impl Objects {
     }
 
     /// Writes a large object from a file, part by part; whoever reads it next fetches it.
-    pub fn write_from(&self, key: &str, source: Arc<impl Source>, size: u64) -> Result<Meta, FileError> {
-        let put = self.bucket.put_from(key, source, size);
+    pub fn write_from(&self, key: &str, source: Arc<impl Source>, size: u64, mode: PutMode) -> Result<Meta, FileError> {
+        let put = self.bucket.put_from(key, source, size, mode);
         let mut cache = self.cache.lock();
         match &put {
             Ok(meta) => {

@@ -16,6 +16,7 @@ use super::bucket::{Bucket, Remote, Task, path};
 use super::content::{Content, HELD_BYTES, Sink};
 use super::error::{Cause, Error};
 use super::meta::{Meta, quoted};
+use super::versions::Version;
 use super::wire::time_for;
 use crate::memory;
 
@@ -80,7 +81,11 @@ impl Remote {
     async fn head(&self, key: &str, path: &Path) -> Result<Meta, Error> {
         let task = self.task("look for", key, Duration::ZERO);
         match self.retrying(&task, || async { Ok(self.store.head(path).await?) }).await {
-            Ok(meta) => Ok(Meta::of(meta)),
+            Ok(meta) => {
+                let meta = Meta::of(meta);
+                self.versions.lock().saw(key, Version::Is(meta.etag.clone()));
+                Ok(meta)
+            }
             Err(Cause::NotFound) => {
                 self.need_bucket().await?;
                 Err(Error::NotFound { key: key.to_owned() })

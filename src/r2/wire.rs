@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::header::{CONTENT_LENGTH, ETAG};
+use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, ETAG, IF_MATCH};
 use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
@@ -16,6 +17,7 @@ use object_store::client::{
 use super::answer::Answer;
 use super::bounds;
 use super::file_keys;
+use super::meta::quoted;
 use super::operation::Operation;
 use crate::cloudflare::Oversized;
 use crate::metrics::R2Metrics;
@@ -27,6 +29,22 @@ const BYTES_PER_SECOND: u64 = 256 << 10;
 /// Time for a body of this size, beside the time for an answer.
 pub(super) fn time_for(bytes: u64) -> Duration {
     Duration::from_millis(bytes.saturating_mul(1000) / BYTES_PER_SECOND)
+}
+
+tokio::task_local! {
+    /// The ETag of the version that the request replaces, where `object_store` has no option for it.
+    static REPLACES: HeaderValue;
+}
+
+/// Sends the request that `work` makes with the condition that the version with this ETag is there. (What is signed is the same: S3
+/// wants the host and headers of its own in a signature.)
+pub(super) async fn replacing<T>(
+    etag: &str,
+    work: impl Future<Output = object_store::Result<T>>,
+) -> object_store::Result<T> {
+    let value = HeaderValue::from_str(&quoted(etag))
+        .map_err(|error| object_store::Error::Generic { store: "R2", source: Box::new(error) })?;
+    REPLACES.scope(value, work).await
 }
 
 #[derive(Clone, Debug)]
@@ -44,11 +62,14 @@ impl HttpConnector for Wire {
 
 #[async_trait]
 impl HttpService for Wire {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let query = request.uri().query().unwrap_or_default();
         let operation = Operation::of(request.method(), query, request.headers());
         self.metrics.of(operation).add(1);
         let expected = bounds::of(operation, &request);
+        if let Ok(etag) = REPLACES.try_with(HeaderValue::clone) {
+            request.headers_mut().insert(IF_MATCH, etag);
+        }
         // Asked for each time: connections made before a `fork` are the parent's.
         let runtime = Runtime::current().map_err(|error| HttpError::new(HttpErrorKind::Connect, error))?;
         let sent = time_for(request.body().content_length() as u64);

@@ -1,34 +1,22 @@
-//! Changes to objects. Each is there whole or not at all.
-//!
-//! An overwrite, a copy or a deletion whose answer was lost is simply done again. A put that must make a new object cannot be: the
-//! object that is in its way may be its own, which is recognized by its `upload_id`.
+//! Copies within R2, and deletions. Neither has a condition, so one whose answer was lost and that was done again may do harm when it
+//! arrives late: what was done to its object since is watched (`guard`).
 
 use std::future::ready;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use object_store::path::Path;
-use object_store::{ClientOptions, CopyOptions, ObjectStore, PutMode as Mode, PutOptions};
+use object_store::{ClientOptions, CopyOptions, ObjectStore};
 
 use super::bucket::{Bucket, Remote, path};
 use super::content_type::content_type;
 use super::error::{Cause, Error};
-use super::meta::{Meta, unquoted};
-use super::multipart::PART_BYTES;
-use super::upload_id::{UploadId, typed};
-use super::wire::time_for;
-
-/// Larger objects are uploaded in parts.
-pub(super) const SINGLE_BYTES: usize = 2 * PART_BYTES;
-
-/// The largest body of one request; R2's documentation, "Limits": 5 GiB less 5 MiB.
-const REQUEST_BYTES: u64 = (5 << 30) - (5 << 20);
+use super::guard::Wanted;
+use super::versions::Version;
 
 /// Keys in one deletion; R2's documentation, DeleteObjects.
 const DELETE_KEYS: usize = 1000;
@@ -36,54 +24,11 @@ const DELETE_KEYS: usize = 1000;
 /// Deletions on the way at once.
 const DELETIONS: usize = 4;
 
-/// How an object that must be new is recognized as our own.
-struct Upload {
-    /// Goes with the object.
-    id: UploadId,
-    /// Whether it has been sent: then it may be there, whatever we know of it.
-    in_doubt: AtomicBool,
-}
-
-impl Upload {
-    fn new() -> Upload {
-        Upload { id: UploadId::new(), in_doubt: AtomicBool::new(false) }
-    }
-}
-
-/// What becomes of an object that is in the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutMode {
-    /// It is replaced.
-    Overwrite,
-    /// It stays, and the put fails.
-    Create,
-}
-
 impl Bucket {
-    /// Uploads an object; its content type is that of its key's extension. Large ones go in parts, except those that must be new:
-    /// R2 checks that for whole objects only.
-    pub fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<Meta, Error> {
-        let upload = Arc::new(Upload::new());
-        let arguments = (key.to_owned(), path(key)?, bytes, mode, upload);
-        self.run(arguments, async |remote, (key, path, bytes, mode, upload)| {
-            let size = bytes.len() as u64;
-            let etag = match mode {
-                PutMode::Overwrite if bytes.len() > SINGLE_BYTES => {
-                    let part = |range: Range<u64>| bytes.slice(range.start as usize..range.end as usize);
-                    remote.put_parts(&key, &path, size, |range| ready(Ok::<_, Error>(part(range)))).await?
-                }
-                PutMode::Overwrite => remote.overwrite(&key, &path, bytes).await?,
-                PutMode::Create if size > REQUEST_BYTES => return Err(Error::TooBig { key, size }),
-                PutMode::Create => remote.create(&key, &path, bytes, &upload).await?,
-            };
-            Ok(Meta { key, size, etag, modified: SystemTime::now() })
-        })
-    }
-
     /// Copies an object within R2. The copy has the content type of its own key's extension.
     pub fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
-        let arguments = (from.to_owned(), path(from)?, path(to)?);
-        self.run(arguments, async |remote, (source, from, to)| remote.copy(&source, &from, &to).await)
+        let arguments = (from.to_owned(), path(from)?, to.to_owned(), path(to)?);
+        self.run(arguments, async |remote, (source, from, key, to)| remote.copy((&source, &from), (&key, &to)).await)
     }
 
     /// Deletes objects, 1,000 in a request. Those that are not there are no error.
@@ -96,34 +41,12 @@ impl Bucket {
     }
 }
 
+/// An object's key, and the same as `object_store` has it.
+type Place<'a> = (&'a str, &'a Path);
+
 impl Remote {
-    async fn overwrite(&self, key: &str, path: &Path, bytes: Bytes) -> Result<String, Error> {
-        let task = self.task("put", key, time_for(bytes.len() as u64));
-        let options = || PutOptions { attributes: typed(key), ..PutOptions::default() };
-        let attempt = || async { Ok(self.store.put_opts(path, bytes.clone().into(), options()).await?) };
-        let put = self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))?;
-        Ok(unquoted(put.e_tag))
-    }
-
-    async fn create(&self, key: &str, path: &Path, bytes: Bytes, upload: &Upload) -> Result<String, Error> {
-        let task = self.task("create", key, time_for(bytes.len() as u64));
-        let Upload { id, in_doubt } = upload;
-        let attempt = || async {
-            // Until there is an answer; there may be none, not even an error.
-            let was_in_doubt = in_doubt.swap(true, Ordering::Relaxed);
-            let options = PutOptions { mode: Mode::Create, attributes: id.attributes(key), ..PutOptions::default() };
-            match self.store.put_opts(path, bytes.clone().into(), options).await.map_err(Cause::from) {
-                Ok(put) => Ok(unquoted(put.e_tag)),
-                // Behind an answer that never came, the object in the way may be our own.
-                Err(Cause::Exists) if was_in_doubt => self.find_upload(path, id).await?.ok_or(Cause::Exists),
-                Err(cause) => Err(cause),
-            }
-        };
-        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
-    }
-
-    async fn copy(&self, key: &str, from: &Path, to: &Path) -> Result<(), Error> {
-        let task = self.task("copy", key, Duration::ZERO);
+    async fn copy(self: &Arc<Remote>, (source, from): Place<'_>, (key, to): Place<'_>) -> Result<(), Error> {
+        let task = self.task("copy", source, Duration::ZERO);
         let replaced;
         let store = if content_type(from.as_ref()) == content_type(to.as_ref()) {
             &self.store
@@ -131,8 +54,22 @@ impl Remote {
             replaced = self.retyping(content_type(to.as_ref()))?;
             &replaced
         };
-        let attempt = || async { Ok(store.copy_opts(from, to, CopyOptions::default()).await?) };
-        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
+        let in_doubt = AtomicBool::new(false);
+        self.begin(key).await;
+        let attempt = || async {
+            let copied = store.copy_opts(from, to, CopyOptions::default()).await.map_err(Cause::from);
+            in_doubt.fetch_or(matches!(copied, Err(Cause::Transient { .. })), Ordering::Relaxed);
+            copied
+        };
+        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))?;
+        if in_doubt.load(Ordering::Relaxed)
+            && let Ok(copy) = self.version(&task, to).await
+        {
+            let mut versions = self.versions.lock();
+            versions.saw(key, copy.clone());
+            versions.doubt(key, None, copy, Instant::now());
+        }
+        Ok(())
     }
 
     /// A client whose copies get this content type; `object_store` has no such option, but signs headers it is told to add.
@@ -145,12 +82,22 @@ impl Remote {
         client.map_err(|error| Error::Thread { reason: error.to_string() })
     }
 
-    async fn delete(&self, batch: Vec<Path>) -> Result<(), Error> {
+    async fn delete(self: &Arc<Remote>, batch: Vec<Path>) -> Result<(), Error> {
         let task = self.task("delete", batch.first().map_or("nothing", Path::as_ref), Duration::ZERO);
+        for path in &batch {
+            self.begin(path.as_ref()).await;
+        }
         let attempt = || async {
             let paths = stream::iter(batch.clone().into_iter().map(Ok)).boxed();
-            self.store.delete_stream(paths).try_for_each(|_| ready(Ok(()))).await.map_err(Cause::from)
+            let deleted = self.store.delete_stream(paths).try_for_each(|_| ready(Ok(()))).await.map_err(Cause::from);
+            if let Err(Cause::Transient { .. }) = deleted {
+                let mut versions = self.versions.lock();
+                batch.iter().for_each(|path| versions.doubt(path.as_ref(), None, Version::Absent, Instant::now()));
+            }
+            deleted
         };
-        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))
+        self.retrying(&task, attempt).await.map_err(|cause| task.error(cause))?;
+        batch.iter().for_each(|path| self.settle(path.as_ref(), path, Version::Absent, Wanted::Absent));
+        Ok(())
     }
 }

@@ -3,13 +3,15 @@
 //! The log names the rows that each commit changed. The present values of those rows are read in one batch together with the log
 //! itself: if nobody has committed meanwhile, the rows and the last seq are one state.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use super::rows::{self, Fetched, Inserts, Row};
 use crate::d1::{Client, SendError, Statement, StatementResult};
 use crate::error::Error;
 use crate::image::Position;
-use crate::ledger::{Changes, State, header, log};
+use crate::ledger::{Changes, State, header, log, tables};
 use crate::schema::{Schema, Table};
 
 /// Above so many changed rows a new replica is built instead.
@@ -22,20 +24,26 @@ const MOST_ROUNDS: usize = 20;
 /// Brings the database behind `connection`, which stands at `from`, to what D1 holds now. Returns where it stands then; `None`
 /// when the log does not tell enough, and only a new replica will do.
 ///
-/// `is_new`: the database was read while D1 went on, so that the state beside the rows has to be read even if no commit came.
+/// `is_new`: the database was read while D1 went on, so that the state beside the rows has to be read even if no commit came. `aside`
+/// goes with the first request.
 pub(super) fn catch_up(
     client: &Client,
     connection: &Connection,
     schema: &Schema,
     from: &Position,
     is_new: bool,
+    aside: &mut Aside,
 ) -> Result<Option<Position>, Error> {
-    let mut tail = Tail { client, schema, from, is_new, seen: from.clone(), changes: Changes::default(), exact: false };
+    let is_guessed = !aside.likely_tables.is_empty();
+    let (seen, changes) = (from.clone(), Changes::default());
+    let mut tail = Tail { client, schema, from, is_new, seen, changes, exact: false, aside };
     for round in 0..MOST_ROUNDS {
-        match tail.round(round >= ROUNDS_BY_KEY)? {
+        let found = if is_guessed && round == 0 { tail.by_guess()? } else { tail.round(round >= ROUNDS_BY_KEY)? };
+        match found {
             Round::Current => return Ok(Some(tail.seen)),
             Round::Found(found) => {
                 found.write(connection, schema)?;
+                tail.aside.changed = found.changed.iter().map(|(table, _)| table.name.clone()).collect();
                 return Ok(Some(tail.seen));
             }
             Round::Again => {}
@@ -58,6 +66,21 @@ struct Tail<'a> {
     changes: Changes,
     /// Text is read as hex, since some of it is not valid UTF-8.
     exact: bool,
+    aside: &'a mut Aside,
+}
+
+/// What the first request carries besides, and what came of it.
+#[derive(Default)]
+pub(super) struct Aside {
+    pub(super) statements: Vec<Statement>,
+    /// Tables that have probably changed: their rows come with the first request.
+    pub(super) likely_tables: Vec<String>,
+    /// The first request is made once, and has so much time.
+    pub(super) patience: Option<Duration>,
+    /// The answers to `statements`, if there were any.
+    pub(super) answers: Vec<StatementResult>,
+    /// The tables that have changed.
+    pub(super) changed: Vec<String>,
 }
 
 /// How one request ended.
@@ -89,7 +112,7 @@ impl<'a> Tail<'a> {
             (self.seen, self.changes) = (self.from.clone(), Changes::default());
         }
         let reads_rows = self.is_new || by_log || self.seen != *self.from;
-        let Some(selects) = (if by_log { Some(self.by_logged_keys()) } else { self.by_keys() }) else {
+        let Some(selects) = (if by_log { Some(self.by_logged_keys(|_| true)) } else { self.by_keys() }) else {
             return Ok(Round::Unknown);
         };
         let Some(answers) = self.ask(&selects, reads_rows)? else { return Ok(Round::Unknown) };
@@ -103,17 +126,48 @@ impl<'a> Tail<'a> {
         self.take_rows(selects.into_iter().map(|(table, _)| table).collect(), answers)
     }
 
-    /// Asks for the log and, if `reads_rows`, for what stands beside it. `None`: a table is gone by now, the log's own perhaps.
-    fn ask(&self, selects: &[(&Table, Statement)], reads_rows: bool) -> Result<Option<Vec<StatementResult>>, Error> {
-        let mut batch = vec![log::since(&self.seen)];
+    /// The first request, which brings the rows of tables that have probably changed, whatever their keys.
+    fn by_guess(&mut self) -> Result<Round<'a>, Error> {
+        let likely = std::mem::take(&mut self.aside.likely_tables);
+        let selects = self.by_logged_keys(|table| likely.contains(&table.name));
+        let Some(answers) = self.ask(&selects, true)? else { return Ok(Round::Unknown) };
+        match self.take_log(&answers[0]) {
+            None => Ok(Round::Unknown),
+            Some(false) => Ok(Round::Current),
+            Some(true) if self.changes.params().iter().all(|(name, _)| likely.iter().any(|table| table == name)) => {
+                self.take_rows(selects.into_iter().map(|(table, _)| table).collect(), answers)
+            }
+            Some(true) => Ok(Round::Again),
+        }
+    }
+
+    /// Asks for the log and, if `reads_rows`, for what stands beside it. `None`: a table is gone by now, the log's own perhaps, or the
+    /// schema is another.
+    fn ask(
+        &mut self,
+        selects: &[(&Table, Statement)],
+        reads_rows: bool,
+    ) -> Result<Option<Vec<StatementResult>>, Error> {
+        let mut batch = vec![log::since(&self.seen), tables::seen()];
         if reads_rows {
             batch.extend([State::ask(), sequences(self.schema)]);
             batch.extend(selects.iter().map(|(_, select)| select.clone()));
         }
-        match self.client.send_idempotent(&batch) {
+        let count = batch.len();
+        batch.append(&mut self.aside.statements);
+        let answers = match self.aside.patience.take() {
+            Some(time) => self.client.send_within(&batch, time),
+            None => self.client.send_idempotent(&batch),
+        };
+        match answers {
             // Either D1 has moved, or something else is wrong.
             Err(SendError::Refused(_)) if self.has_moved()? => Ok(None),
-            answers => Ok(Some(answers?)),
+            answers => {
+                let mut answers = answers?;
+                self.aside.answers.extend(answers.drain(count..));
+                // Else somebody has changed the schema, and has not said so.
+                Ok(tables::is_seen(&answers[1]).then_some(answers))
+            }
         }
     }
 
@@ -130,7 +184,7 @@ impl<'a> Tail<'a> {
     }
 
     fn take_rows(&mut self, tables: Vec<&'a Table>, mut answers: Vec<StatementResult>) -> Result<Round<'a>, Error> {
-        let fetched = answers.split_off(3).into_iter().zip(&tables);
+        let fetched = answers.split_off(4).into_iter().zip(&tables);
         let fetched: Vec<Fetched> =
             fetched.map(|(answer, table)| rows::parse(table, answer.results)).collect::<Result<_, _>>()?;
         if !self.exact && fetched.iter().any(|fetched| fetched.is_doubtful) {
@@ -142,7 +196,7 @@ impl<'a> Tail<'a> {
             return Ok(Round::Again);
         }
         let Some(changed) = self.changed() else { return Ok(Round::Unknown) };
-        let (state, sequences) = (State::read(&answers[1]), answers.swap_remove(2));
+        let (state, sequences) = (State::read(&answers[2]), answers.swap_remove(3));
         Ok(Round::Found(Found { changed, rows, state, sequences }))
     }
 
@@ -176,10 +230,10 @@ impl<'a> Tail<'a> {
         Some(self.changed()?.into_iter().map(select).collect())
     }
 
-    fn by_logged_keys(&self) -> Vec<(&'a Table, Statement)> {
+    fn by_logged_keys(&self, which: impl Fn(&Table) -> bool) -> Vec<(&'a Table, Statement)> {
         let params = |table: &Table| [self.from.seq.to_string(), table.name.clone()];
         let select = |table| (table, Statement::with(rows::select_logged(table, self.exact), params(table)));
-        self.schema.tables.values().map(select).collect()
+        self.schema.tables.values().filter(|table| which(table)).map(select).collect()
     }
 }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::company::Farewell;
 use super::newest::Replica;
 use super::writer::{Decoded, Writer};
+use crate::d1::{Refusal, Statement};
 use crate::error::Error;
-use crate::image::{Image, Overlay};
-use crate::ledger::{self, Batch, CommitError, Committed, Fence, header, txn};
+use crate::image::{Image, Overlay, Position};
+use crate::ledger::{self, Batch, Body, CommitError, Committed, Fence, capture, header, tables, txn};
 use crate::plan::{self, Options, Plan};
 use crate::schema::Kind;
 
@@ -32,8 +34,10 @@ impl Replica {
             }
         };
         let (mut has_followers, asked) = (false, Instant::now());
-        match self.send(&writer, &decoded, base, &after) {
+        let farewell = self.company.farewell(asked);
+        match self.send(&writer, &decoded, base, &after, &farewell) {
             Ok(Some(committed)) => {
+                self.company.said(&farewell, committed.last_answer.as_ref());
                 after.position = committed.position;
                 has_followers = committed.has_followers;
                 self.freshness.confirm(asked);
@@ -42,13 +46,7 @@ impl Replica {
             Ok(None) => {} // VACUUM: other pages, the same rows
             Err(error) => {
                 writer.forget_after(base)?;
-                if matches!(error, Error::Conflict) {
-                    self.metrics().conflicts.add(1);
-                    // The conflict is what the application has to know; a failure of this would hide it.
-                    if let Err(error) = self.refresh_after_conflict(&mut writer) {
-                        tracing::warn!("what the other writer committed could not be read yet: {error}");
-                    }
-                }
+                self.learn_from(&error, &mut writer);
                 return Err(error);
             }
         }
@@ -59,6 +57,36 @@ impl Replica {
             tracing::info!("what others committed since could not be read yet: {error}");
         }
         Ok(after)
+    }
+
+    /// Brings this replica to what D1 holds, where a failure tells that this is something else. The failure is what the application has
+    /// to know; one of this would hide it.
+    fn learn_from(&self, error: &Error, writer: &mut Writer) {
+        let base = self.newest().position.clone();
+        let learnt = match error {
+            Error::Conflict => {
+                self.metrics().conflicts.add(1);
+                self.refresh_after_conflict(writer)
+            }
+            // Once at one place of the log: what D1 refuses again, it would refuse whatever the rows are.
+            Error::OtherRows => self.doubt(base, writer),
+            Error::Refused(refusal) if is_surprising(refusal) => self.doubt(base, writer),
+            _ => Ok(()),
+        };
+        if let Err(error) = learnt {
+            tracing::warn!("what D1 holds now could not be read yet: {error}");
+        }
+    }
+
+    /// Reads everything anew, since D1's rows are not what this replica takes them for.
+    fn doubt(&self, base: Position, writer: &mut Writer) -> Result<(), Error> {
+        if writer.doubted.as_ref() == Some(&base) {
+            return Ok(());
+        }
+        tracing::info!("all rows are read from D1 anew");
+        self.hydrate_anew(writer)?;
+        writer.doubted = Some(base);
+        Ok(())
     }
 
     /// Takes the end off the newest image: a transaction that makes the file shorter (VACUUM) does so after its commit. The pages that
@@ -78,6 +106,7 @@ impl Replica {
         decoded: &Decoded,
         base: &Image,
         after: &Image,
+        farewell: &Farewell,
     ) -> Result<Option<Committed>, Error> {
         // All plans carry the same: should the first one arrive after all, it is this transaction.
         let txn = txn::random();
@@ -85,21 +114,38 @@ impl Replica {
         loop {
             let plan = plan_transaction(writer, decoded, &options)?;
             let fields = header::changes(base, after);
-            if plan.statements.is_empty() && fields.is_empty() {
+            if plan.statements.is_empty() && plan.counters.is_empty() && fields.is_empty() {
                 return Ok(None);
             }
             let fence = Fence::new(&base.position, &txn, &plan.touched);
-            let body = plan.statements.into_iter().chain(fields).collect();
-            let replays = has_triggers(writer, decoded);
-            let refusal = match ledger::send(&self.client, &Batch::new(fence, body, replays)) {
+            let altered = plan.altered.clone();
+            let mut body = with_captures(writer, decoded, plan, fields);
+            if writer.doubted.as_ref() == Some(&base.position) {
+                body.row_count = None; // its rows are D1's own, just read: it may count otherwise
+            }
+            let batch = Batch::new(fence, body).followed_by(farewell.statements.iter().cloned());
+            let refusal = match ledger::send(&self.client, &batch) {
                 Ok(committed) => return Ok(Some(committed)),
                 Err(CommitError::Refused(refusal)) => refusal,
                 Err(error) => return Err(error.into()),
             };
-            options = second_plan(&options, plan.altered, replays).ok_or(Error::Refused(refusal.clone()))?;
+            let has_triggers = has_triggers(writer, decoded);
+            options = second_plan(&options, altered, has_triggers).ok_or(Error::Refused(refusal.clone()))?;
             tracing::info!("the commit is planned anew ({options:?}): {refusal}");
         }
     }
+}
+
+/// The body of the batch. Where the schema changes, the triggers that note what others write change with it.
+fn with_captures(writer: &Writer, decoded: &Decoded, plan: Plan, fields: Vec<Statement>) -> Body {
+    let Plan { mut statements, counters, row_count, touched, .. } = plan;
+    if row_count.is_none() {
+        let (before, after) = capture::follow(writer.before().schema, writer.after(decoded).schema, &touched);
+        statements.splice(0..0, before);
+        statements.extend(after);
+        statements.push(tables::note());
+    }
+    Body { statements, row_count, rest: counters.into_iter().chain(fields).collect() }
 }
 
 /// Another way to the same state, after a refusal: some ALTERs depend on the rows, and some triggers no longer compile
@@ -123,4 +169,10 @@ fn plan_transaction(writer: &Writer, decoded: &Decoded, options: &Options) -> Re
 fn has_triggers(writer: &Writer, decoded: &Decoded) -> bool {
     let schemas = [writer.before().schema, writer.after(decoded).schema];
     schemas.iter().any(|schema| schema.objects.keys().any(|(kind, _)| *kind == Kind::Trigger))
+}
+
+/// Whether what D1 refused is something that the application's own SQLite has accepted on the rows it has.
+fn is_surprising(refusal: &Refusal) -> bool {
+    let texts = ["SQLITE_CONSTRAINT", "no such table", "no such column", "has no column named"];
+    texts.iter().any(|text| refusal.message.contains(text))
 }

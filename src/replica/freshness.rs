@@ -15,6 +15,10 @@ use crate::lock::{Mutex, MutexGuard};
 /// sqlite3 lets an application wait for a lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// To compare the schema, D1 reads all of `sqlite_schema`, some hundred rows, and bills each. Commits do it always; what somebody else
+/// does to the schema while nobody commits shows after so long.
+const COMPARE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// When D1 last confirmed the newest image, and when it will be asked again.
 pub(super) struct Freshness {
     /// Rank 3. Held to look or to note something.
@@ -32,6 +36,8 @@ struct Known {
     ordered: Option<Instant>,
     /// When the last question went unanswered, if no later one was answered.
     away: Option<Instant>,
+    /// When a question last was about the schema too.
+    compared: Instant,
 }
 
 /// What a read does before it pins an image.
@@ -48,7 +54,7 @@ pub(super) enum Step {
 impl Freshness {
     /// Of an image that D1 held at `confirmed` or later. `timeout`: that of requests.
     pub(super) fn new(confirmed: Instant, timeout: Duration) -> Freshness {
-        let known = Known { confirmed, ordered: None, away: None };
+        let known = Known { confirmed, ordered: None, away: None, compared: confirmed };
         Freshness { known: Mutex::new(known), turn: Mutex::new(()), lost: timeout * 2 }
     }
 
@@ -83,6 +89,16 @@ impl Freshness {
         let is_due = known.confirmed.elapsed() >= interval;
         if !is_due {
             known.ordered = None; // a commit, or somebody who waited, has confirmed the image since
+        }
+        is_due
+    }
+
+    /// Whether a question at `now` shall be about the schema too, as far as nobody has told of a change in the log.
+    pub(super) fn compares_schema(&self, now: Instant) -> bool {
+        let mut known = self.known.lock();
+        let is_due = now.saturating_duration_since(known.compared) >= COMPARE_INTERVAL;
+        if is_due {
+            known.compared = now;
         }
         is_due
     }

@@ -8,15 +8,16 @@ use std::time::Instant;
 
 use rusqlite::Connection;
 
-use super::catch_up::catch_up;
+use super::catch_up::{Aside, catch_up};
+use super::company::Company;
 use super::newest::Replica;
 use super::rows::{self, Fetched, Inserts};
 use crate::config::Settings;
 use crate::d1::{Client, Statement, StatementResult};
 use crate::error::Error;
 use crate::image::{Image, Position};
-use crate::ledger::tables::{self, Standing, StoredObject};
-use crate::ledger::{header, log};
+use crate::ledger::tables::{self, Beside, Standing, StoredObject, There, Unseen};
+use crate::ledger::{CommitError, header, log};
 use crate::metrics::Metrics;
 use crate::schema::{Identity, Kind, Schema, Table, guard, quoted};
 use crate::vfs::scratch::Scratch;
@@ -39,32 +40,60 @@ impl Default for Bounds {
     }
 }
 
+/// What a connection may do, by the way it was opened: it may make no database that is not there (`mode=rw`), or only read (`mode=ro`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+    Create,
+}
+
 /// How often the schema may change while it is read before we give up.
 const ATTEMPTS: usize = 5;
 
 impl Replica {
     /// Connects to D1, makes sure of our tables there and builds the first image.
-    pub(crate) fn open(settings: &Settings) -> Result<Replica, Error> {
+    pub(crate) fn open(settings: &Settings, access: Access) -> Result<Replica, Error> {
         let client = Client::connect(settings, Arc::new(Metrics::default()))?;
-        let (image, asked) = hydrate_at(&client, &Bounds::default())?;
-        Replica::new(client, settings.refresh, image, asked)
+        let is_there = match access {
+            Access::Create => true,
+            Access::Write => tables::is_there(&client)?.is_some(),
+            Access::Read => tables::is_there(&client)? == Some(There::Prepared),
+        };
+        if !is_there {
+            return Err(Error::NotThere);
+        }
+        let company = Company::new();
+        let (image, asked) = hydrate_at(&client, &Bounds::default(), Some(&company))?;
+        Replica::new(client, settings.refresh, company, image, asked)
     }
 }
 
 /// Builds an image of what D1 holds. Makes liteflare's tables there when they are missing.
 pub fn hydrate(client: &Client, bounds: &Bounds) -> Result<Image, Error> {
-    hydrate_at(client, bounds).map(|(image, _)| image)
+    hydrate_at(client, bounds, None).map(|(image, _)| image)
 }
 
-/// The same, and a moment at or after which D1 held it.
-pub(super) fn hydrate_at(client: &Client, bounds: &Bounds) -> Result<(Image, Instant), Error> {
+/// The same, and a moment at or after which D1 held it. `company`: this process takes part in it.
+pub(super) fn hydrate_at(
+    client: &Client,
+    bounds: &Bounds,
+    company: Option<&Company>,
+) -> Result<(Image, Instant), Error> {
     for _ in 0..ATTEMPTS {
         let asked = Instant::now();
-        let start = tables::open(client)?;
+        let mut beside = Beside { statements: company.map_or_else(Vec::new, Company::enter), ..Beside::default() };
+        let start = tables::open(client, &mut beside)?;
+        if let Some(company) = company {
+            company.learn(beside.answers.last(), Instant::now());
+        }
         if start.state.is_importing() {
             return Err(Error::Importing);
         }
-        adopt(client, &start.objects)?;
+        if let Some(unseen) = &start.unseen {
+            adopt(client, &start, unseen)?;
+            continue;
+        }
         if let Some(built) = build(client, &start, asked, bounds)? {
             return Ok(built);
         }
@@ -74,19 +103,38 @@ pub(super) fn hydrate_at(client: &Client, bounds: &Bounds) -> Result<(Image, Ins
     Err(Error::Hydrate { table: "sqlite_schema".into(), reason })
 }
 
-/// Gives the triggers of a database that liteflare has not written to yet their guard (R13).
-fn adopt(client: &Client, objects: &[StoredObject]) -> Result<(), Error> {
-    let mut batch = Vec::new();
-    let is_bare = |object: &&StoredObject| object.kind == Kind::Trigger.word() && object.declared() == object.sql;
-    for trigger in objects.iter().filter(is_bare) {
-        batch.push(Statement::new(format!("DROP TRIGGER {}", quoted(&trigger.name))));
-        batch.push(Statement::new(guard::guard(&trigger.name, &trigger.sql)?));
+/// Looks after a schema that somebody else made or changed: its triggers get their guard (R13), and its tables those that note what is
+/// written past liteflare. When somebody else is faster, they have done it.
+fn adopt(client: &Client, start: &Standing, unseen: &Unseen) -> Result<(), Error> {
+    let mut guards = Vec::new();
+    for trigger in start.objects.iter().filter(|object| object.kind == Kind::Trigger.word()) {
+        let guarded = guard::guard(&trigger.name, &trigger.declared())?;
+        if guarded != trigger.sql {
+            guards.push(Statement::new(format!("DROP TRIGGER {}", quoted(&trigger.name))));
+            guards.push(Statement::new(guarded));
+        }
     }
-    if !batch.is_empty() {
-        tracing::info!("{} triggers on D1 are made silent during liteflare's own writes", batch.len() / 2);
-        client.send_idempotent(&batch)?;
+    let scratch = Scratch::new(Image::default());
+    let schema = create_tables(&scratch.writer()?, &start.objects)?;
+    tracing::info!("D1's schema was made or changed past liteflare, which looks after it now");
+    let position = start.position.clone().unwrap_or_default();
+    match tables::adopt(client, &position, unseen, guards, &schema) {
+        Ok(()) | Err(CommitError::Conflict) => Ok(()),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
+}
+
+/// Makes the tables among `objects`.
+fn create_tables(connection: &Connection, objects: &[StoredObject]) -> Result<Schema, Error> {
+    for object in objects.iter().filter(|object| object.kind == Kind::Table.word()) {
+        create(connection, object)?;
+    }
+    let schema = Schema::read(connection)?;
+    if let Some(table) = schema.tables.values().find(|table| table.is_virtual) {
+        let reason = "it is a virtual table, whose rows are kept in tables of its own".to_string();
+        return Err(Error::Hydrate { table: table.name.clone(), reason });
+    }
+    Ok(schema)
 }
 
 /// A database without a table that has its first page, where the numbers are by which SQLite tells one state from another.
@@ -113,24 +161,18 @@ fn build(
     let connection = scratch.writer()?;
     header::write_encoding(&connection, &start.state)?;
     connection.execute_batch("BEGIN")?;
-    let (tables, others): (Vec<_>, Vec<_>) = start.objects.iter().partition(|object| object.kind == Kind::Table.word());
-    for object in tables {
-        create(&connection, object)?;
-    }
-    let schema = Schema::read(&connection)?;
-    if let Some(table) = schema.tables.values().find(|table| table.is_virtual) {
-        let reason = "it is a virtual table, whose rows are kept in tables of its own".to_string();
-        return Err(Error::Hydrate { table: table.name.clone(), reason });
-    }
+    let schema = create_tables(&connection, &start.objects)?;
     match read_tables(client, &connection, &schema, bounds) {
         // A table is gone by now.
         Err(Error::Refused(_)) if log::has_moved(client.send_idempotent(&[log::newest()]), &from)? => return Ok(None),
         read => read?,
     }
     let asked = Instant::now();
-    let Some(position) = catch_up(client, &connection, &schema, &from, true)? else { return Ok(None) };
+    let Some(position) = catch_up(client, &connection, &schema, &from, true, &mut Aside::default())? else {
+        return Ok(None);
+    };
     // After the rows: an index is built faster over a full table.
-    for object in others {
+    for object in start.objects.iter().filter(|object| object.kind != Kind::Table.word()) {
         create(&connection, object)?;
     }
     connection.execute_batch("COMMIT")?;

@@ -4,11 +4,11 @@
 //! bottom, each file uses those below it only:
 //!
 //! ```text
-//! commit foreign
+//! commit foreign lease
 //! refresh
 //! hydrate
 //! catch_up newest
-//! rows writer freshness
+//! rows writer freshness company
 //! catalog
 //! ```
 //! Invariants:
@@ -19,13 +19,16 @@
 mod catalog;
 mod catch_up;
 mod commit;
+mod company;
 mod foreign;
 mod freshness;
 pub mod hydrate;
+mod lease;
 mod newest;
 mod refresh;
 pub(crate) mod rows;
 mod writer;
 
+pub(crate) use hydrate::Access;
 pub(crate) use newest::Permit;
 pub use newest::Replica;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::company::Company;
 use super::freshness::Freshness;
 use super::writer::Writer;
 use crate::config::Refresh;
@@ -29,6 +30,8 @@ pub struct Replica {
     writing: Arc<AtomicBool>,
     /// How old `newest` is.
     pub(super) freshness: Freshness,
+    /// Who else writes.
+    pub(super) company: Company,
     /// What `PRAGMA journal_mode` answers.
     journal_mode: parking_lot::Mutex<&'static str>,
 }
@@ -50,7 +53,13 @@ impl Drop for Permit {
 
 impl Replica {
     /// The copy that stands at `image`, which D1 held at `asked` or later.
-    pub(super) fn new(client: Client, refresh: Refresh, image: Image, asked: Instant) -> Result<Replica, Error> {
+    pub(super) fn new(
+        client: Client,
+        refresh: Refresh,
+        company: Company,
+        image: Image,
+        asked: Instant,
+    ) -> Result<Replica, Error> {
         let freshness = Freshness::new(asked, client.timeout);
         Ok(Replica {
             client,
@@ -59,6 +68,7 @@ impl Replica {
             newest: Mutex::new(Newest { cookie: image.schema_cookie(), image: Arc::new(image) }),
             writing: Arc::default(),
             freshness,
+            company,
             journal_mode: parking_lot::Mutex::new("delete"),
         })
     }

@@ -4,15 +4,16 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::catch_up::catch_up;
+use super::catch_up::{Aside, catch_up};
 use super::freshness::{PATIENCE, Step};
 use super::hydrate::{Bounds, blank, hydrate_at};
 use super::newest::Replica;
 use super::writer::Writer;
 use crate::config::Refresh;
+use crate::d1::StatementResult;
 use crate::error::Error;
 use crate::image::{Image, PageNo, Seq};
-use crate::ledger::log;
+use crate::ledger::{log, tables};
 use crate::retry::Retry;
 use crate::runtime::Runtime;
 use crate::vfs::scratch::Scratch;
@@ -20,9 +21,11 @@ use crate::vfs::scratch::Scratch;
 impl Replica {
     /// Called before a read transaction pins the newest image. With `LITEFLARE_REFRESH=always` D1 is asked first; with a time, when
     /// nobody has read for so long; else it is asked in the background (`freshness`).
-    pub(crate) fn before_read(self: &Arc<Replica>) -> Result<(), Error> {
+    /// `comes_again`: it begins a transaction that waits for its turn, which asks D1 itself.
+    pub(crate) fn before_read(self: &Arc<Replica>, comes_again: bool) -> Result<(), Error> {
         match self.refresh {
             Refresh::Always => self.sync().map(|_| ()),
+            Refresh::Every(_) if comes_again => Ok(()),
             Refresh::Every(interval) => {
                 match self.freshness.at_read(interval, Instant::now()) {
                     Step::Go => {}
@@ -85,13 +88,19 @@ impl Replica {
         // While it is away nobody waits, and it may take the time it takes for commits.
         let patience = if self.freshness.is_away() { self.client.timeout / 2 } else { PATIENCE };
         let mut retry = Retry::until(asked + patience);
+        let compares = self.freshness.compares_schema(asked);
+        let mut question: Vec<_> = [log::newest()].into_iter().chain(compares.then(tables::seen)).collect();
+        question.extend(self.company.news(asked));
         let newest = loop {
-            match self.client.send_within(&[log::newest()], patience.saturating_sub(asked.elapsed())) {
+            match self.client.send_within(&question, patience.saturating_sub(asked.elapsed())) {
                 Err(error) if retry.wait_after(&error) => self.metrics().retries.add(1),
                 answer => break answer,
             }
         };
-        match log::has_moved(newest, &self.newest().position) {
+        self.company.learn(newest.as_ref().ok().and_then(|answers| answers.last()), Instant::now());
+        let seen = |answers: &Vec<StatementResult>| answers.get(1).filter(|_| compares).is_none_or(tables::is_seen);
+        let is_seen = newest.as_ref().map_or(true, seen);
+        match log::has_moved(newest, &self.newest().position).map(|has_moved| has_moved || !is_seen) {
             Ok(false) => self.is_confirmed(asked),
             Ok(true) => {
                 if let Err(error) = self.sync() {
@@ -117,8 +126,20 @@ impl Replica {
 
     /// The same as [`Replica::sync`], for who holds the writer's lock. Returns whether there was anything new.
     pub(super) fn refresh(&self, writer: &mut Writer) -> Result<bool, Error> {
+        let mut aside = Aside { statements: self.company.news(Instant::now()), ..Aside::default() };
+        let refreshed = self.refresh_with(writer, &mut aside);
+        self.company.learn(aside.answers.last(), Instant::now());
+        refreshed
+    }
+
+    /// The same with a request of another purpose.
+    pub(super) fn refresh_with(&self, writer: &mut Writer, aside: &mut Aside) -> Result<bool, Error> {
         let (base, asked) = (self.newest(), Instant::now());
-        match self.by_log(writer, &base)? {
+        let tail = self.by_log(writer, &base, aside)?;
+        if !aside.changed.is_empty() {
+            self.company.saw(std::mem::take(&mut aside.changed));
+        }
+        match tail {
             Tail::Empty => {
                 self.is_confirmed(asked);
                 return Ok(false);
@@ -145,9 +166,10 @@ impl Replica {
         Ok(())
     }
 
-    fn hydrate_anew(&self, writer: &mut Writer) -> Result<(), Error> {
+    /// Reads all of D1's rows again.
+    pub(super) fn hydrate_anew(&self, writer: &mut Writer) -> Result<(), Error> {
         let base = self.newest();
-        let (mut after, asked) = hydrate_at(&self.client, &Bounds::default())?;
+        let (mut after, asked) = hydrate_at(&self.client, &Bounds::default(), Some(&self.company))?;
         if after.page_count() == 0 && base.page_count() > 0 {
             after = blank(after.position)?; // all tables are gone, and the numbers have to go on
         }
@@ -164,12 +186,12 @@ impl Replica {
     }
 
     /// `base` with what the log's tail says.
-    fn by_log(&self, writer: &Writer, base: &Image) -> Result<Tail, Error> {
+    fn by_log(&self, writer: &Writer, base: &Image, aside: &mut Aside) -> Result<Tail, Error> {
         let scratch = Scratch::new(base.clone());
         let connection = scratch.writer()?;
         connection.execute_batch("BEGIN")?;
         let schema = &writer.catalog.schema;
-        let Some(position) = catch_up(&self.client, &connection, schema, &base.position, false)? else {
+        let Some(position) = catch_up(&self.client, &connection, schema, &base.position, false, aside)? else {
             return Ok(Tail::Unknown);
         };
         if position == base.position {

@@ -6,7 +6,7 @@ use super::catalog::{Catalog, Tracked};
 use crate::decode::diff::{Comparison, TreePair};
 use crate::decode::owners::{Owners, OwnersUpdate, SCHEMA_TREE};
 use crate::error::Error;
-use crate::image::{Image, PageNo};
+use crate::image::{Image, PageNo, Position};
 use crate::plan::{After, Before, Side, TableChanges};
 use crate::vfs::scratch::Scratch;
 
@@ -17,6 +17,8 @@ const MOST_PAGES_CHECKED: usize = 2_000;
 pub struct Writer {
     /// The newest image's schema.
     pub catalog: Catalog,
+    /// The commit at which all rows were read anew since D1 refused what this replica had for possible.
+    pub doubted: Option<Position>,
     owners: Owners,
     /// Shows the newest image.
     before: Reader,
@@ -53,7 +55,7 @@ impl Writer {
         let (before, after) = (Reader::new(image)?, Reader::new(image)?);
         let catalog = Catalog::read(&before.connection, &Catalog::default())?;
         let owners = if image.page_count() == 0 { Owners::default() } else { Owners::build(image, catalog.roots())? };
-        Ok(Writer { catalog, owners, before, after })
+        Ok(Writer { catalog, doubted: None, owners, before, after })
     }
 
     /// The changes between `before`, which must be the image this writer describes, and `after`.

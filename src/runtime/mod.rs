@@ -6,6 +6,7 @@
 mod health;
 mod http;
 pub mod numbers;
+pub(crate) mod place;
 mod raw;
 #[cfg(test)]
 mod tests;

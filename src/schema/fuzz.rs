@@ -13,7 +13,7 @@ const BEFORE: [(&str, &str, &str); 4] = [
     ("table", "t", "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b, x, \"begin\", \"on\")"),
     ("table", "when", "CREATE TABLE \"when\"(x,\"begin\",\"on\")"),
     ("view", "v", "CREATE VIEW v AS SELECT 1 AS a"),
-    ("table", TABLE, "CREATE TABLE _lf_state(key TEXT PRIMARY KEY,value)"),
+    ("table", TABLE, "CREATE TABLE _lf_commit(seq INTEGER PRIMARY KEY,source)"),
 ];
 
 /// Takes a row of `sqlite_schema`: its `type`, its `name` and its `tbl_name` on a line each, and then its `sql`.

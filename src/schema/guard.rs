@@ -18,18 +18,19 @@ use super::respell::{cut, respelled};
 use crate::d1::splitter::is_kept_whole;
 
 /// The table of liteflare's own that guards read. It is named here because the triggers on D1 name it; the ledger makes it.
-pub(crate) const TABLE: &str = "_lf_state";
+pub(crate) const TABLE: &str = "_lf_commit";
 
-/// With these markers 0.1.0 set its guards apart. They are read, and no longer written.
+/// What 0.1.0 wrote instead of [`silent`], between markers that set it apart. It is read, and no longer written.
+const SILENT_OF_FORMAT_1: &str = "(SELECT value FROM _lf_state WHERE key='replaying')=0";
 const OPEN: &str = "/*lf<*/";
 const CLOSE: &str = "/*>lf*/";
 
 /// What every trigger's text begins with in `sqlite_schema`.
 const START: &str = "CREATE TRIGGER ";
 
-/// True while nobody replays. The table must hold the integer 0 or 1 there, not text.
-fn silent() -> String {
-    format!("(SELECT value FROM {TABLE} WHERE key='replaying')=0")
+/// True while nobody replays: the newest row of the log is not that of a batch which is being applied.
+pub(crate) fn silent() -> String {
+    format!("coalesce((SELECT substr(source,1,1) FROM {TABLE} ORDER BY seq DESC LIMIT 1),'')<>'#'")
 }
 
 /// The text of the trigger `name` with the guard; [`strip`] gives the text back to the byte.
@@ -108,17 +109,20 @@ struct Found<'s> {
 /// The guard between the WHEN and the BEGIN of a text.
 fn found(sql: &str, when: Token, begin: usize) -> Option<Found<'_>> {
     let inside = &sql[when.end..begin];
-    let silent = silent();
     // 0.1.0's two forms.
-    let (after_when, before_begin) = (format!("{OPEN} {silent} AND ({CLOSE}"), format!("{OPEN}){CLOSE}"));
+    let of_format_1 = SILENT_OF_FORMAT_1;
+    let (after_when, before_begin) = (format!("{OPEN} {of_format_1} AND ({CLOSE}"), format!("{OPEN}){CLOSE}"));
     if inside.len() >= after_when.len() + before_begin.len() && inside.starts_with(&after_when) {
         let cuts = [when.end..when.end + after_when.len(), begin - before_begin.len()..begin];
         return inside.ends_with(&before_begin).then_some(Found { cuts, carried: None });
     }
-    if sql[..when.start].ends_with(OPEN) && inside == format!(" {silent} {CLOSE}") {
+    if sql[..when.start].ends_with(OPEN) && inside == format!(" {of_format_1} {CLOSE}") {
         return Some(Found { cuts: [when.start - OPEN.len()..begin, begin..begin], carried: None });
     }
-    let rest = inside.strip_prefix(' ')?.strip_prefix(&silent)?;
+    // Today's, and what the REST API has left of 0.1.0's.
+    let silent = silent();
+    let behind = inside.strip_prefix(' ')?;
+    let rest = behind.strip_prefix(&silent).or_else(|| behind.strip_prefix(of_format_1))?;
     let carried = rest.strip_prefix(" AND x'").and_then(|rest| rest.split_once("' NOTNULL"));
     let (carried, rest) = carried.map_or((None, rest), |(digits, rest)| (Some(digits), rest));
     if rest == " " {

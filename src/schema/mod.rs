@@ -146,6 +146,8 @@ pub struct Unique {
     pub name: String,
     /// Its columns' indexes; `None` when one of its terms is an expression.
     pub columns: Option<Vec<usize>>,
+    /// The collation of each of its columns.
+    pub collations: Vec<String>,
     /// It has a WHERE clause.
     pub partial: bool,
 }

@@ -62,10 +62,10 @@ fn table(connection: &Connection, object: &Object) -> Result<Table, SchemaError>
     for (index, is_primary, partial) in indexes(connection, &object.name)? {
         let (terms, collations) = index_terms(connection, &index)?;
         if is_primary {
-            primary_collations = Some(collations);
+            primary_collations = Some(collations.clone());
         }
         if !(is_primary && without_rowid) {
-            unique.push(Unique { name: index, columns: terms, partial });
+            unique.push(Unique { name: index, columns: terms, collations, partial });
         }
     }
     let identity = if without_rowid {

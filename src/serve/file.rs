@@ -10,6 +10,7 @@
 //! replica commits base and overlay to D1 there; a failure makes SQLite roll the transaction back.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::ffi;
 
@@ -37,12 +38,27 @@ pub struct ReplicaFile {
     replica: InUse,
     read_only: bool,
     hold: Hold,
+    /// When a transaction that was about to write was last told to come again.
+    told_to_wait: Option<Instant>,
 }
+
+/// Within this time SQLite's busy handler, which sleeps for 100 ms at most, comes again if it does.
+const COMES_AGAIN: Duration = Duration::from_millis(200);
 
 impl ReplicaFile {
     /// The file of a new connection.
     pub fn new(replica: InUse, read_only: bool) -> ReplicaFile {
-        ReplicaFile { replica, read_only, hold: Hold::None }
+        ReplicaFile { replica, read_only, hold: Hold::None, told_to_wait: None }
+    }
+
+    /// Whoever was told to wait asks for its turn before it pins an image, so that this is the one that goes with the turn. Returns
+    /// whether it was.
+    fn come_again(&mut self) -> bool {
+        let comes_again = self.told_to_wait.take().is_some_and(|at| at.elapsed() < COMES_AGAIN);
+        if comes_again && let Some(_permit) = self.replica.permit() {
+            self.replica.may_write();
+        }
+        comes_again
     }
 
     fn begin_write(&mut self) -> Result<(), Code> {
@@ -51,8 +67,13 @@ impl ReplicaFile {
         }
         let Hold::Shared { base } = &self.hold else { return Ok(()) };
         let permit = self.replica.permit().ok_or(ffi::SQLITE_BUSY)?;
+        if !self.replica.may_write() {
+            self.told_to_wait = Some(Instant::now());
+            return Err(ffi::SQLITE_BUSY); // another process's turn
+        }
         // Asked with the permit in hand: from here on only a refresh can bring a newer image, and the gate asks again.
         if !self.replica.is_newest(base) {
+            self.told_to_wait = Some(Instant::now());
             return Err(BUSY_SNAPSHOT); // as in WAL mode
         }
         let base = base.clone();
@@ -112,7 +133,8 @@ impl File for ReplicaFile {
 
     fn lock(&mut self, level: LockLevel) -> Result<(), Code> {
         if level >= LockLevel::Shared && matches!(self.hold, Hold::None) {
-            self.replica.before_read().map_err(|error| error.report())?;
+            let comes_again = self.come_again();
+            self.replica.before_read(comes_again).map_err(|error| error.report())?;
             self.hold = Hold::Shared { base: self.replica.newest() };
         }
         if level >= LockLevel::Reserved { self.begin_write() } else { Ok(()) }
@@ -120,10 +142,15 @@ impl File for ReplicaFile {
 
     fn unlock(&mut self, level: LockLevel) {
         let base = match std::mem::replace(&mut self.hold, Hold::None) {
-            Hold::Writing { base, overlay, .. } => match overlay.cuts(&base) {
-                Some(size) => self.replica.cut(base, size),
-                None => base,
-            },
+            Hold::Writing { base, overlay, _permit } => {
+                let base = match overlay.cuts(&base) {
+                    Some(size) => self.replica.cut(base, size),
+                    None => base,
+                };
+                drop(_permit);
+                self.replica.after_write();
+                base
+            }
             Hold::Shared { base } => base,
             Hold::None => return,
         };

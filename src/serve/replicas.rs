@@ -15,7 +15,7 @@ use super::marker;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::lock::Mutex;
-use crate::replica::Replica;
+use crate::replica::{Access, Replica};
 use crate::runtime::Runtime;
 
 /// How long a replica is kept that no connection uses: longer than the pauses between the requests to a small site, and than cron's
@@ -46,6 +46,8 @@ struct Open {
     replica: Arc<Replica>,
     /// How many use it.
     connections: usize,
+    /// Whether the marker was left: connections that only read leave none.
+    is_marked: bool,
     /// Somebody reads the path as a file, and may do so again: it stays until the process ends.
     is_read_as_file: bool,
     /// When the last connection closed, and how many bytes the replica had.
@@ -127,7 +129,7 @@ impl Drop for InUse {
 }
 
 /// The replica of a path for a connection.
-pub(super) fn connect(path: &Path, settings: Settings) -> Result<InUse, Arc<Error>> {
+pub(super) fn connect(path: &Path, settings: Settings, access: Access) -> Result<InUse, Arc<Error>> {
     let replicas = replicas();
     if let Some((replica, others)) = replicas.find(path, &settings, true) {
         let in_use = InUse { path: path.to_path_buf(), replica };
@@ -135,11 +137,14 @@ pub(super) fn connect(path: &Path, settings: Settings) -> Result<InUse, Arc<Erro
             // It begins as a first connection does.
             marker::check(path)?;
             in_use.before_first_use(others == Others::Readers);
+        }
+        if access != Access::Read && (others != Others::Connections || !replicas.is_marked(path)) {
             marker::leave(path, &settings)?;
+            replicas.note_marker(path);
         }
         return Ok(in_use);
     }
-    let replica = replicas.make(path, settings, true)?;
+    let replica = replicas.make(path, settings, Some(access))?;
     Ok(InUse { path: path.to_path_buf(), replica })
 }
 
@@ -149,7 +154,7 @@ pub(super) fn read_as_file(path: &Path, settings: Settings) -> Result<Arc<Replic
     let replicas = replicas();
     match replicas.find(path, &settings, false) {
         Some((replica, _)) => Ok(replica),
-        None => replicas.make(path, settings, false),
+        None => replicas.make(path, settings, None),
     }
 }
 
@@ -188,9 +193,10 @@ impl Replicas {
     }
 
     /// Makes the replica of a path, unless somebody does meanwhile. Who waited for one that could not be made learns why, instead of
-    /// trying the same and waiting as long again.
-    fn make(&self, path: &Path, settings: Settings, is_connection: bool) -> Result<Arc<Replica>, Arc<Error>> {
-        let began = Instant::now();
+    /// trying the same and waiting as long again. `access`: of a connection.
+    fn make(&self, path: &Path, settings: Settings, access: Option<Access>) -> Result<Arc<Replica>, Arc<Error>> {
+        let (began, is_connection) = (Instant::now(), access.is_some());
+        let access = access.unwrap_or(Access::Create);
         let mut failure = self.hydrating.lock();
         if let Some((replica, _)) = self.find(path, &settings, is_connection) {
             return Ok(replica);
@@ -199,12 +205,14 @@ impl Replicas {
         if let Some(failed) = failure.as_ref().filter(is_ours) {
             return Err(failed.error.clone());
         }
-        match hydrated(path, &settings) {
+        match hydrated(path, &settings, access) {
             Ok(replica) => {
                 *failure = None;
                 let connections = usize::from(is_connection);
                 let (replica, is_read_as_file) = (Arc::new(replica), !is_connection);
-                let open = Open { settings, replica: replica.clone(), connections, is_read_as_file, left: None };
+                let is_marked = access != Access::Read;
+                let open =
+                    Open { settings, replica: replica.clone(), connections, is_marked, is_read_as_file, left: None };
                 let before = self.open.lock().by_path.insert(path.to_path_buf(), open);
                 drop(before); // another database's, which was served from this path
                 OPENED.fetch_add(1, Ordering::AcqRel);
@@ -215,6 +223,16 @@ impl Replicas {
                 *failure = Some(Failure { path, settings, at: Instant::now(), error: error.clone() });
                 Err(error)
             }
+        }
+    }
+
+    fn is_marked(&self, path: &Path) -> bool {
+        self.open.lock().by_path.get(path).is_some_and(|open| open.is_marked)
+    }
+
+    fn note_marker(&self, path: &Path) {
+        if let Some(open) = self.open.lock().by_path.get_mut(path) {
+            open.is_marked = true;
         }
     }
 
@@ -295,10 +313,12 @@ fn sweep_after(wait: Option<Duration>) {
     }
 }
 
-fn hydrated(path: &Path, settings: &Settings) -> Result<Replica, Error> {
+fn hydrated(path: &Path, settings: &Settings, access: Access) -> Result<Replica, Error> {
     marker::check(path)?;
-    let replica = Replica::open(settings)?;
-    marker::leave(path, settings)?;
+    let replica = Replica::open(settings, access)?;
+    if access != Access::Read {
+        marker::leave(path, settings)?;
+    }
     Ok(replica)
 }
 

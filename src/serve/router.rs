@@ -14,7 +14,7 @@ use super::replicas;
 use crate::config::{self, Settings};
 use crate::error::Error;
 use crate::lock::Mutex;
-use crate::replica::Replica;
+use crate::replica::{Access, Replica};
 use crate::runtime::as_our_work;
 use crate::sqlite::Sqlite;
 use crate::vfs::{Code, File, Vfs, raw};
@@ -52,14 +52,18 @@ struct Router;
 impl Vfs for Router {
     fn open(&self, path: &CStr, flags: c_int) -> Option<Result<Box<dyn File>, Code>> {
         let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-        let read_only = flags & ffi::SQLITE_OPEN_READONLY != 0;
+        let access = match flags {
+            flags if flags & ffi::SQLITE_OPEN_READONLY != 0 => Access::Read,
+            flags if flags & ffi::SQLITE_OPEN_CREATE == 0 => Access::Write,
+            _ => Access::Create,
+        };
         // The marker that is looked at on the way must be what lies on the disk.
         let replica = as_our_work(|| {
             let settings = settings_for(path)?.map_err(Arc::new);
-            Some(settings.and_then(|settings| replicas::connect(path, settings)))
+            Some(settings.and_then(|settings| replicas::connect(path, settings, access)))
         })?;
         Some(match replica {
-            Ok(replica) => Ok(Box::new(ReplicaFile::new(replica, read_only))),
+            Ok(replica) => Ok(Box::new(ReplicaFile::new(replica, access == Access::Read))),
             Err(error) => Err(error.report()),
         })
     }

@@ -122,7 +122,7 @@ pub fn import(root: &Path, options: Options, progress: Progress<'_>) -> Result<I
 
     database.verify(loader.as_ref(), plan.as_ref())?;
     if let Some(mut loader) = loader {
-        loader.commit(vec![state::end_import()])?;
+        loader.end(vec![state::end_import()], &checked.schema)?;
     }
     summary.requests = requests(&client, bucket.as_ref());
     Ok(summary)
@@ -218,7 +218,7 @@ impl<'a> DatabaseImport<'a> {
         let cleared = if matches!(wanted, RowsToSend::AllAfterClearing) { target.clear()? } else { Vec::new() };
         if !cleared.is_empty() || !target.importing {
             let body = cleared.into_iter().chain([state::begin_import()]).chain(self.checked.creation.iter().cloned());
-            loader.commit(body.collect())?;
+            loader.begin_anew(body.collect())?;
         }
         let present = self.rows_before(resume);
         summary.rows_sent = summary.rows - present;

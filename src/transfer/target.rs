@@ -25,7 +25,7 @@ pub(crate) struct Target {
 impl Target {
     /// Asks D1.
     pub(crate) fn read(client: &Client) -> Result<Target, Error> {
-        let Standing { position, state, objects } = tables::look(client).map_err(crate::error::Error::from)?;
+        let Standing { position, state, objects, .. } = tables::look(client).map_err(crate::error::Error::from)?;
         let objects = objects.into_iter().map(DeclaredObject::from).collect();
         let fields = state.fields().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(Target { objects, position, importing: state.is_importing(), fields })

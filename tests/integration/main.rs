@@ -6,10 +6,12 @@
 
 mod bounds;
 mod clouds;
+mod company;
 mod conformance;
 mod database;
 mod dev;
 mod faults;
+mod foreign;
 mod hostile;
 mod house;
 mod hydrate;

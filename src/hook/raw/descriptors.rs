@@ -3,11 +3,11 @@
 use std::ffi::{c_int, c_uint, c_void};
 
 use super::arguments::File;
-use super::frame::{checked, conclude, hooked, keeping_errno};
-use super::hook;
+use super::frame::{checked, conclude, decide, failed, hooked, keeping_errno};
+use super::{hook, locks};
 use crate::ffi::guard;
+use crate::hook::descriptor::high;
 use crate::hook::errno::{Errno, Result};
-use crate::hook::memfd::HIGH;
 use crate::hook::real;
 use crate::hook::state::Hook;
 use crate::hook::table::Handle;
@@ -24,10 +24,11 @@ fn release(hook: &Hook, fd: c_int) -> Result<()> {
     if !hook.is_this_process() {
         return Ok(());
     }
-    match hook.table.remove(fd) {
-        Some(Handle::File(file)) if std::sync::Arc::strong_count(&file) == 1 => hook.store()?.closed(file),
-        _ => Ok(()),
-    }
+    let Some(Handle::File(file)) = hook.table.remove(fd) else { return Ok(()) };
+    let is_last = std::sync::Arc::strong_count(&file) == 1;
+    let put = if is_last { hook.store().and_then(|store| store.closed(&file)) } else { Ok(()) };
+    locks::let_go(&file); // who gets a lock next finds what was written under this one
+    put
 }
 
 /// `release`, and then the descriptor is closed in any case: so a panic must not get in between.
@@ -73,19 +74,7 @@ fn sync(hook: &Hook, fd: c_int) -> Result<c_int> {
 }
 
 hooked! {
-    fn lf_close(fd: c_int) -> c_int, or close {
-        let closed = if_ours(fd, |hook| {
-            let released = released(hook, fd);
-            // Whatever has become of the bytes, the number is free again.
-            let closed = closed(fd);
-            released.and(closed).map(|()| 0)
-        });
-        match closed {
-            // As it looks to the host, whose number it is not.
-            None if numbers::keeps(fd) => Some(Err(Errno(libc::EBADF))),
-            closed => closed,
-        }
-    }
+    fn lf_close(fd: c_int) -> c_int, by close(fd)
     fn lf_fclose(stream: File) -> c_int, or fclose {
         let fd = stream.descriptor()?;
         if_ours(fd, |hook| {
@@ -111,6 +100,24 @@ hooked! {
     fn lf_fdatasync(fd: c_int) -> c_int, or fdatasync {
         if_ours(fd, |hook| sync(hook, fd))
     }
+}
+
+/// SAFETY (of the callers): none is needed, since closing a number touches no memory; it is `close`'s own frame.
+unsafe fn close(fd: c_int) -> c_int {
+    // Asked in the middle of our own work as well, which closes what it has opened. To the host, it is not there.
+    if numbers::keeps(fd) {
+        return failed(Errno(libc::EBADF));
+    }
+    let ours = decide(|| {
+        if_ours(fd, |hook| {
+            let released = released(hook, fd);
+            // Whatever has become of the bytes, the number is free again.
+            let closed = closed(fd);
+            released.and(closed).map(|()| 0)
+        })
+    });
+    // SAFETY: as above.
+    ours.unwrap_or_else(|| unsafe { real::close()(fd) })
 }
 
 /// SAFETY (of the callers): none is needed, since closing numbers touches no memory; it is `close_range`'s own frame.
@@ -161,6 +168,10 @@ unsafe fn fcntl(
     command: c_int,
     argument: *mut c_void,
 ) -> c_int {
+    // SAFETY: as above.
+    if let Some(answer) = decide(|| unsafe { locks::by_fcntl(fd, command, argument) }) {
+        return answer;
+    }
     // SAFETY: as above; `lowest_copy` puts another number only where there is a number.
     let answer = unsafe { function(fd, command, lowest_copy(command, argument)) };
     conclude(answer, |answer| copied_by(command, fd, answer))
@@ -168,8 +179,10 @@ unsafe fn fcntl(
 
 /// The lowest number that a copy may have: copies that our runtime makes of its own descriptors go out of the way.
 fn lowest_copy(command: c_int, argument: *mut c_void) -> *mut c_void {
-    let high = HIGH as usize as *mut c_void;
-    if command == libc::F_DUPFD_CLOEXEC && argument < high && is_our_work() { high } else { argument }
+    if command != libc::F_DUPFD_CLOEXEC || !is_our_work() {
+        return argument;
+    }
+    argument.max(high() as usize as *mut c_void)
 }
 
 /// What `fcntl` has answered; it may be a copy.

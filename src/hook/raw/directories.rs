@@ -7,7 +7,7 @@ use libc::{AT_FDCWD, DIR, dirent64, mode_t};
 
 use super::arguments::{Directory, Room, Text};
 use super::descriptors::lf_close;
-use super::frame::{checked, hooked, keeping_errno};
+use super::frame::{checked, hooked, keeping_errno, outside};
 use super::hook;
 use super::whose::{at, of, place};
 use crate::hook::dir::{Stream, fill, hand_out};
@@ -59,7 +59,7 @@ hooked! {
     fn lf_closedir(dir: Directory) -> c_int, or closedir {
         let stream = dir.take_back()?;
         // SAFETY: closing a number touches no memory.
-        Some(stream.fd.map_or(Ok(0), |fd| checked(unsafe { lf_close(fd) }).map(|()| 0)))
+        Some(stream.fd.map_or(Ok(0), |fd| checked(outside(|| unsafe { lf_close(fd) })).map(|()| 0)))
     }
     fn lf_rewinddir(dir: Directory) -> (), or rewinddir {
         dir.if_ours(|stream| keeping_errno(|| rewind(stream)))
@@ -132,7 +132,7 @@ unsafe fn scan(
         let mut dirent: dirent64 = unsafe { std::mem::zeroed() };
         fill(&mut dirent, &prefix, entry, position);
         // SAFETY: the caller's function gets an entry, as it expects.
-        if filter.is_none_or(|filter| unsafe { filter(&dirent) } != 0) {
+        if filter.is_none_or(|filter| outside(|| unsafe { filter(&dirent) }) != 0) {
             found.push(copy_for_c(&[dirent])?);
         }
     }
@@ -140,7 +140,7 @@ unsafe fn scan(
         found.sort_by(|a, b| {
             let (mut a, mut b) = (a.cast_const(), b.cast_const());
             // SAFETY: the caller's function gets the places of two pointers to entries, as it expects.
-            unsafe { compare(&mut a, &mut b) }.cmp(&0)
+            outside(|| unsafe { compare(&mut a, &mut b) }).cmp(&0)
         });
     }
     list.fill(copy_for_c(&found)?);

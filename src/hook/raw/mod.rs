@@ -20,6 +20,7 @@ mod directories;
 mod extended;
 mod frame;
 mod links;
+mod locks;
 mod open;
 mod process;
 mod runtime;
@@ -29,6 +30,15 @@ mod walks;
 mod whose;
 
 use crate::hook::state::{self, Hook};
+
+/// Called by the dynamic linker when it has loaded this library and what that needs.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOADED: extern "C" fn() = loaded;
+
+extern "C" fn loaded() {
+    state::loaded();
+}
 
 /// The hook, when it is switched on.
 #[inline]

@@ -54,6 +54,9 @@ fn finish() {
         let _ = hook.store().and_then(|store| store.flush(&file.inode)); // it was logged; nobody is left to be told
     }
     if let Some(store) = connected() {
+        for file in hook.table.take_lost() {
+            let _ = store.closed(&file);
+        }
         let _ = store.deferred.delete_all();
     }
 }
@@ -68,6 +71,7 @@ extern "C" fn before_fork() {
     guard((), || {
         let Some(hook) = HOOK.get() else { return };
         children::begins();
+        hook.table.inheritable().iter().for_each(|file| file.inode.share());
         let locks: Box<dyn Any> = lock::in_any_order(|| {
             Box::new((hook.table.lock(), connected().map(|store| store.lock_all()), hook.databases.lock()))
         });

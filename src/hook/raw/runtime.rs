@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_uint};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
 use super::frame::hooked;
-use crate::hook::memfd::out_of_the_way;
+use crate::hook::descriptor::out_of_the_way;
 use crate::runtime::{is_our_work, numbers};
 
 fn placed(fd: c_int) -> c_int {

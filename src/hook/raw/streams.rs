@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_int};
 use libc::FILE;
 
 use super::descriptors::lf_close;
+use super::frame::outside;
 use crate::hook::errno::{Errno, Result};
 
 /// A stream over a descriptor, which is closed if there can be none.
@@ -14,7 +15,7 @@ pub(crate) fn stream_of(fd: c_int, mode: &CStr) -> Result<*mut FILE> {
     if stream.is_null() {
         let errno = Errno::last();
         // SAFETY: closing a number touches no memory.
-        unsafe { lf_close(fd) };
+        outside(|| unsafe { lf_close(fd) });
         return Err(errno);
     }
     Ok(stream)

@@ -7,7 +7,7 @@ use libc::AT_FDCWD;
 
 use super::arguments::Text;
 use super::directories::lf_mkdir;
-use super::frame::{checked, hooked};
+use super::frame::{checked, hooked, outside};
 use super::open::lf_open64;
 use super::whose::at;
 use crate::hook::errno::{Errno, Result};
@@ -47,7 +47,7 @@ impl Template<'_> {
     }
 
     fn if_mapped<R>(&self, make: impl FnOnce() -> Result<R>) -> Option<Result<R>> {
-        at(AT_FDCWD, self.text(), |_, _| make())
+        at(AT_FDCWD, self.text(), |_, _| outside(make))
     }
 
     fn make_file(&self, suffix: c_int, flags: c_int) -> Result<c_int> {

@@ -10,7 +10,7 @@ use libc::{DIR, dirent64, size_t, stat64};
 use super::arguments::{Directory, Room, Text};
 use super::attributes::{lf_lstat, lf_stat};
 use super::directories::{lf_closedir, lf_opendir, lf_readdir};
-use super::frame::{checked, hooked, keeping_errno};
+use super::frame::{checked, hooked, keeping_errno, outside};
 use super::hook;
 use super::links::lf_chdir;
 use crate::hook::errno::{Errno, Result};
@@ -39,13 +39,13 @@ hooked! {
     fn lf_glob(pattern: Text, flags: c_int, error: Option<GlobError>, out: *mut c_void) -> c_int, or glob64 {
         let is_ours = hook().is_some_and(is_mapping) && flags & ALTDIRFUNC == 0;
         // SAFETY: our caller has given what `glob` demands, room for a `glob_t` among it.
-        is_ours.then(|| Ok(unsafe { glob(pattern, flags, error, &mut *out.cast()) }))
+        is_ours.then(|| Ok(outside(|| unsafe { glob(pattern, flags, error, &mut *out.cast()) })))
     }
     fn lf_ftw(path: Text, call: Ftw, descriptors: c_int) -> c_int, or ftw64 {
-        concerned(path).map(|path| keeping_errno(|| Walk::new(0, Call::Ftw(call)).start(path)))
+        concerned(path).map(|path| keeping_errno(|| outside(|| Walk::new(0, Call::Ftw(call)).start(path))))
     }
     fn lf_nftw(path: Text, call: Nftw, descriptors: c_int, flags: c_int) -> c_int, or nftw64 {
-        concerned(path).map(|path| keeping_errno(|| Walk::new(flags, Call::Nftw(call)).start(path)))
+        concerned(path).map(|path| keeping_errno(|| outside(|| Walk::new(flags, Call::Nftw(call)).start(path))))
     }
 }
 

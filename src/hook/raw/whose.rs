@@ -1,11 +1,13 @@
 //! Whose file it is: what paths and descriptors lead into a mapped folder. All that is not ours goes to libc.
 
 use std::ffi::{CStr, c_int};
+use std::sync::Arc;
 
 use super::arguments::Text;
 use super::frame::keeping_errno;
 use super::hook;
 use crate::hook::errno::{Errno, Result};
+use crate::hook::file::OpenFile;
 use crate::hook::paths::Place;
 use crate::hook::state::{Hook, is_broken};
 use crate::hook::table::Handle;
@@ -49,6 +51,15 @@ pub(crate) fn of<R>(fd: c_int, ours: impl FnOnce(&'static Hook, Handle) -> Resul
     let hook = hook().filter(|hook| hook.table.may_have(fd))?;
     let handle = hook.table.get(fd)?;
     Some(keeping_errno(|| ours(hook, handle)))
+}
+
+/// The open file behind a descriptor, if it is one of ours.
+pub(crate) fn file_of(fd: c_int) -> Option<(&'static Hook, Arc<OpenFile>)> {
+    let hook = hook().filter(|hook| hook.table.may_have(fd))?;
+    match hook.table.get(fd)? {
+        Handle::File(file) => Some((hook, file)),
+        Handle::Directory(_) | Handle::Database(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ impl Trial {
     pub(super) fn of(schema: &Schema) -> Result<Trial, PlanError> {
         let trial = Trial(empty(Task::Rehearse)?);
         // What guards read must be there: ALTER TABLE resolves every trigger.
-        trial.run(&format!("CREATE TABLE {}(key TEXT PRIMARY KEY,value)", guard::TABLE))?;
+        trial.run(&format!("CREATE TABLE {}(seq INTEGER PRIMARY KEY,source)", guard::TABLE))?;
         // By kind: tables, indexes, views, then the triggers on all of them.
         for object in schema.objects.values() {
             trial.create(object)?;

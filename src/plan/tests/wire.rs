@@ -34,7 +34,7 @@ fn batches_are_what_they_were() {
     for sql in std::iter::once(SETUP).chain(TRANSACTIONS) {
         world.commit(sql);
         text += &format!("--- {sql}\n");
-        for statement in &world.last.statements {
+        for statement in world.last.statements.iter().chain(&world.last.counters) {
             text += &format!("{}\n", statement.sql);
             for param in &statement.params {
                 text += &format!("    {}\n", shortened(param));

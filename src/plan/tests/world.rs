@@ -39,6 +39,11 @@ pub(super) struct World {
     pub(super) last: Plan,
 }
 
+/// A plan's statements, in order.
+fn all(plan: &Plan) -> Vec<Statement> {
+    [&plan.statements[..], &plan.counters[..]].concat()
+}
+
 impl World {
     pub(super) fn new() -> World {
         World::with("")
@@ -52,7 +57,7 @@ impl World {
         limit(&d1);
         d1.execute_batch(
             "PRAGMA foreign_keys=on;
-             CREATE TABLE _lf_state(key TEXT PRIMARY KEY,value); INSERT INTO _lf_state VALUES('replaying',0);
+             CREATE TABLE _lf_commit(seq INTEGER PRIMARY KEY,source); INSERT INTO _lf_commit VALUES(1,'');
              CREATE TABLE _lf_stage(part INTEGER PRIMARY KEY,payload);",
         )
         .unwrap();
@@ -110,7 +115,7 @@ impl World {
         if let Err(PlanError::ForeignKey { .. }) = &first {
             // Refused by us only if D1 would: then nothing is lost but a request.
             OFF.set(Some(Rule::ForeignKeys));
-            let body = attempt(&Options { recreate_triggers: true, ..Options::default() }).map(|plan| plan.statements);
+            let body = attempt(&Options { recreate_triggers: true, ..Options::default() }).map(|plan| all(&plan));
             OFF.set(None);
             self.d1.execute_batch("BEGIN").unwrap();
             let tried = self.run(&body.map_err(Failure::Plan)?);
@@ -126,16 +131,16 @@ impl World {
             options = Options { rebuild: self.last.altered.clone(), recreate_triggers: true };
             self.last = attempt(&options).map_err(Failure::Plan)?;
         }
-        let mut result = self.apply(&self.last.statements);
+        let mut result = self.apply(&all(&self.last));
         if result.is_err() && !self.last.altered.is_empty() {
             options.rebuild = self.last.altered.clone();
             self.last = attempt(&options).map_err(Failure::Plan)?;
-            result = self.apply(&self.last.statements);
+            result = self.apply(&all(&self.last));
         }
         if result.is_err() {
             options.recreate_triggers = true;
             self.last = attempt(&options).map_err(Failure::Plan)?;
-            result = self.apply(&self.last.statements);
+            result = self.apply(&all(&self.last));
         }
         result.map_err(Failure::Refused)
     }
@@ -151,7 +156,7 @@ impl World {
     }
 
     fn run(&self, body: &[Statement]) -> Result<(), String> {
-        let mark = |on: bool| format!("UPDATE _lf_state SET value={} WHERE key='replaying'", i32::from(on));
+        let mark = |on: bool| format!("UPDATE _lf_commit SET source='{}'", if on { "#" } else { "" });
         if self.deferred {
             self.d1.execute_batch("PRAGMA defer_foreign_keys=on").unwrap();
         }

@@ -8,7 +8,7 @@ fn database() -> Connection {
          CREATE VIEW v AS SELECT 1",
     )
     .unwrap();
-    db.execute_batch(&format!("CREATE TABLE {TABLE}(key TEXT PRIMARY KEY,value)")).unwrap();
+    db.execute_batch(&format!("CREATE TABLE {TABLE}(seq INTEGER PRIMARY KEY,source)")).unwrap();
     db
 }
 
@@ -53,7 +53,7 @@ fn a_guard_comes_off_after_its_table_was_renamed() {
 
 /// What 0.1.0 wrote.
 fn first_form(condition: Option<&str>) -> String {
-    let silent = silent();
+    let silent = SILENT_OF_FORMAT_1;
     match condition {
         Some(own) => format!("WHEN{OPEN} {silent} AND ({CLOSE}{own}{OPEN}){CLOSE}BEGIN"),
         None => format!("{OPEN}WHEN {silent} {CLOSE}BEGIN"),
@@ -122,7 +122,7 @@ fn what_a_guard_carries_is_believed_only_while_it_says_what_d1_runs() {
 /// What stands where `guard` does not put it is the trigger's own.
 #[test]
 fn what_only_looks_like_a_guard_stays() {
-    let silent = silent();
+    let silent = SILENT_OF_FORMAT_1;
     let (after_when, before_begin) = (format!("{OPEN} {silent} AND ({CLOSE}"), format!("{OPEN}){CLOSE}"));
     let condition = format!("{OPEN}WHEN {silent} {CLOSE}");
     let texts = [

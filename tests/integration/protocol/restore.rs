@@ -153,10 +153,10 @@ fn a_log_that_does_not_reach_back_means_a_new_replica() {
 fn tables_of_liteflares_that_are_gone_are_made_again() {
     for cloud in clouds() {
         let world = World::new(&cloud);
+        world.app.database.rows("DELETE FROM t WHERE v = 'third'");
         for table in ["_lf_commit", "_lf_state", "_lf_stage"] {
             world.app.database.rows(&format!("DROP TABLE {table}"));
         }
-        world.app.database.rows("DELETE FROM t WHERE v = 'third'");
         world.goes_on("tables gone");
         world.app.holds(&["first", "second", "mine", "reader"]);
     }

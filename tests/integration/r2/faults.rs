@@ -10,16 +10,16 @@ use super::operations::noise;
 use crate::support::{BucketRef, Cloud, Fault, Relay, Signed, TestCloud, clouds};
 
 /// A client behind a network that fails on command.
-struct World {
-    relay: Relay,
+pub(super) struct World {
+    pub(super) relay: Relay,
     /// Through the relay.
-    client: Bucket,
+    pub(super) client: Bucket,
     /// The same, when nothing is to be waited for.
     patient: Bucket,
     /// Around it.
-    direct: Bucket,
+    pub(super) direct: Bucket,
     bucket: BucketRef,
-    kind: Cloud,
+    pub(super) kind: Cloud,
 }
 
 impl World {
@@ -33,7 +33,7 @@ impl World {
         World { relay, client, patient, direct, bucket, kind: cloud.kind }
     }
 
-    fn holds(&self, key: &str, bytes: &Bytes) {
+    pub(super) fn holds(&self, key: &str, bytes: &Bytes) {
         assert!(self.direct.get(key).unwrap().0 == *bytes, "{:?}: {key}", self.kind);
     }
 
@@ -45,7 +45,7 @@ impl World {
     }
 }
 
-fn on_every_cloud(check: impl Fn(&World)) {
+pub(super) fn on_every_cloud(check: impl Fn(&World)) {
     clouds().iter().for_each(|cloud| check(&World::new(cloud)));
 }
 

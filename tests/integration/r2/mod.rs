@@ -3,5 +3,6 @@
 mod conformance;
 mod faults;
 mod hostile;
+mod late;
 mod memory;
 mod operations;

@@ -10,9 +10,9 @@ from ledger.run import Plan, Run
 
 
 def test_no_transaction_is_lost_doubled_or_half_done(cloud, tmp_path):
-    plan = Plan(seed=11, transactions=400, writers=3, rounds=2, faults=0.1, kills=2, edits=0)
+    plan = Plan(seed=11, transactions=400, writers=3, rounds=2, faults=0.1, kills=2, edits=6)
     report = Run(plan, settings := cloud.database(), tmp_path, cloud.file_of(settings)).go()
-    assert report["kills"] == 4 and report["restores"] == (1 if cloud.data else 0)
+    assert report["kills"] == 4 and report["edits"] == 12 and report["restores"] == (1 if cloud.data else 0)
     assert report["done"] > 300 and min(report["faults"].values()) > 0 and len(report["faults"]) == 7, report
 
 

@@ -285,3 +285,15 @@ print(db.execute("PRAGMA integrity_check").fetchall(), flush=True)
     hold.release()
     assert process.communicate(timeout=30) == ("", "")
     assert filled.d1() == before
+
+
+def test_a_full_disk_leaves_no_empty_marker(app):
+    # The signal that goes with the limit would end the process; a disk that is full sends none.
+    full = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (10, -1))\n"
+    error, log = app.complain(
+        full + "attempt(lambda: sqlite3.connect(PATH).execute('SELECT 1 FROM sqlite_schema').fetchall())", connect=False
+    )
+    assert error == "unable to open database file" and str(app.path) in log
+    assert app.files() == {}, "neither a marker nor a part of one"
+    assert app.succeed("print(db.execute('SELECT count(*) FROM sqlite_schema').fetchone())") == "(0,)"
+    assert app.path.read_text().startswith("liteflare: ")

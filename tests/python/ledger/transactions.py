@@ -129,10 +129,10 @@ def edit(rng: random.Random) -> list[str]:
     return rng.choice([
         [f"UPDATE account SET balance = balance + {rng.randrange(1, 9)} WHERE id = {rng.randrange(1, 4)}"],
         ["DELETE FROM item WHERE id = (SELECT max(id) FROM item)"],
-        [f"INSERT INTO item(account, body, weight) VALUES (1, 'by hand', {rng.randrange(9)}.5)"],
+        [f"INSERT INTO item(account, body, weight) VALUES ((SELECT max(id) FROM account), 'by hand', {rng.randrange(9)}.5)"],
         ["DELETE FROM account WHERE id = (SELECT max(id) FROM account) AND id > 3"],
         [f"INSERT OR REPLACE INTO pair VALUES ('a', {rng.randrange(9)}, 'by hand')"],
-        [f"UPDATE pair SET b = b + 100 WHERE a = 'b' AND b = {rng.randrange(9)}"],
+        [f"UPDATE OR IGNORE pair SET b = b + 100 WHERE a = 'b' AND b = {rng.randrange(9)}"],
         [f"INSERT INTO account(id, name) VALUES ((SELECT max(id) + 1 FROM account), 'hand {rng.randrange(10**6)}')"],
     ])  # fmt: skip
 

@@ -50,7 +50,7 @@ class App:
         self.relay = relay
         self.path = path
         self.token = settings["CLOUDFLARE_API_TOKEN"]
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
 
     def environment(self, **changes):
         """The application's environment; a change to `None` leaves a setting out."""
@@ -97,9 +97,9 @@ class App:
         return clouds.query(self.settings, sql)
 
     def d1(self):
-        """All that D1 holds: objects, and the rows of each table."""
+        """All that D1 holds: objects, and the rows of each table but those that say which processes there are."""
         objects = self.rows("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE '\\_cf\\_%' ESCAPE '\\' ORDER BY type, name")
-        tables = [name for kind, name, _ in objects if kind == "table"]
+        tables = [name for kind, name, _ in objects if kind == "table" and name not in ("_lf_process", "_lf_lease")]
         return objects, {name: self.rows(f'SELECT * FROM "{name}"') for name in tables}
 
     def files(self):

@@ -1,0 +1,1 @@
+DELETE FROM _lf_process WHERE seen<unixepoch()-180

@@ -1,0 +1,1 @@
+DELETE FROM _lf_process WHERE id IN (SELECT value FROM json_each(?1))

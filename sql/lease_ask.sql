@@ -1,0 +1,1 @@
+INSERT INTO _lf_lease(process, ticket, turns, until) SELECT ?1, coalesce((SELECT ticket FROM _lf_lease WHERE process=?1 AND until>unixepoch('subsec')), (SELECT coalesce(max(ticket), 0)+1 FROM _lf_lease)), CAST(?2 AS INTEGER), unixepoch('subsec')+3 WHERE true ON CONFLICT(process) DO UPDATE SET ticket=excluded.ticket, turns=excluded.turns, until=excluded.until

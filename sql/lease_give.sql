@@ -1,0 +1,1 @@
+DELETE FROM _lf_lease WHERE process=?1

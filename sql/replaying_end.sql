@@ -1,1 +1,0 @@
-UPDATE _lf_state SET value=0 WHERE key='replaying'

@@ -1,0 +1,1 @@
+DELETE FROM _lf_state WHERE key='replaying'
