@@ -33,7 +33,7 @@ def test_a_database_in_use_is_well_too(commands):
     assert done.returncode == 0, done.stderr
     code, checks = commands.doctor()
     assert code == 0, checks
-    assert "3 are there, as this version makes them" in checks["d1 tables"]["detail"]
+    assert "5 are there, as this version makes them" in checks["d1 tables"]["detail"]
     assert "says that the database is in D1" in checks["database file"]["detail"]
     assert commands.rows("SELECT name FROM sqlite_schema WHERE name='t'") == [["t"]]
     assert commands.application("print(db.execute('SELECT count(*) FROM t').fetchone())").stdout == "(0,)\n"
