@@ -5,10 +5,11 @@
 //! guessing would leave the database or the images on the disk.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::error::SettingError;
+use super::file;
 use super::folders::MappedFolder;
 use super::inside::Root;
 use super::links::followed;
@@ -19,10 +20,8 @@ use crate::invokeai::{self, Home, MEDIA, Media};
 use crate::local_file;
 use crate::runtime::past_the_hook;
 
-/// More than any settings need.
-const LIMIT_BYTES: u64 = 1 << 20;
-
 /// What the application's configuration says.
+#[derive(Clone)]
 pub(super) struct Application {
     root: PathBuf,
     /// Its settings file, whether it is there or not.
@@ -32,7 +31,7 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// Reads its variables and its settings file.
+    /// Reads its variables and its settings file. `Source::application` does so once.
     pub(super) fn read() -> Result<Application, SettingError> {
         let root = root();
         let file = settings_file(&root);
@@ -130,7 +129,7 @@ fn in_environment(setting: &'static str) -> Option<(String, Origin)> {
 
 fn in_file(path: &Path) -> Result<BTreeMap<&'static str, (String, Origin)>, SettingError> {
     let wrong = |reason: String| SettingError::Application { path: path.to_path_buf(), reason };
-    let text = match past_the_hook(|| text(path)) {
+    let text = match past_the_hook(|| file::text(&mut local_file::open(path)?)) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(wrong(error.to_string())),
@@ -150,13 +149,4 @@ fn in_file(path: &Path) -> Result<BTreeMap<&'static str, (String, Origin)>, Sett
         settings.insert(memory, (text.clone(), origin));
     }
     Ok(settings)
-}
-
-fn text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    local_file::open(path)?.take(LIMIT_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LIMIT_BYTES {
-        return Err(io::Error::other("this is too large for a settings file"));
-    }
-    Ok(text)
 }

@@ -1,6 +1,5 @@
 //! Every setting with its value and where it came from, for people. Secrets are hidden.
 
-use super::application::Application;
 use super::error::SettingError;
 use super::folders::MappedFolder;
 use super::form::Privacy;
@@ -39,7 +38,7 @@ impl Source {
         let (value, origin) = self.fallback(setting);
         let is_missing = origin == Origin::NotSet && is_needed(setting);
         let problem = match setting.name {
-            name if name == table::DB.name => Application::read().err(),
+            name if name == table::DB.name => self.application().err(),
             name if name == table::PATHS.name && self.given(&table::BUCKET).is_some() => self.folders().err(),
             _ => is_missing.then(|| setting.missing(setting.hint)),
         };
@@ -72,11 +71,11 @@ impl Source {
                 (format!("{}{absent}", self.path.display()), Origin::Default)
             }
             (name, _) if name == table::DB.name => {
-                let (path, origin) = own().database();
+                let (path, origin) = self.application_or_defaults().database();
                 (path.display().to_string(), origin)
             }
             (name, _) if name == table::PATHS.name => {
-                let own = own();
+                let own = self.application_or_defaults();
                 let shown = |folder: MappedFolder| format!("{}={}", folder.dir.display(), folder.prefix);
                 let folders: Vec<String> = own.folders().into_iter().map(shown).collect();
                 (folders.join(":"), own.says_folders().cloned().unwrap_or(Origin::Default))
@@ -94,11 +93,6 @@ impl Source {
             }
         }
     }
-}
-
-/// What the application's configuration says, as far as it can be understood.
-fn own() -> Application {
-    Application::read().unwrap_or_else(|_| Application::unconfigured())
 }
 
 /// Whether liteflare cannot start without it.

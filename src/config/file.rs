@@ -43,7 +43,8 @@ pub(super) fn read(path: &Path) -> Result<String, NoText> {
     })
 }
 
-fn text(file: &mut File) -> io::Result<String> {
+/// The text of an open settings file, whosever settings they are.
+pub(super) fn text(file: &mut File) -> io::Result<String> {
     let mut text = String::new();
     file.take(LIMIT_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > LIMIT_BYTES {

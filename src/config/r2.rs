@@ -93,8 +93,8 @@ impl Source {
     /// The folders in R2. Those that nobody named are where the application's own configuration has them, or links sometimes, to another
     /// disk, or to what is none of the root's business.
     pub(super) fn folders(&self) -> Result<Vec<MappedFolder>, SettingError> {
-        let own = Application::read();
-        if let Some(origin) = own.as_ref().ok().and_then(Application::keeps_database_in_memory) {
+        let own = self.application();
+        if let Some(origin) = own.as_ref().ok().and_then(|own| own.keeps_database_in_memory()) {
             return Err(SettingError::MemoryDatabase { place: format!("{origin}: {}", invokeai::MEMORY_SETTING) });
         }
         if let Some(given) = self.value(&table::PATHS)? {
@@ -117,7 +117,7 @@ impl Source {
     /// The folders that the path hook redirects: none without a bucket. Settings that cannot be understood map the application's own
     /// folders, so that every operation there fails with the error's name instead of going to the disk.
     pub fn mapped_folders(&self) -> Vec<MappedFolder> {
-        let own = || Application::read().unwrap_or_else(|_| Application::unconfigured()).folders();
+        let own = || self.application_or_defaults().folders();
         if !self.problems.is_empty() {
             return own();
         }
@@ -126,6 +126,17 @@ impl Source {
             Ok(Some(_)) => self.folders().unwrap_or_else(|_| own()),
             Err(_) => own(),
         }
+    }
+
+    /// What the settings file of the application's own root puts outside of that root, where nobody else has named it.
+    pub fn led_outside(&self) -> Result<Vec<PathBuf>, SettingError> {
+        let own = self.application()?;
+        let database = own.database().0;
+        let names_nothing = |path: &PathBuf| match *path == database {
+            true => self.given(&table::DB).is_none(),
+            false => self.given(&table::PATHS).is_none(),
+        };
+        Ok(own.led_outside().into_iter().filter(names_nothing).collect())
     }
 }
 
@@ -138,19 +149,6 @@ pub fn has_bucket() -> Result<bool, SettingError> {
 pub fn media_folders() -> Result<Vec<(&'static Media, PathBuf)>, SettingError> {
     let own = Application::read()?;
     Ok(MEDIA.iter().map(|media| (media, own.media(media))).collect())
-}
-
-impl Source {
-    /// What the settings file of the application's own root puts outside of that root, where nobody else has named it.
-    pub fn led_outside(&self) -> Result<Vec<PathBuf>, SettingError> {
-        let own = Application::read()?;
-        let database = own.database().0;
-        let names_nothing = |path: &PathBuf| match *path == database {
-            true => self.given(&table::DB).is_none(),
-            false => self.given(&table::PATHS).is_none(),
-        };
-        Ok(own.led_outside().into_iter().filter(names_nothing).collect())
-    }
 }
 
 fn endpoint(source: &Source) -> Result<Endpoint, SettingError> {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::application::Application;
 use super::error::SettingError;
 use super::found::Found;
 use super::globs::{Globs, means, resolved, target};
@@ -18,17 +17,18 @@ pub fn database_settings(path: &Path) -> Result<Option<Settings>, SettingError> 
     // From the environment alone, when it says enough: this is asked at each open of any database.
     if let Some(found) = in_environment(&table::DB) {
         misspelt().map_or(Ok(()), Err)?;
-        return if is_served(path, Some(found))? { Settings::load().map(Some) } else { Ok(None) };
+        return if means_any(&found, path)? { Settings::load().map(Some) } else { Ok(None) };
     }
     let source = Source::read()?;
-    if is_served(path, source.given(&table::DB))? { Settings::of(&source).map(Some) } else { Ok(None) }
+    let is_served = match source.given(&table::DB) {
+        Some(found) => means_any(&found, path)?,
+        None => means(&source.application()?.database().0, &resolved(path)),
+    };
+    is_served.then(|| Settings::of(&source)).transpose()
 }
 
-fn is_served(path: &Path, patterns: Option<Found>) -> Result<bool, SettingError> {
-    match patterns {
-        None => Ok(means(&Application::read()?.database().0, &resolved(path))),
-        Some(found) => Globs::unchecked(found.text.clone()).matches(path).map_err(|expected| found.wrong(expected)),
-    }
+fn means_any(patterns: &Found, path: &Path) -> Result<bool, SettingError> {
+    Globs::unchecked(patterns.text.clone()).matches(path).map_err(|expected| patterns.wrong(expected))
 }
 
 /// The path among those named that is a symbolic link to `path`.
@@ -47,14 +47,14 @@ impl Source {
         problem.map_or(Ok(()), Err)?;
         match given {
             Some(found) => Ok(Globs::unchecked(found.text).paths()),
-            None => Ok(vec![Application::read()?.database().0]),
+            None => Ok(vec![self.application()?.database().0]),
         }
     }
 
     /// What the paths of this process's databases look like.
     pub fn database_prefilters(&self) -> Vec<Prefilter> {
         // Settings that cannot be understood are refused when a database is opened; until then the default shall do.
-        let own = || Application::read().unwrap_or_else(|_| Application::unconfigured()).database().0;
+        let own = || self.application_or_defaults().database().0;
         let given = self.given(&table::DB).map(|found| found.text);
         Globs::unchecked(given.unwrap_or_else(|| own().to_string_lossy().into_owned())).prefilters()
     }

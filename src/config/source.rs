@@ -1,12 +1,15 @@
 //! Where settings come from: the environment, which wins, and `liteflare.toml`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::application::Application;
 use super::env::env;
 use super::error::SettingError;
 use super::file::{self, NoText};
@@ -28,6 +31,8 @@ pub struct Source {
     values: BTreeMap<&'static str, (String, usize)>,
     /// The root, when the file is in it.
     own_root: Option<Root>,
+    /// What the application's own configuration says, once somebody has asked.
+    application: OnceLock<Result<Application, SettingError>>,
 }
 
 impl Source {
@@ -43,7 +48,14 @@ impl Source {
         let path = named.clone().unwrap_or_else(|| root().join("liteflare.toml"));
         let problems = Vec::from_iter(misspelt_variables());
         let own_root = Some(Root::new(&root())).filter(|root| root.owns(&path));
-        let mut source = Source { path: path.clone(), has_file: false, problems, values: BTreeMap::new(), own_root };
+        let mut source = Source {
+            path: path.clone(),
+            has_file: false,
+            problems,
+            values: BTreeMap::new(),
+            own_root,
+            application: OnceLock::new(),
+        };
         match file::read(&path) {
             Ok(text) => {
                 source.has_file = true;
@@ -66,7 +78,14 @@ impl Source {
     #[cfg(any(test, fuzzing))]
     pub(super) fn of_text(path: PathBuf, text: &str) -> Source {
         let own_root = Some(Root::new(&root())).filter(|root| root.owns(&path));
-        let mut source = Source { path, has_file: true, problems: Vec::new(), values: BTreeMap::new(), own_root };
+        let mut source = Source {
+            path,
+            has_file: true,
+            problems: Vec::new(),
+            values: BTreeMap::new(),
+            own_root,
+            application: OnceLock::new(),
+        };
         source.take(text);
         source
     }
@@ -109,6 +128,16 @@ impl Source {
                 self.problems.push(SettingError::Wrong { place: place(), expected });
             }
         }
+    }
+
+    /// What the application's own configuration says, read when it is first asked for.
+    pub(super) fn application(&self) -> Result<&Application, SettingError> {
+        self.application.get_or_init(Application::read).as_ref().map_err(Clone::clone)
+    }
+
+    /// The same, with its defaults where that cannot be understood.
+    pub(super) fn application_or_defaults(&self) -> Cow<'_, Application> {
+        self.application().map_or_else(|_| Cow::Owned(Application::unconfigured()), Cow::Borrowed)
     }
 
     /// The root, and a path in a value of its own file that leads out of it. What the environment overrides does not count.

@@ -12,16 +12,16 @@ use crate::config::{self, SettingError};
 /// bucket, and its files do not come through the path hook.
 pub(super) fn check() -> Result<(), SettingError> {
     // A process that loads the extension by itself, without the switch, has said what it wants.
-    if !config::is_on()? || !config::has_bucket()? {
+    if !config::is_on()? {
         return Ok(());
     }
-    let own = library(check as *const c_void);
+    let Some(own) = library(check as *const c_void) else { return Ok(()) };
     // SAFETY: the name is a C string; a symbol that is there is never taken away.
     let open = library(unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"open64".as_ptr()) });
-    match own {
-        Some(own) if open.as_ref() != Some(&own) => Err(SettingError::NotPreloaded { library: own }),
-        _ => Ok(()),
+    if open.as_ref() == Some(&own) || !config::has_bucket()? {
+        return Ok(());
     }
+    Err(SettingError::NotPreloaded { library: own })
 }
 
 /// The file of the library, or program, that an address is in.
