@@ -15,7 +15,6 @@ use super::store::Store;
 use super::table::{DescriptorTable, Handle};
 use crate::lock::{Mutex, RwLock};
 use crate::metrics::R2Metrics;
-use crate::runtime::{is_past_the_hook, past_the_hook};
 use crate::{config, r2};
 
 /// What the hook of a process knows.
@@ -136,7 +135,7 @@ impl Hook {
         let _turn = self.connecting.lock();
         let store = self.store.get_or_init(|| {
             crate::log::start();
-            match past_the_hook(|| connect(&self.paths)) {
+            match connect(&self.paths) {
                 Ok(store) => {
                     self.table.files().iter().for_each(|file| store.inherited(&file.inode));
                     Some(store)
@@ -153,9 +152,6 @@ impl Hook {
     /// The place that a path leads to; `None` for everything outside of the mapped folders. `Paths::is_elsewhere` is cheaper, and is to
     /// be asked first.
     pub(super) fn place(&self, directory: c_int, path: &CStr) -> Option<Place> {
-        if is_past_the_hook() {
-            return None;
-        }
         let bytes = path.to_bytes();
         if bytes.first() == Some(&b'/') {
             return self.paths.find(as_path(path));

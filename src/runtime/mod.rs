@@ -36,6 +36,7 @@ pub struct Runtime {
 
 thread_local! {
     static OUR_WORK: Cell<bool> = const { Cell::new(false) };
+    /// Whether the path hook passes this thread's calls on to libc. (Without a destructor: there until the thread's very end.)
     static PAST_THE_HOOK: Cell<bool> = const { Cell::new(false) };
     /// The runtime whose background thread this is.
     static OWN: RefCell<Weak<Runtime>> = const { RefCell::new(Weak::new()) };
@@ -48,30 +49,47 @@ pub fn is_our_work() -> bool {
 
 /// Does `work` as liteflare's own.
 pub fn as_our_work<T>(work: impl FnOnce() -> T) -> T {
-    marked(&OUR_WORK, work)
-}
-
-/// Whether what this thread asks of the disk is the disk's, whatever is mapped.
-pub fn is_past_the_hook() -> bool {
-    PAST_THE_HOOK.get()
+    let _before = Before::set(&OUR_WORK, true);
+    work()
 }
 
 /// Does `work` as liteflare's own, on the disk alone. The way to the bucket begins so: what is read for it, settings and the links to
 /// them, may lie where only the bucket could say what is there.
 pub fn past_the_hook<T>(work: impl FnOnce() -> T) -> T {
-    marked(&PAST_THE_HOOK, || as_our_work(work))
+    let _before = hook_is_passed(true);
+    as_our_work(work)
 }
 
-/// Does `work` while `mark` is set. A panic ends it too.
-fn marked<T>(mark: &'static LocalKey<Cell<bool>>, work: impl FnOnce() -> T) -> T {
-    struct Before(&'static LocalKey<Cell<bool>>, bool);
-    impl Drop for Before {
-        fn drop(&mut self) {
-            self.0.set(self.1);
-        }
+/// Says whether the calls of this thread go past the path hook to libc, until the answer is dropped, which knows whether they did before.
+#[inline]
+pub fn hook_is_passed(is_passed: bool) -> Before {
+    Before::set(&PAST_THE_HOOK, is_passed)
+}
+
+/// What a mark of this thread was before; dropped, after a panic too, it is that again.
+pub struct Before {
+    mark: &'static LocalKey<Cell<bool>>,
+    was: bool,
+}
+
+impl Before {
+    #[inline]
+    fn set(mark: &'static LocalKey<Cell<bool>>, is_set: bool) -> Before {
+        Before { mark, was: mark.replace(is_set) }
     }
-    let _before = Before(mark, mark.replace(true));
-    work()
+
+    /// Whether it was set.
+    #[inline]
+    pub fn was(&self) -> bool {
+        self.was
+    }
+}
+
+impl Drop for Before {
+    #[inline]
+    fn drop(&mut self) {
+        self.mark.set(self.was);
+    }
 }
 
 impl Runtime {

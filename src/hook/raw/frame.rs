@@ -9,13 +9,13 @@
 //!
 //! [`Paths::is_elsewhere`]: crate::hook::paths::Paths::is_elsewhere
 
-use std::cell::Cell;
 use std::ffi::{c_int, c_long};
 
 use libc::ssize_t;
 
 use crate::ffi::guard;
 use crate::hook::errno::{Errno, Result};
+use crate::runtime::hook_is_passed;
 
 /// Defines hooked functions. Each is written as a signature, how it stands to libc's function, and what is its own:
 ///
@@ -93,34 +93,14 @@ impl<T> Answer for *mut T {
     const FAILED: *mut T = std::ptr::null_mut();
 }
 
-thread_local! {
-    /// Whether this thread is at the hook's own work. (Without a destructor: there until the thread's very end.)
-    static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread was at the hook's own work before.
-struct Before(bool);
-
-impl Before {
-    fn set(is_inside: bool) -> Before {
-        Before(IS_INSIDE.replace(is_inside))
-    }
-}
-
-impl Drop for Before {
-    fn drop(&mut self) {
-        IS_INSIDE.set(self.0);
-    }
-}
-
 /// What the caller gets if the call is ours. `None`: libc has to answer.
 ///
 /// What our own work needs of libc is libc's: it may come back to us by way of another preloaded library, while this thread holds a
 /// lock of ours (fakeroot), or one of the library's own that it would take again were we to allocate (an allocator).
 #[inline]
 pub(crate) fn decide<R: Answer>(body: impl FnOnce() -> Option<Result<R>>) -> Option<R> {
-    let before = Before::set(true);
-    if before.0 {
+    let before = hook_is_passed(true);
+    if before.was() {
         return None;
     }
     guard(Some(Err(Errno(libc::EIO))), body).map(said)
@@ -128,7 +108,7 @@ pub(crate) fn decide<R: Answer>(body: impl FnOnce() -> Option<Result<R>>) -> Opt
 
 /// Does what is not the hook's own work in the middle of it: a function of the program's, or hooked functions in its name.
 pub(crate) fn outside<T>(work: impl FnOnce() -> T) -> T {
-    let _before = Before::set(false);
+    let _before = hook_is_passed(false);
     work()
 }
 
